@@ -1,0 +1,58 @@
+package nixconf
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A Version is a release of Nix. The zero Version is unknown; rules that
+// differ between releases then follow the newest one that is known here.
+type Version struct{ Major, Minor, Patch int }
+
+// Newest is the newest release whose rules were run against the real program.
+var Newest = Version{2, 34, 8}
+
+// ParseVersion reads what `nix --version` or a daemon says: "2.26.3",
+// "2.35.0pre20260101_abc", "nix (Nix) 2.8.0". It reports whether it found one.
+func ParseVersion(s string) (Version, bool) {
+	for _, f := range strings.Fields(s) {
+		f, _, _ = strings.Cut(f, "pre")
+		f, _, _ = strings.Cut(f, "-")
+		parts := strings.Split(f, ".")
+		if len(parts) < 2 || len(parts) > 3 {
+			continue
+		}
+		var n [3]int
+		ok := true
+		for i, p := range parts {
+			v, err := strconv.Atoi(p)
+			if err != nil || v < 0 {
+				ok = false
+				break
+			}
+			n[i] = v
+		}
+		if ok {
+			return Version{n[0], n[1], n[2]}, true
+		}
+	}
+	return Version{}, false
+}
+
+// AtLeast reports whether v is major.minor or later. An unknown version is
+// taken for the newest one.
+func (v Version) AtLeast(major, minor int) bool {
+	if v == (Version{}) {
+		return true
+	}
+	return v.Major > major || v.Major == major && v.Minor >= minor
+}
+
+// String returns "2.26.3", or "unknown".
+func (v Version) String() string {
+	if v == (Version{}) {
+		return "unknown"
+	}
+	return fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch)
+}
