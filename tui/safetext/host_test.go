@@ -1,0 +1,72 @@
+package safetext
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestSuspectHostKnowsTheTricks(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://cache.nixos.org@evil.example/":      "the host is evil.example",
+		"https://cache.nixos.org:443@evil.example":   "the host is evil.example",
+		"https://c\u0430che.nixos.org/":              "looks like cache.nixos.org",
+		"https://cache.nix\u043es.org":               "letters of Latin and Cyrillic",
+		"https://\u0441achix.org":                    "looks like cachix.org",
+		"https://xn--80ak6aa92e.com/":                "Cyrillic",
+		"https://xn--cche-nixos-org.example/":        "where other alphabets are shown",
+		"https://cache.nixo5.org":                    "looks like cache.nixos.org",
+		"https://cache.n1xos.org/":                   "looks like cache.nixos.org",
+		"https://cache.nixos.org.evil.example/":      "looks like cache.nixos.org",
+		"https://cache-nixos.org/":                   "looks like cache.nixos.org",
+		"https://cache.nixoss.org/":                  "looks like cache.nixos.org",
+		"https://cache.nxios.org":                    "looks like cache.nixos.org",
+		"https://cache.nixos.com":                    "looks like cache.nixos.org",
+		"https://x.cach1x.org":                       "looks like cachix.org",
+		"https://nix-comunity.cachix.org":            "looks like nix-community.cachix.org",
+		"https://hyprIand.cachix.org":                "looks like hyprland.cachix.org",
+		"https://cache.nixos.org\\@evil.example/":    "does not belong",
+		"https://cache.nixos.org%2f.evil.example":    "does not belong",
+		"https://cache\u202e.nixos.org":              "does not belong",
+		"https://cache.nixos.org\u3002evil.example/": "letters of Latin",
+	} {
+		reason, ok := SuspectHost(url)
+		if !ok || !strings.Contains(reason, want) {
+			t.Errorf("SuspectHost(%q) = %q, %v; want %q in it", url, reason, ok, want)
+		}
+	}
+}
+
+func TestSuspectHostTrustsHonestNames(t *testing.T) {
+	for _, url := range []string{
+		"https://cache.nixos.org", "https://cache.nixos.org/", "https://CACHE.nixos.org./", "http://cache.nixos.org:80/x", "https://hydra.nixos.org",
+		"https://staging.nixos.org", "https://nix-community.cachix.org", "https://my-team.cachix.org", "https://cache.example.org",
+		"https://cache.garnix.io", "https://attic.example.com/main?priority=30", "file:///tmp/cache", "/nix/store", "daemon", "local", "s3://bucket?region=eu-west-1",
+		"http://127.0.0.1:5000", "http://[::1]:5000/", "ssh-ng://builder@host.example", "https://user:pass@cache.example/", "https://nixcache.reflex-frp.org", "",
+		"https://", "unix://", "https://cache.flakehub.com", "https://attic.xuyh0120.win/lantian", "https://cache.lix.systems",
+	} {
+		if reason, ok := SuspectHost(url); ok {
+			t.Errorf("SuspectHost(%q) says %q", url, reason)
+		}
+	}
+}
+
+func TestPunycodeReadsTheStandardSamples(t *testing.T) {
+	// RFC 3492, section 7.1, and two that are common.
+	for in, want := range map[string]string{
+		"egbpdaj6bu4bxfgehfvwxn":         "ليهمابتكلموشعربي؟",
+		"ihqwcrb4cv8a8dqg056pqjye":       "他们为什么不说中文",
+		"Proprostnemluvesky-uyb24dma41a": "Pročprostěnemluvíčesky",
+		"3B-ww4c5e180e575a65lsy2b":       "3年B組金八先生",
+		"80ak6aa92e":                     "аррӏе",
+		"mnchen-3ya":                     "münchen",
+	} {
+		if got, ok := punycode(in); !ok || got != want {
+			t.Errorf("punycode(%q) = %q, %v; want %q", in, got, ok, want)
+		}
+	}
+	for _, bad := range []string{"99999999", "a-é", strings.Repeat("9", 300), "zzzzzzzzzzz"} {
+		if got, ok := punycode(bad); ok {
+			t.Errorf("punycode(%q) = %q", bad, got)
+		}
+	}
+}

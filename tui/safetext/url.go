@@ -1,0 +1,50 @@
+package safetext
+
+import (
+	"regexp"
+	"strings"
+)
+
+// URL makes one line of a store URL. All of it is written in ASCII, so that a
+// letter of another alphabet cannot pass for a Latin one, and credentials in
+// it are replaced by ***.
+func URL(s string) S {
+	s, cut := clip(s)
+	out := escape(Redact(s), ascii)
+	return finish(out, len(out), cut)
+}
+
+// Text is Line for a sentence or a value that may have URLs in it:
+// credentials in them are replaced by ***.
+func Text(s string) S {
+	s, cut := clip(s)
+	line := Line(Redact(s))
+	return finish(line.text, line.width, cut)
+}
+
+var (
+	// The greediness matters: an @ in the password is part of the user
+	// information, and the host starts after the last one.
+	userInfo    = regexp.MustCompile(`(://)[^/?#\s"'<>]*@`)
+	secretParam = regexp.MustCompile(`(?i)([?&;][^=&#\s"'<>]*(?:token|secret|passw|passphrase|api_?-?key|access_?-?key|private-?_?key|credential|signature|\bsig\b|\bauth)[^=&#\s"'<>]*=)[^&#\s"'<>]+`)
+)
+
+// Redact replaces what is secret in the URLs of a text by ***: the user and
+// password before the host, unless they are a bare name that passes for a host
+// (which is a trick to be seen, not a secret), and query parameters whose name
+// says that they are secret. The result is not yet safe to show.
+func Redact(s string) string {
+	if strings.Contains(s, "@") {
+		s = userInfo.ReplaceAllStringFunc(s, func(m string) string {
+			user := strings.TrimSuffix(strings.TrimPrefix(m, "://"), "@")
+			if !strings.Contains(user, ":") && strings.Contains(user, ".") {
+				return m
+			}
+			return "://***@"
+		})
+	}
+	if strings.Contains(s, "=") {
+		s = secretParam.ReplaceAllString(s, "${1}***")
+	}
+	return s
+}
