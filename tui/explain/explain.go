@@ -1,0 +1,289 @@
+package explain
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/tui/safetext"
+)
+
+// Where renders a place as "file:line", or "" when there is none.
+func Where(p nixconf.Pos, s Style) string { return s.where(p).String() }
+
+func (s Style) where(p nixconf.Pos) safetext.S {
+	if p.File == "" {
+		return safetext.S{}
+	}
+	file := p.File
+	if p.Line > 0 {
+		file += ":" + strconv.Itoa(p.Line)
+	}
+	return s.Path(file)
+}
+
+// Cache renders the verdict on a cache: its state, its keys, the numbered
+// chain of reasons in the order Nix goes through them, and the ways out.
+func Cache(v trust.CacheVerdict, s Style) []string {
+	p := &page{Style: s}
+	p.head(CacheMark(v.State, s.glyphs()), safetext.URL(v.URL), v.Where, CacheMeans(v.State))
+	p.suspect(v.URL)
+	for _, k := range v.Keys {
+		p.spans("  ", "      ", own(Faint, "key"), span{Plain, safetext.ASCII(k)})
+	}
+	p.chain(v.Reasons)
+	p.fixes(Fixes(v.Reasons))
+	return p.lines
+}
+
+// Setting renders the verdict on one setting of a flake's nixConfig.
+func Setting(v trust.SettingVerdict, s Style) []string {
+	p := &page{Style: s}
+	p.head(SettingMark(v, s.glyphs()), safetext.Line(v.Name), v.Where, SettingMeans(v))
+	if v.Risk != nixconf.RiskNone {
+		p.spans("  ", "    ", own(Faint, "gives the flake"), own(riskRole(v.Risk), string(v.Risk)))
+	}
+	items := v.Items
+	if len(items) == 0 {
+		items = []string{v.Value}
+	}
+	for _, item := range items {
+		p.spans("  ", "        ", own(Faint, "value"), span{Plain, Value(v.Name, item)})
+		p.suspect(item)
+	}
+	p.chain(v.Reasons)
+	p.fixes(Fixes(v.Reasons))
+	return p.lines
+}
+
+// Value renders the value of a setting, with *** for what is secret in it.
+func Value(setting, value string) safetext.S {
+	switch strings.TrimPrefix(setting, "extra-") {
+	case "access-tokens", "impure-env":
+		tokens := strings.Fields(value)
+		for i, t := range tokens {
+			if name, _, ok := strings.Cut(t, "="); ok {
+				tokens[i] = name + "=***"
+			} else {
+				tokens[i] = "***"
+			}
+		}
+		value = strings.Join(tokens, " ")
+	}
+	return safetext.Text(value)
+}
+
+// Reason renders one step of a chain without its fixes.
+func Reason(r trust.Reason, s Style) []string {
+	p := &page{Style: s}
+	p.reason("", r)
+	return p.lines
+}
+
+// Chain renders numbered steps and then the ways out of those that fail.
+func Chain(reasons []trust.Reason, s Style) []string {
+	p := &page{Style: s}
+	p.chain(reasons)
+	p.fixes(Fixes(reasons))
+	return p.lines
+}
+
+// Finding renders something wrong that is not one cache's verdict.
+func Finding(f trust.Finding, s Style) []string {
+	p := &page{Style: s}
+	m := SeverityMark(f.Severity, s.glyphs())
+	p.spans("", "  ", span{m.Role, safetext.Line(m.String())}, span{Strong, safetext.Line(f.Code.Title())}, own(Faint, "["+string(f.Code)+"]"))
+	if f.Subject != "" {
+		p.text("  ", Strong, safetext.Text(f.Subject))
+	}
+	p.text("  ", Plain, safetext.Text(f.Text))
+	if w := s.where(f.Where); w.Width() > 0 {
+		p.spans("  ", "     ", own(Faint, "at"), span{Place, w})
+	}
+	if e := f.Code.Explain(); e != "" {
+		p.blank()
+		p.text("  ", Faint, safetext.Line(e))
+	}
+	p.fixes(f.Fixes)
+	return p.lines
+}
+
+// Headline says in one line of at most the style's width why a cache is used
+// or not: state, URL, the decisive reason and its place.
+func Headline(v trust.CacheVerdict, s Style) string {
+	g := s.glyphs()
+	m := CacheMark(v.State, g)
+	pieces := []span{{m.Role, safetext.Line(m.String())}, {Strong, safetext.URL(v.URL)}}
+	return s.oneLine(append(pieces, s.because(v.Reasons, v.Where)...))
+}
+
+// SettingHeadline is Headline for a setting.
+func SettingHeadline(v trust.SettingVerdict, s Style) string {
+	m := SettingMark(v, s.glyphs())
+	pieces := []span{{m.Role, safetext.Line(m.String())}, {Strong, safetext.Line(v.Name)}}
+	return s.oneLine(append(pieces, s.because(v.Reasons, v.Where)...))
+}
+
+// Because renders the decisive reason of a chain and its place in one line.
+func Because(chain []trust.Reason, s Style) string { return s.oneLine(s.because(chain, nixconf.Pos{})) }
+
+func (s Style) because(chain []trust.Reason, claim nixconf.Pos) []span {
+	where := claim
+	var out []span
+	if i := Decisive(chain); i >= 0 {
+		out = append(out, own(Faint, s.glyphs().Dot), own(Plain, chain[i].Code.Title()))
+		if chain[i].Where.File != "" {
+			where = chain[i].Where
+		}
+	}
+	if w := s.where(where); w.Width() > 0 {
+		out = append(out, own(Faint, "("), span{Place, w}, own(Faint, ")"))
+	}
+	return out
+}
+
+// oneLine joins pieces with spaces, parentheses close to what they enclose,
+// and cuts the line at the style's width.
+func (s Style) oneLine(pieces []span) string {
+	w, used := s.width(), 0
+	var b strings.Builder
+	for i, piece := range pieces {
+		text := piece.text
+		if i > 0 && text.String() != ")" && pieces[i-1].text.String() != "(" {
+			if w > 0 && used+1 > w {
+				break
+			}
+			b.WriteByte(' ')
+			used++
+		}
+		if w > 0 && used+text.Width() > w {
+			b.WriteString(s.paint(piece.role, Trim(text, w-used, s.glyphs().More)))
+			break
+		}
+		b.WriteString(s.paint(piece.role, text.String()))
+		used += text.Width()
+	}
+	return b.String()
+}
+
+func (p *page) head(m Mark, subject safetext.S, where nixconf.Pos, means string) {
+	p.spans("", "  ", span{m.Role, safetext.Line(m.String())}, span{Strong, subject})
+	p.text("  ", Plain, safetext.Line(means))
+	if w := p.where(where); w.Width() > 0 {
+		p.spans("  ", "     ", own(Faint, "at"), span{Place, w})
+	}
+}
+
+// suspect warns of a URL whose host may be taken for another.
+func (p *page) suspect(url string) {
+	if why, ok := safetext.SuspectHost(url); ok {
+		p.spans("  ", "    ", own(Danger, p.glyphs().Alarm), own(Danger, why))
+	}
+}
+
+func (p *page) chain(reasons []trust.Reason) {
+	if len(reasons) == 0 {
+		return
+	}
+	p.blank()
+	digits := len(strconv.Itoa(len(reasons)))
+	for i, r := range reasons {
+		p.reason(fmt.Sprintf("%*d ", digits, i+1), r)
+	}
+}
+
+func (p *page) reason(number string, r trust.Reason) {
+	g := p.glyphs()
+	m := OutcomeMark(r.Outcome, g)
+	indent := strings.Repeat(" ", len(number)+len([]rune(m.Glyph))+1)
+	title := Plain
+	if r.Outcome != trust.Pass {
+		title = Strong
+	}
+	p.spans(p.paint(Faint, number), indent,
+		span{m.Role, safetext.Line(m.Glyph)}, own(title, r.Code.Title()), own(Faint, "["+string(r.Code)+"]"))
+	if r.Text != "" {
+		p.text(indent, Plain, safetext.Text(r.Text))
+	}
+	if w := p.where(r.Where); w.Width() > 0 {
+		p.spans(indent, indent+"   ", own(Faint, "at"), span{Place, w})
+	}
+	if r.NixSays != "" {
+		p.text(indent, Faint, safetext.Line("Nix prints"))
+		for _, l := range safetext.Block(safetext.Redact(r.NixSays)) {
+			p.text(indent+p.paint(Faint, g.Quote)+" ", Quote, l)
+		}
+	} else if r.Outcome == trust.Fail {
+		p.text(indent, Faint, safetext.Line("Nix prints nothing about it."))
+	}
+}
+
+// Fixes returns the ways out of the steps that do not pass, each once, in the
+// order of the steps; the engine orders those of a step by blast radius.
+func Fixes(chain []trust.Reason) []trust.Fix {
+	var out []trust.Fix
+	seen := map[trust.Fix]bool{}
+	for _, r := range chain {
+		if r.Outcome == trust.Pass {
+			continue
+		}
+		for _, f := range r.Fixes {
+			if !seen[f] {
+				seen[f] = true
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}
+
+func (p *page) fixes(fixes []trust.Fix) {
+	if len(fixes) == 0 {
+		return
+	}
+	p.blank()
+	title := "What to do"
+	if len(fixes) > 1 {
+		title = "What to do, the smallest change first"
+	}
+	p.text("", Strong, safetext.Line(title))
+	for i, f := range fixes {
+		if i > 0 {
+			p.blank()
+		}
+		letter := string(rune('a' + i%26))
+		pieces := []span{own(Faint, letter), {Strong, safetext.Text(f.Title)}}
+		if f.Admin {
+			pieces = append(pieces, own(Caution, "(administrator)"))
+		}
+		p.spans("", "  ", pieces...)
+		if f.Detail != "" {
+			p.text("  ", Plain, safetext.Text(f.Detail))
+		}
+		if f.Command == "" {
+			continue
+		}
+		mark := p.glyphs().Prompt + " "
+		if f.File != "" {
+			p.spans("  ", "  ", own(Faint, "in"), span{Place, p.Path(f.File)})
+			mark = "  "
+		}
+		p.code("  ", mark, safetext.Verbatim(safetext.Redact(f.Command)))
+		if !safetext.Exact(f.Command) {
+			p.text("  ", Danger, safetext.Line("It has characters that cannot be seen. Do not paste it."))
+		}
+	}
+}
+
+// riskRole returns how loud a risk is.
+func riskRole(r nixconf.Risk) Role {
+	switch r {
+	case nixconf.RiskCache, nixconf.RiskCode, nixconf.RiskSandbox, nixconf.RiskCredential:
+		return Danger
+	case nixconf.RiskEvaluation, nixconf.RiskDenial:
+		return Caution
+	}
+	return Faint
+}

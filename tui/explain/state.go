@@ -1,0 +1,160 @@
+package explain
+
+import (
+	"github.com/nix-trust/nix-trust/trust"
+)
+
+// A Mark is how a state looks at a glance: never a colour alone.
+type Mark struct {
+	Glyph string
+	Word  string
+	Role  Role
+}
+
+// String returns the glyph and the word.
+func (m Mark) String() string { return m.Glyph + " " + m.Word }
+
+// CacheMark returns the mark of a cache's state.
+func CacheMark(s trust.CacheState, g Glyphs) Mark {
+	m := Mark{g.Unsure, s.String(), Unsure}
+	switch s {
+	case trust.StateUsable, trust.StateScoped:
+		m.Glyph, m.Role = g.Good, Good
+	case trust.StateAsks:
+		m.Glyph, m.Role = g.Asks, Caution
+	case trust.StateDenied, trust.StateIgnored, trust.StateWrongKey:
+		m.Glyph, m.Role = g.Bad, Bad
+	case trust.StateOff:
+		m.Glyph, m.Role = g.Off, Faint
+	case trust.StateNone:
+		m.Glyph, m.Role = g.None, Faint
+	}
+	return m
+}
+
+// CacheMeans says in a sentence what a cache's state comes to.
+func CacheMeans(s trust.CacheState) string {
+	switch s {
+	case trust.StateUsable:
+		return "Nix asks this cache, and takes what a declared key signed."
+	case trust.StateScoped:
+		return "A grant covers this cache: only pinned paths come from it."
+	case trust.StateAsks:
+		return "Nix would ask about it. Until it is answered with y, the cache is not used."
+	case trust.StateDenied:
+		return "A saved answer says no. Nix never asks again and never uses it."
+	case trust.StateIgnored:
+		return "Your side is fine, and the daemon drops it all the same."
+	case trust.StateWrongKey:
+		return "Nix asks this cache, and refuses every signature of it."
+	case trust.StateOff:
+		return "Nix never asks this cache."
+	case trust.StateNone:
+		return "No cache is claimed here."
+	}
+	return "It cannot be determined. Take it for not trusted."
+}
+
+// SettingMark returns the mark of a setting's outcome: what the client does
+// with it and, when it is applied, what the daemon does then.
+func SettingMark(v trust.SettingVerdict, g Glyphs) Mark {
+	m := Mark{g.Unsure, v.State.String(), Unsure}
+	switch v.State {
+	case trust.SettingAsks:
+		m.Glyph, m.Role = g.Asks, Caution
+	case trust.SettingDenied, trust.SettingRejected:
+		m.Glyph, m.Role = g.Bad, Bad
+	case trust.SettingInert:
+		m.Glyph, m.Role = g.Off, Faint
+	case trust.SettingApplied:
+		switch v.Daemon {
+		case trust.Honoured, trust.NotForwarded:
+			m.Glyph, m.Role = g.Good, Good
+		case trust.Dropped:
+			m.Glyph, m.Word, m.Role = g.Bad, "dropped", Bad
+		case trust.Partly:
+			m.Glyph, m.Word, m.Role = g.Asks, "partly", Caution
+		default:
+			m.Word = "unknown"
+		}
+	}
+	return m
+}
+
+// SettingMeans says in a sentence what a setting's outcome comes to.
+func SettingMeans(v trust.SettingVerdict) string {
+	switch v.State {
+	case trust.SettingAsks:
+		return "Nix would ask about this setting. Until it is answered with y, it is ignored."
+	case trust.SettingDenied:
+		return "A saved answer says no to this setting and value."
+	case trust.SettingRejected:
+		return "Nix refuses the flake because of it."
+	case trust.SettingInert:
+		return "The setting has no effect."
+	case trust.SettingApplied:
+		switch v.Daemon {
+		case trust.Honoured:
+			return "It is applied, and the daemon honours it."
+		case trust.NotForwarded:
+			return "It is applied by your own nix; the daemon never sees it."
+		case trust.Dropped:
+			return "It is applied on your side, and the daemon drops it."
+		case trust.Partly:
+			return "It is applied on your side, and the daemon takes a part of it."
+		}
+		return "It is applied on your side; what the daemon does with it cannot be determined."
+	}
+	return "It cannot be determined. Take it for not applied."
+}
+
+// OutcomeMark returns the mark of one step.
+func OutcomeMark(o trust.Outcome, g Glyphs) Mark {
+	switch o {
+	case trust.Pass:
+		return Mark{g.Good, "pass", Good}
+	case trust.Fail:
+		return Mark{g.Bad, "fail", Bad}
+	}
+	return Mark{g.Unsure, "unknown", Unsure}
+}
+
+// SeverityMark returns the mark of a finding.
+func SeverityMark(s trust.Severity, g Glyphs) Mark {
+	switch s {
+	case trust.Danger:
+		return Mark{g.Alarm, "danger", Danger}
+	case trust.Warn:
+		return Mark{g.Alarm, "warning", Caution}
+	}
+	return Mark{g.None, "info", Faint}
+}
+
+// TrustMark returns the mark of the user's standing with the daemon.
+func TrustMark(t trust.Trust, g Glyphs) Mark {
+	switch t {
+	case trust.Trusted:
+		return Mark{g.Good, "trusted", Good}
+	case trust.Untrusted:
+		return Mark{g.Bad, "untrusted", Bad}
+	}
+	return Mark{g.Unsure, "trust unknown", Unsure}
+}
+
+// Decisive returns the index of the step that settles a chain: the first that
+// fails, else the first that is unknown, else the last. It is -1 for no steps.
+func Decisive(chain []trust.Reason) int {
+	unknown := -1
+	for i, r := range chain {
+		if r.Outcome == trust.Fail {
+			return i
+		}
+		if r.Outcome != trust.Pass && unknown < 0 {
+			unknown = i
+		}
+	}
+	if unknown >= 0 {
+		return unknown
+	}
+	return len(chain) - 1
+}
