@@ -1,0 +1,146 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/nix-trust/nix-trust/nixconf"
+)
+
+// MaxFile is the largest file that is read: 16 MiB.
+const MaxFile = 16 << 20
+
+// Files is the file system of a Machine, read only. Paths are absolute and
+// slash-separated. Links are followed except by Lstat and ReadLink. Errors
+// match fs.ErrNotExist, fs.ErrPermission, syscall.EISDIR, syscall.ELOOP,
+// nixconf.ErrTooLarge and ErrNotRegular where they apply.
+type Files interface {
+	// ReadFile reads a regular file of at most MaxFile bytes. Anything else is
+	// an error and is not opened: no pipe can hold it up, no device is touched.
+	ReadFile(path string) ([]byte, error)
+	// Exists reports whether something is at path: as Nix does, a dangling link
+	// exists. The error says that it could not be found out.
+	Exists(path string) (bool, error)
+	Stat(path string) (fs.FileInfo, error)
+	Lstat(path string) (fs.FileInfo, error)
+	ReadLink(path string) (string, error)
+	// Resolve follows every link in path.
+	Resolve(path string) (string, error)
+	// ReadDir lists at most limit entries of a folder, in no order.
+	ReadDir(path string, limit int) ([]fs.DirEntry, error)
+}
+
+// ErrNotRegular says that a path is a pipe, a socket or a device.
+var ErrNotRegular = errors.New("not a regular file")
+
+// hostFiles is the file system of this machine.
+type hostFiles struct{}
+
+func (hostFiles) ReadFile(path string) ([]byte, error) {
+	// O_NONBLOCK, and a second look once it is open: what was a file a moment
+	// ago may be a pipe now.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := readable(path, info); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readOpen(path, f)
+}
+
+func (hostFiles) Exists(path string) (bool, error)       { return exists(os.Lstat(path)) }
+func (hostFiles) Stat(path string) (fs.FileInfo, error)  { return os.Stat(path) }
+func (hostFiles) Lstat(path string) (fs.FileInfo, error) { return os.Lstat(path) }
+func (hostFiles) ReadLink(path string) (string, error)   { return os.Readlink(path) }
+func (hostFiles) Resolve(path string) (string, error)    { return filepath.EvalSymlinks(path) }
+
+func (hostFiles) ReadDir(path string, limit int) ([]fs.DirEntry, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, &fs.PathError{Op: "readdir", Path: path, Err: syscall.ENOTDIR}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return listOpen(f, limit)
+}
+
+// readable says whether a file of this kind and size may be opened and read.
+func readable(path string, info fs.FileInfo) error {
+	switch {
+	case info.IsDir():
+		return &fs.PathError{Op: "read", Path: path, Err: syscall.EISDIR}
+	case !info.Mode().IsRegular():
+		return &fs.PathError{Op: "read", Path: path, Err: ErrNotRegular}
+	case info.Size() > MaxFile:
+		return &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: %d bytes, and at most %d are read", nixconf.ErrTooLarge, info.Size(), MaxFile)}
+	}
+	return nil
+}
+
+// readOpen reads an open file, checking once more what it is. A file can grow
+// while it is read, and files of /proc have no size: hence the limit.
+func readOpen(path string, f fs.File) ([]byte, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if err := readable(path, info); err != nil {
+		return nil, err
+	}
+	data := make([]byte, 0, info.Size()+1)
+	for {
+		n, err := f.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		if len(data) > MaxFile {
+			return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: at most %d bytes are read", nixconf.ErrTooLarge, MaxFile)}
+		}
+		if err == io.EOF {
+			return data, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(data) == cap(data) {
+			data = append(data, 0)[:len(data)]
+		}
+	}
+}
+
+func listOpen(f fs.File, limit int) ([]fs.DirEntry, error) {
+	dir, ok := f.(fs.ReadDirFile)
+	if !ok {
+		return nil, syscall.ENOTDIR
+	}
+	entries, err := dir.ReadDir(limit)
+	if err == io.EOF {
+		err = nil
+	}
+	return entries, err
+}
+
+func exists(_ fs.FileInfo, err error) (bool, error) {
+	if err == nil {
+		return true, nil
+	}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return false, nil
+	}
+	return false, err
+}

@@ -1,0 +1,191 @@
+package host
+
+import (
+	"path"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/nixconf/flake"
+	"github.com/nix-trust/nix-trust/trust"
+)
+
+// lookFlakes finds the flakes of this machine and reads what they say, and what
+// their inputs say as far as their sources are in the store. Many flakes share
+// their inputs: each source is read once.
+func (l *look) lookFlakes() {
+	found := l.discover()
+	flakes := make([]trust.Flake, len(found))
+	sources := make([][]source, len(found))
+	l.each(len(found), func(i int) { flakes[i], sources[i] = l.readFlake(found[i]) })
+
+	index := map[source]int{}
+	var distinct []source
+	for _, list := range sources {
+		for _, s := range list {
+			if _, ok := index[s]; !ok && s.tree != "" {
+				index[s] = len(distinct)
+				distinct = append(distinct, s)
+			}
+		}
+	}
+	read := make([]trust.Input, len(distinct))
+	l.each(len(distinct), func(i int) { read[i] = l.readSource(distinct[i]) })
+	for i := range flakes {
+		for k, s := range sources[i] {
+			if at, ok := index[s]; ok {
+				in := &flakes[i].Inputs[k]
+				in.Present, in.Config, in.Rejection = read[at].Present, read[at].Config, read[at].Rejection
+			}
+		}
+	}
+	l.facts.Flakes = flakes
+}
+
+// each calls do for every index below n, a few at a time, until ctx ends.
+func (l *look) each(n int, do func(i int)) {
+	var g errgroup.Group
+	g.SetLimit(2 * runtime.GOMAXPROCS(0))
+	for i := range n {
+		if l.ctx.Err() != nil {
+			break
+		}
+		g.Go(func() error { do(i); return nil })
+	}
+	g.Wait()
+}
+
+// source is where an input's flake.nix would be. The zero source is nowhere.
+type source struct {
+	tree string // the folder of the source tree
+	dir  string // below it
+}
+
+// readFlake reads one flake's files, and tells where each of its inputs' sources
+// would be.
+func (l *look) readFlake(c candidate) (trust.Flake, []source) {
+	f := trust.Flake{ID: trust.FlakeID{Ref: c.ref, Path: c.folder}, Found: c.reasons, Err: c.err}
+	if c.folder == "" {
+		if f.Err == "" {
+			f.Err = "Its source is not on this machine."
+		}
+		return f, nil
+	}
+	v := l.facts.Nix.Version
+	name := path.Join(c.folder, "flake.nix")
+	src, err := l.m.files.ReadFile(name)
+	if err != nil {
+		f.Err = name + " could not be read: " + plain(err) + "."
+	} else {
+		f.Config, f.Rejection = flake.ReadConfig(name, src, v)
+	}
+	name = path.Join(c.folder, "flake.lock")
+	data, err := l.m.files.ReadFile(name)
+	switch {
+	case err != nil && isMissing(err):
+		return f, nil
+	case err != nil:
+		f.LockErr = name + " could not be read: " + plain(err) + "."
+		return f, nil
+	}
+	lock, err := flake.ParseLock(name, data)
+	if err != nil {
+		f.LockErr = err.Error()
+		return f, nil
+	}
+	f.Lock = lock
+	locked := lock.Inputs()
+	f.Inputs = make([]trust.Input, len(locked))
+	sources := make([]source, len(locked))
+	for i, in := range locked {
+		f.Inputs[i] = trust.Input{Name: in.Name, Ref: in.Ref, IsFlake: in.IsFlake}
+		tree := l.inputTree(c.folder, in)
+		if strings.HasPrefix(tree, l.facts.Nix.StoreDir+"/") {
+			f.Inputs[i].StorePath = tree
+		}
+		if in.IsFlake {
+			sources[i] = source{tree, in.Dir}
+		}
+	}
+	return f, sources
+}
+
+// inputTree is the folder of an input's source: the store path of its narHash,
+// or a folder beside the flake for a relative one, which has no hash.
+func (l *look) inputTree(folder string, in flake.LockedInput) string {
+	if in.NarHash != "" {
+		tree, err := flake.StorePath(in.NarHash, l.facts.Nix.StoreDir)
+		if err != nil {
+			return ""
+		}
+		return tree
+	}
+	at := in.Node.Locked.Attrs["path"]
+	if in.Node.Locked.Type != "path" || at == "" {
+		return ""
+	}
+	if path.IsAbs(at) {
+		return path.Clean(at)
+	}
+	if strings.Contains(in.Name, "/") {
+		return "" // relative to another input
+	}
+	return path.Join(folder, at)
+}
+
+// readSource reads the nixConfig of one input's source.
+func (l *look) readSource(s source) trust.Input {
+	name := path.Join(s.tree, path.Clean("/"+s.dir), "flake.nix")
+	src, err := l.m.files.ReadFile(name)
+	if err != nil {
+		if !isMissing(err) {
+			l.noteErr(name, err, "what this input declares is not known")
+		}
+		return trust.Input{}
+	}
+	in := trust.Input{Present: true}
+	in.Config, in.Rejection = flake.ReadConfig(name, src, l.facts.Nix.Version)
+	return in
+}
+
+// substituters are the URLs that the daemon is asked about: those of every layer
+// of the configuration, in effect or not, then those that flakes and their
+// inputs claim.
+func (l *look) substituters() []string {
+	var urls []string
+	for _, name := range []string{"substituters", "trusted-substituters"} {
+		v := l.facts.Client.Get(name)
+		if v == nil {
+			continue
+		}
+		for _, it := range v.Items {
+			urls = append(urls, it.Text)
+		}
+		for _, a := range v.History {
+			urls = append(urls, tokens(a.Value)...)
+		}
+	}
+	claims := func(settings []flake.Setting) {
+		for _, s := range settings {
+			if row, _, ok := nixconf.Lookup(s.Name); ok && (row.Name == "substituters" || row.Name == "trusted-substituters") {
+				urls = append(urls, tokens(s.Value)...)
+			}
+		}
+	}
+	for _, f := range l.facts.Flakes {
+		claims(f.Config)
+	}
+	for _, f := range l.facts.Flakes {
+		for _, in := range f.Inputs {
+			claims(in.Config)
+		}
+	}
+	return urls
+}
+
+// tokens splits a list setting's value as Nix does.
+func tokens(value string) []string {
+	return strings.FieldsFunc(value, func(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == '\r' })
+}
