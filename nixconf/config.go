@@ -1,6 +1,10 @@
 package nixconf
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+)
 
 // A Layer is one source of configuration. Later layers override earlier ones.
 // The zero Layer is a built-in default.
@@ -65,7 +69,116 @@ type Config struct {
 	Fatal    *Diagnostic  // what makes every Nix command fail; nil when it loads
 	Warnings []Diagnostic // what Nix warns of, and what it passes over silently
 	Read     []Source     // the top-level sources that were read or tried, in order of application
-	values   map[string]*Value
+
+	dialect *dialect
+	dir     string
+	cpus    int
+	base    map[string]*Value // never written to once it is here: clones share it
+	own     map[string]*Value // what Apply changed since
+}
+
+// Get returns the value of a setting by its name or an alias, nil when this
+// version does not have it. The caller must not change it.
+func (c *Config) Get(name string) *Value {
+	if c == nil || c.dialect == nil {
+		return nil
+	}
+	s := c.dialect.byName[name]
+	if s == nil {
+		return nil
+	}
+	if v := c.own[s.Name]; v != nil {
+		return v
+	}
+	return c.base[s.Name]
+}
+
+// All returns the value of every setting that this version has, sorted by name.
+func (c *Config) All() []*Value {
+	if c == nil || c.dialect == nil {
+		return nil
+	}
+	list := make([]*Value, len(c.dialect.settings))
+	for i, s := range c.dialect.settings {
+		list[i] = c.Get(s.Name)
+	}
+	return list
+}
+
+// Bool reports whether a setting is true; one that is no bool is not.
+func (c *Config) Bool(name string) bool {
+	v := c.Get(name)
+	return v != nil && v.Text == "true"
+}
+
+// Tokens returns the items of a list, set or map setting.
+func (c *Config) Tokens(name string) []string {
+	v := c.Get(name)
+	if v == nil {
+		return nil
+	}
+	list := make([]string, len(v.Items))
+	for i, it := range v.Items {
+		list[i] = it.Text
+	}
+	return list
+}
+
+// Clone returns a configuration that starts as c is and then goes its own way.
+// It is cheap: the two share what neither changes.
+func (c *Config) Clone() *Config {
+	n := *c
+	n.Warnings = slices.Clip(n.Warnings)
+	n.Read = slices.Clip(n.Read)
+	n.own = maps.Clone(c.own)
+	return &n
+}
+
+// Apply assigns one setting on top of c, as an accepted nixConfig or --option
+// does. It returns nil, a warning when the assignment was ignored, or a fatal
+// diagnostic with the error that Nix exits with; c is changed only for nil. Nix
+// ignores an unknown name in a flake silently, and a bad value on the command
+// line with a warning. o.Name and o.Append are filled in.
+// Nix: src/libflake/config.cc, ConfigFile::apply.
+func (c *Config) Apply(o Origin, name, value string) *Diagnostic {
+	o.Name = name
+	s, extra, ok := c.dialect.lookup(name)
+	switch {
+	case !ok && o.Layer == LayerFlake:
+		return nil
+	case !ok:
+		return &Diagnostic{Kind: "unknown-setting", Severity: SeverityWarning, Pos: o.Pos,
+			Message: "unknown setting '" + name + "'", Text: "this version of Nix has no such setting"}
+	case o.Layer == LayerFlake && s.Name == "plugin-files":
+		return fatal("bad-value", o.Pos, "plugin-files set after plugins were loaded, you may need to move the flag before the subcommand",
+			"a flake cannot set plugin-files, and Nix exits when it tries to")
+	}
+	slots := map[*Setting]*slot{}
+	var warnings []Diagnostic
+	e := editor{dialect: c.dialect, version: c.Version, dir: c.dir, cpus: c.cpus,
+		slot: func(s *Setting) *slot {
+			if slots[s] == nil {
+				slots[s] = slotOf(c.Get(s.Name))
+			}
+			return slots[s]
+		},
+		peek: func(s *Setting) []Item { return c.Get(s.Name).Items },
+		warn: func(d Diagnostic) { warnings = append(warnings, d) },
+	}
+	if d := e.assign(s, extra, o, value, bare(value)); d != nil {
+		if o.Layer == LayerFlag {
+			d.Severity = SeverityWarning
+		}
+		return d
+	}
+	c.Warnings = append(c.Warnings, warnings...)
+	if c.own == nil {
+		c.own = map[string]*Value{}
+	}
+	for s, sl := range slots {
+		c.own[s.Name] = sl.value(c.dialect, c.Version)
+	}
+	return nil
 }
 
 // Severity orders diagnostics.

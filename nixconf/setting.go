@@ -30,7 +30,17 @@ const (
 	RiskDenial     Risk = "performance"    // slows or stops builds
 )
 
-// A Setting is one row of the settings table.
+// A Scope is how a client hands a setting to the daemon.
+// Nix: src/libstore/remote-store.cc, RemoteStore::setOptions.
+type Scope string
+
+const (
+	ScopeClient Scope = "client" // never: only the client obeys it
+	ScopeFixed  Scope = "fixed"  // always, in a field of its own, obeyed for everyone
+	ScopeNamed  Scope = "named"  // by name, when something after the system file set it
+)
+
+// A Setting is one setting as one version of Nix has it.
 type Setting struct {
 	Name       string
 	Aliases    []string
@@ -38,4 +48,20 @@ type Setting struct {
 	Appendable bool // extra-NAME exists
 	Risk       Risk
 	Feature    string // the experimental feature that gates it, "" when none
+	Scope      Scope
+
+	kind    kind
+	initial string // the default as the table has it
+}
+
+// Lookup finds a setting by its name, an alias of it, or extra-NAME when it can
+// be appended to, as the newest version that has it. extra says which it was.
+// A setting whose own name starts with "extra-" is found by that name first.
+func Lookup(name string) (s *Setting, extra, ok bool) {
+	for _, d := range dialects {
+		if s, extra, ok = d.lookup(name); ok {
+			return s, extra, ok
+		}
+	}
+	return nil, false, false
 }

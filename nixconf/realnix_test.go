@@ -1,0 +1,243 @@
+package nixconf_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/nixconf/realnix"
+)
+
+// rootFiles reads files under another root as the user that a test plays. The
+// test runs as root, so what that user may not see is worked out from modes.
+type rootFiles struct {
+	root string
+	uid  uint32
+}
+
+func (f rootFiles) ReadFile(path string) ([]byte, error) {
+	if !f.allowed(path, 4) {
+		return nil, &os.PathError{Op: "open", Path: path, Err: syscall.EACCES}
+	}
+	return os.ReadFile(f.root + path)
+}
+
+func (f rootFiles) Exists(path string) (bool, error) {
+	if !f.allowed(filepath.Dir(path), 1) {
+		return false, &os.PathError{Op: "lstat", Path: path, Err: syscall.EACCES}
+	}
+	_, err := os.Lstat(f.root + path)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// allowed checks the mode's bit on path and the search bit on every folder above.
+func (f rootFiles) allowed(path string, bit uint32) bool {
+	if f.uid == 0 {
+		return true
+	}
+	for p := path; p != "/"; p, bit = filepath.Dir(p), 1 {
+		st, err := os.Stat(f.root + p)
+		if err != nil {
+			continue
+		}
+		mode := uint32(st.Mode().Perm())
+		if st.Sys().(*syscall.Stat_t).Uid == f.uid {
+			mode >>= 6
+		}
+		if mode&bit == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// A setup is one environment in which configuration is resolved, by real Nix and by Load.
+type setup struct {
+	env  []string // all variables
+	dir  string   // working directory
+	uid  uint32
+	home string
+}
+
+// shown is what `nix config show --json` did.
+type shown struct {
+	values   map[string]json.RawMessage
+	warnings []string
+	err      string
+	code     int
+}
+
+var warningLine = regexp.MustCompile(`^(?:warning: )(.*)$`)
+
+// show asks real Nix.
+func show(t testing.TB, nix realnix.Nix, s setup, flags ...string) shown {
+	args := []string{"nix", "config", "show", "--json"}
+	if nix.Short == "2.8" {
+		args = []string{"nix", "show-config", "--json"}
+	}
+	args = append(args, "--extra-experimental-features", "nix-command")
+	r := nix.Run(t, realnix.Cmd{Args: append(args, flags...), Env: s.env, Dir: s.dir, UID: s.uid, GID: s.uid})
+	out := shown{code: r.Code}
+	for line := range strings.Lines(r.Stderr) {
+		line = strings.TrimSuffix(line, "\n")
+		if m := warningLine.FindStringSubmatch(line); m != nil {
+			out.warnings = append(out.warnings, m[1])
+		} else if out.err == "" {
+			out.err = line
+		} else {
+			out.err += "\n" + line
+		}
+	}
+	if r.Code != 0 {
+		return out
+	}
+	var all map[string]struct{ Value json.RawMessage }
+	dec := json.NewDecoder(strings.NewReader(r.Stdout))
+	if err := dec.Decode(&all); err != nil {
+		t.Fatalf("%q printed no JSON: %v\n%s", args, err, r.Stdout)
+	}
+	out.values = map[string]json.RawMessage{}
+	for name, v := range all {
+		out.values[name] = v.Value
+	}
+	return out
+}
+
+// load resolves the same with this package.
+func load(nix realnix.Nix, s setup) *nixconf.Config {
+	c := nixconf.Load(rootFiles{nix.Root, s.uid}, environment(nix, s), nix.Version)
+	if c.Fatal == nil {
+		c.Apply(nixconf.Origin{Layer: nixconf.LayerFlag}, "extra-experimental-features", "nix-command")
+	}
+	return c
+}
+
+// environment is what the host's part of the program would find out.
+func environment(nix realnix.Nix, s setup) nixconf.Environment {
+	env := nixconf.Environment{
+		Lookup: func(key string) (string, bool) {
+			for _, e := range slices.Backward(s.env) {
+				if v, ok := strings.CutPrefix(e, key+"="); ok {
+					return v, true
+				}
+			}
+			return "", false
+		},
+		Home:           s.home,
+		Dir:            s.dir,
+		System:         "x86_64-linux",
+		CPUs:           runtime.NumCPU(),
+		Root:           s.uid == 0,
+		NixPath:        "/usr/bin/nix",
+		ExtraPlatforms: hostPlatforms[nix.Short],
+		KVM:            hostKVM(nix, s.uid),
+	}
+	if nix.Short != "2.8" {
+		env.SandboxShell = "/usr/bin/bash-static"
+	}
+	return env
+}
+
+// hostPlatforms is filled from each real Nix once: which x86-64 levels a
+// processor has is found by libcpuid, not by configuration.
+var hostPlatforms = map[string][]string{}
+
+func learnHost(t testing.TB, nix realnix.Nix) {
+	var list []string
+	got := show(t, nix, setup{env: []string{"HOME=/root"}})
+	if err := json.Unmarshal(got.values["extra-platforms"], &list); err != nil {
+		t.Fatalf("extra-platforms: %v in %+v", err, got)
+	}
+	hostPlatforms[nix.Short] = list
+}
+
+func hostKVM(nix realnix.Nix, uid uint32) bool {
+	st, err := os.Stat(nix.Root + "/dev/kvm")
+	return err == nil && (uid == 0 || st.Mode().Perm()&6 == 6)
+}
+
+// difference compares the two, "" when they agree.
+func difference(want shown, got *nixconf.Config) string {
+	var b bytes.Buffer
+	if want.code != 0 || got.Fatal != nil {
+		switch {
+		case got.Fatal == nil:
+			return "Nix fails and Load does not: " + want.err
+		case want.code == 0:
+			return "Load fails and Nix does not: " + got.Fatal.Message
+		case !strings.Contains(plain(want.err), plain(got.Fatal.Message)):
+			return "Nix says:  " + plain(want.err) + "\nLoad says: " + plain(got.Fatal.Message)
+		}
+		return ""
+	}
+	for name, v := range want.values {
+		g := got.Get(name)
+		if g == nil {
+			b.WriteString(name + " is not known\n")
+		} else if !bytes.Equal(g.JSON, v) {
+			b.WriteString(name + ": Nix " + string(v) + ", Load " + string(g.JSON) + "\n")
+		}
+	}
+	for _, g := range got.All() {
+		if _, ok := want.values[g.Setting.Name]; !ok {
+			b.WriteString(g.Setting.Name + " is not in Nix\n")
+		}
+	}
+	var warned []string
+	for _, w := range got.Warnings {
+		if w.Severity == nixconf.SeverityWarning {
+			warned = append(warned, plain(w.Message))
+		}
+	}
+	var should []string
+	for _, w := range want.warnings {
+		if !strings.HasPrefix(w, "dubious URI query") {
+			should = append(should, plain(w))
+		}
+	}
+	slices.Sort(warned)
+	slices.Sort(should)
+	if !slices.Equal(warned, should) {
+		b.WriteString("Nix warns " + strings.Join(should, " | ") + "\nLoad warns " + strings.Join(warned, " | ") + "\n")
+	}
+	return b.String()
+}
+
+// plain is a message without what Nix's terminal filter changes: blanks and
+// control characters.
+func plain(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == ' ' || r == '\t' || r == '\n' {
+			return ' '
+		}
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
+}
+
+func TestDefaultsAreThoseOfRealNix(t *testing.T) {
+	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
+		learnHost(t, nix)
+		for _, uid := range []uint32{0, 1000} {
+			s := setup{env: []string{"HOME=/nowhere"}, uid: uid, home: "/nowhere"}
+			if d := difference(show(t, nix, s), load(nix, s)); d != "" {
+				t.Errorf("uid %d:\n%s", uid, d)
+			}
+		}
+	})
+}
