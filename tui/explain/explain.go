@@ -13,16 +13,7 @@ import (
 // Where renders a place as "file:line", or "" when there is none.
 func Where(p nixconf.Pos, s Style) string { return s.where(p).String() }
 
-func (s Style) where(p nixconf.Pos) safetext.S {
-	if p.File == "" {
-		return safetext.S{}
-	}
-	file := p.File
-	if p.Line > 0 {
-		file += ":" + strconv.Itoa(p.Line)
-	}
-	return s.Path(file)
-}
+func (s Style) where(p nixconf.Pos) safetext.S { return safetext.Line(s.Spot(p)) }
 
 // Cache renders the verdict on a cache: its state, its keys, the numbered
 // chain of reasons in the order Nix goes through them, and the ways out.

@@ -173,3 +173,6 @@ func Trim(s safetext.S, w int, more string) string {
 	}
 	return ansi.Truncate(s.String(), max(w, 0), more)
 }
+
+// Wrap breaks a line at spaces into pieces of at most w cells.
+func Wrap(s safetext.S, w int) []string { return wrap(s.String(), w, true) }

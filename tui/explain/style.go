@@ -6,8 +6,10 @@
 package explain
 
 import (
+	"strconv"
 	"strings"
 
+	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
@@ -88,12 +90,32 @@ func (s Style) width() int {
 }
 
 // Path shortens a path in the user's home and makes it safe to show.
-func (s Style) Path(p string) safetext.S {
-	home := strings.TrimSuffix(s.Home, "/")
-	if home != "" && p == home {
-		p = "~"
-	} else if rest, ok := strings.CutPrefix(p, home+"/"); ok && home != "" {
-		p = "~/" + rest
+func (s Style) Path(p string) safetext.S { return safetext.Line(s.tilde(p)) }
+
+// Spot returns a place as "file:line", "" when there is none. It is not yet
+// safe to show.
+func (s Style) Spot(p nixconf.Pos) string {
+	if p.File == "" {
+		return ""
 	}
-	return safetext.Line(p)
+	file := s.tilde(p.File)
+	if p.Line > 0 {
+		file += ":" + strconv.Itoa(p.Line)
+	}
+	return file
+}
+
+// tilde writes ~ for the user's home.
+func (s Style) tilde(p string) string {
+	home := strings.TrimSuffix(s.Home, "/")
+	if home == "" {
+		return p
+	}
+	if p == home {
+		return "~"
+	}
+	if rest, ok := strings.CutPrefix(p, home+"/"); ok {
+		return "~/" + rest
+	}
+	return p
 }

@@ -55,6 +55,20 @@ func Line(s string) S {
 	return finish(out, w, cut)
 }
 
+// Join puts lines after each other with a space between them.
+func Join(parts ...S) S {
+	var out S
+	for i, p := range parts {
+		if i > 0 {
+			out.text += " "
+			out.width++
+		}
+		out.text += p.text
+		out.width += p.width
+	}
+	return out
+}
+
 // ASCII is Line for what is compared letter by letter, such as a key or a
 // host: whatever is not ASCII is written as an escape too.
 func ASCII(s string) S {
@@ -80,6 +94,25 @@ func Block(s string) []S {
 	}
 	if cut > 0 {
 		out = append(out, Line(fmt.Sprintf("(%d more bytes)", cut)))
+	}
+	return out
+}
+
+// Verbatim splits what is to be copied from the screen, such as a command, at
+// its newlines, and leaves backslashes alone, so that what is selected is what
+// was meant. A text that hides something is shown as by Block instead.
+func Verbatim(s string) []S {
+	if !Exact(s) {
+		return Block(s)
+	}
+	parts := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	out := make([]S, len(parts))
+	for i, p := range parts {
+		if w := ansi.StringWidth(p); w == ansi.StringWidthWc(p) {
+			out[i] = S{p, w}
+		} else {
+			out[i] = Line(p)
+		}
 	}
 	return out
 }

@@ -92,6 +92,16 @@ func TestExactRefusesWhatHides(t *testing.T) {
 	}
 }
 
+func TestVerbatimKeepsACommandAsItIs(t *testing.T) {
+	got := Verbatim("printf 'a\\n'\necho Zoë\n")
+	if len(got) != 2 || got[0].String() != `printf 'a\n'` || got[1].String() != "echo Zoë" {
+		t.Errorf("the command became %q", got)
+	}
+	if got := Verbatim("echo \u200b\\"); got[0].String() != `echo \u{200b}\\` {
+		t.Errorf("what hides is shown as %q", got[0])
+	}
+}
+
 func TestURLHidesSecretsAndShowsTricks(t *testing.T) {
 	for in, want := range map[string]string{
 		"https://cache.nixos.org/":                            "https://cache.nixos.org/",
@@ -148,7 +158,8 @@ func FuzzEverythingIsOneSafeLine(f *testing.F) {
 		for _, make := range []func(string) S{Line, ASCII, URL, Text} {
 			check(t, s, make(s))
 		}
-		for _, l := range Block(s) {
+		check(t, s, Join(Line(s), Line(s), URL(s)))
+		for _, l := range append(Block(s), Verbatim(s)...) {
 			check(t, s, l)
 		}
 		if reason, ok := SuspectHost(s); ok {

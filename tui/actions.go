@@ -1,0 +1,290 @@
+package tui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/nix-trust/nix-trust/tui/explain"
+	"github.com/nix-trust/nix-trust/tui/safetext"
+)
+
+// What the bindings do. None of them reads or writes anything.
+
+func (m *root) quit() tea.Cmd { return tea.Quit }
+
+func (m *root) interrupt() tea.Cmd {
+	m.interrupted = true
+	return tea.Quit
+}
+
+func goTo(i int) func(*root) tea.Cmd {
+	return func(m *root) tea.Cmd {
+		m.active = i
+		m.toast = nil
+		return nil
+	}
+}
+
+// turn moves the focus to another pane, around the end.
+func (m *root) turn(n int) tea.Cmd {
+	b := m.screen().board()
+	if b.zoom {
+		b.zoom = false
+		b.focusOn(b.last)
+		return nil
+	}
+	panes := len(b.lists) + 1
+	b.focusOn(((b.focus+n)%panes + panes) % panes)
+	return nil
+}
+
+// focusOn moves the focus to a pane.
+func (b *board) focusOn(i int) {
+	b.focus = i
+	if i < len(b.lists) {
+		b.last = i
+	}
+}
+
+// open goes one step closer to what is selected.
+func (m *root) open() tea.Cmd {
+	b := m.screen().board()
+	if b.shape == listBeside && b.focus+1 < len(b.lists) && len(b.lists[b.focus+1].rows) > 0 {
+		b.focusOn(b.focus + 1)
+		return nil
+	}
+	b.zoom = true
+	return nil
+}
+
+func (m *root) zoom() tea.Cmd {
+	b := m.screen().board()
+	b.zoom = !b.zoom
+	return nil
+}
+
+func (m *root) left() tea.Cmd {
+	b := m.screen().board()
+	switch {
+	case b.zoom:
+		b.zoom = false
+	case b.onDetail():
+		b.focusOn(b.last)
+	case b.focus > 0:
+		b.focusOn(b.focus - 1)
+	}
+	return nil
+}
+
+// back goes back exactly one step.
+func (m *root) back() tea.Cmd {
+	if m.jobs.current != nil && m.jobs.current.slow {
+		m.jobs.cancel()
+		if m.view.report == nil {
+			m.err = errStopped
+			return nil
+		}
+		return m.say(explain.Plain, safetext.Line("Reading was stopped. This is what was read before."))
+	}
+	b := m.screen().board()
+	switch l := b.list(); {
+	case l != nil && l.filter != "":
+		l.setFilter("")
+	case l == nil && b.detail.search != "":
+		b.detail.find("")
+	case b.zoom:
+		b.zoom = false
+	case b.onDetail():
+		b.focusOn(b.last)
+	case b.focus > 0:
+		b.focusOn(0)
+	}
+	return nil
+}
+
+func (m *root) whyNoBack() string {
+	b := m.screen().board()
+	if m.jobs.current != nil && m.jobs.current.slow || b.zoom || b.focus > 0 {
+		return ""
+	}
+	if l := b.list(); l != nil && l.filter != "" {
+		return ""
+	}
+	return "There is nothing to go back from. Press q to quit."
+}
+
+func (m *root) refresh() tea.Cmd { return m.jobs.start() }
+
+func (m *root) whyNoRefresh() string {
+	if m.jobs.current != nil {
+		return "It is being read already. Press esc to stop."
+	}
+	return ""
+}
+
+func (m *root) copyValue() tea.Cmd {
+	what, value := m.screen().value()
+	return m.copied(what, value)
+}
+
+func (m *root) whyNoValue() string {
+	if m.view.report == nil {
+		return "Nothing was read yet."
+	}
+	if _, value := m.screen().value(); value == "" {
+		return "Nothing is selected that could be copied."
+	}
+	return ""
+}
+
+func (m *root) copyFix() tea.Cmd {
+	f, _ := command(m.screen().fixes())
+	what := "command"
+	if f.File != "" {
+		what = "snippet for " + f.File
+	}
+	return m.copied(what, f.Command)
+}
+
+func (m *root) whyNoFix() string {
+	if m.view.report == nil {
+		return "Nothing was read yet."
+	}
+	if _, ok := command(m.screen().fixes()); !ok {
+		return "Nothing here has a command to copy."
+	}
+	return ""
+}
+
+// scrolled is the text that keys scroll now, nil when a list has them.
+func (m *root) scrolled() *text {
+	switch {
+	case m.popup != nil:
+		return m.popup
+	case m.screen().board().onDetail():
+		return m.screen().board().detail
+	}
+	return nil
+}
+
+func byRows(n int) func(*root) tea.Cmd {
+	return func(m *root) tea.Cmd {
+		m.move(n)
+		return nil
+	}
+}
+
+func byHalf(sign int) func(*root) tea.Cmd {
+	return func(m *root) tea.Cmd {
+		half := 0
+		if x := m.scrolled(); x != nil {
+			half = x.height / 2
+		} else {
+			half = m.screen().board().list().height / 2
+		}
+		m.move(sign * max(half, 1))
+		return nil
+	}
+}
+
+func (m *root) move(n int) {
+	if x := m.scrolled(); x != nil {
+		x.scroll(n)
+		return
+	}
+	m.screen().board().list().move(n)
+}
+
+func byHits(n int) func(*root) tea.Cmd {
+	return func(m *root) tea.Cmd {
+		m.screen().board().detail.next(n)
+		return nil
+	}
+}
+
+func (m *root) whyNoHit() string {
+	if len(m.screen().board().detail.hits) == 0 {
+		return "Nothing was searched for, or nothing was found. Press / to search."
+	}
+	return ""
+}
+
+// An input is a filter or a search being typed.
+type input struct {
+	text   string
+	list   *list // what it filters, nil for a search
+	detail *text // what it searches
+	before string
+}
+
+const longestInput = 200
+
+func (m *root) startInput() tea.Cmd {
+	if m.view.report == nil {
+		return nil
+	}
+	b := m.screen().board()
+	if l := b.list(); l != nil {
+		m.input = &input{text: l.filter, list: l, before: l.filter}
+	} else {
+		m.input = &input{text: b.detail.search, detail: b.detail, before: b.detail.search}
+	}
+	m.toast = nil
+	return nil
+}
+
+// typed adds characters to the input. What cannot be seen is left out.
+func (m *root) typed(s string) {
+	var b strings.Builder
+	for _, r := range s {
+		if safetext.Exact(string(r)) && r != '\n' {
+			b.WriteRune(r)
+		}
+	}
+	if text := m.input.text + b.String(); len(text) <= longestInput {
+		m.setInput(text)
+	}
+}
+
+func (m *root) setInput(s string) {
+	m.input.text = s
+	if m.input.list != nil {
+		m.input.list.setFilter(s)
+		return
+	}
+	m.input.detail.find(s)
+	m.input.detail.next(0)
+}
+
+func (m *root) keepInput() tea.Cmd {
+	m.input = nil
+	return nil
+}
+
+func (m *root) dropInput() tea.Cmd {
+	m.setInput(m.input.before)
+	if m.input.before == m.input.text {
+		m.setInput("")
+	}
+	m.input = nil
+	return nil
+}
+
+func (m *root) eraseChar() tea.Cmd {
+	if r := []rune(m.input.text); len(r) > 0 {
+		m.setInput(string(r[:len(r)-1]))
+	}
+	return nil
+}
+
+func (m *root) eraseWord() tea.Cmd {
+	s := strings.TrimRight(m.input.text, " ")
+	m.setInput(s[:strings.LastIndexByte(s, ' ')+1])
+	return nil
+}
+
+func (m *root) eraseAll() tea.Cmd {
+	m.setInput("")
+	return nil
+}

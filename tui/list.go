@@ -1,0 +1,199 @@
+package tui
+
+import (
+	"strings"
+
+	"github.com/nix-trust/nix-trust/tui/explain"
+	"github.com/nix-trust/nix-trust/tui/safetext"
+)
+
+// A cell is one field of a row.
+type cell struct {
+	text safetext.S
+	role explain.Role
+}
+
+// own is a cell with this program's own words.
+func own(role explain.Role, text string) cell { return cell{safetext.Line(text), role} }
+
+// A row is one entry of a list. Its id says which entry it is after the data
+// was read again; find is what a filter looks through, in lower case.
+type row struct {
+	id    string
+	cells []cell
+	find  string
+	old   bool // drawn faint: in force elsewhere, overridden, or a default
+}
+
+// newRow makes a row that a filter finds by any of its cells.
+func newRow(id string, cells ...cell) row {
+	var b strings.Builder
+	for _, c := range cells {
+		b.WriteString(c.text.String())
+		b.WriteByte('\n')
+	}
+	return row{id: id, cells: cells, find: strings.ToLower(b.String())}
+}
+
+// A list is a table of rows with a selection, a scroll position and a filter,
+// all of which survive new rows and a new size.
+type list struct {
+	title string
+	cols  []column
+	empty []string // what to say when there is no row at all
+	rows  []row
+	wide  []int // the widest cell of each column
+
+	shown  []int // indexes of the rows that the filter lets through
+	at     int   // the selection, an index of shown
+	offset int   // the first row that is drawn, an index of shown
+	height int   // rows that can be drawn
+	filter string
+}
+
+// set replaces the rows. The selection stays on the row with the same id, or
+// else in its place.
+func (l *list) set(rows []row) {
+	id := ""
+	if i := l.selected(); i >= 0 {
+		id = l.rows[i].id
+	}
+	l.rows = rows
+	l.wide = make([]int, len(l.cols))
+	for i, c := range l.cols {
+		l.wide[i] = len(c.title)
+	}
+	for _, r := range rows {
+		for i, c := range r.cells {
+			if i < len(l.wide) {
+				l.wide[i] = max(l.wide[i], c.text.Width())
+			}
+		}
+	}
+	l.refilter(id)
+}
+
+// refilter works out which rows are shown and selects the one with the id.
+func (l *list) refilter(id string) {
+	l.shown = l.shown[:0]
+	needle := strings.ToLower(l.filter)
+	at := -1
+	for i, r := range l.rows {
+		if needle != "" && !strings.Contains(r.find, needle) {
+			continue
+		}
+		if r.id == id && at < 0 {
+			at = len(l.shown)
+		}
+		l.shown = append(l.shown, i)
+	}
+	if at < 0 {
+		at = l.at
+	}
+	l.at = at
+	l.reveal()
+}
+
+func (l *list) setFilter(s string) {
+	id := ""
+	if i := l.selected(); i >= 0 {
+		id = l.rows[i].id
+	}
+	l.filter = s
+	l.refilter(id)
+}
+
+// selected returns the index of the selected row, -1 when none is shown.
+func (l *list) selected() int {
+	if l.at < 0 || l.at >= len(l.shown) {
+		return -1
+	}
+	return l.shown[l.at]
+}
+
+// choose selects the row with an index of rows, if it is shown.
+func (l *list) choose(i int) {
+	for at, s := range l.shown {
+		if s == i {
+			l.at = at
+			l.reveal()
+			return
+		}
+	}
+}
+
+// move moves the selection by n rows and stops at the ends.
+func (l *list) move(n int) {
+	l.at += n
+	l.reveal()
+}
+
+// resize sets how many rows can be drawn.
+func (l *list) resize(height int) {
+	l.height = max(height, 0)
+	l.reveal()
+}
+
+// reveal keeps the selection in range and in sight.
+func (l *list) reveal() {
+	l.at = max(0, min(l.at, len(l.shown)-1))
+	h := max(l.height, 1)
+	l.offset = max(l.at-h+1, min(l.offset, l.at, max(0, len(l.shown)-h)))
+	l.offset = max(l.offset, 0)
+}
+
+// label is the list's title with how many rows there are and are shown.
+func (l *list) label() string {
+	switch {
+	case l.filter != "":
+		return l.title + " " + itoa(len(l.shown)) + "/" + itoa(len(l.rows))
+	case len(l.rows) > 0:
+		return l.title + " " + itoa(min(l.at+1, len(l.rows))) + "/" + itoa(len(l.rows))
+	}
+	return l.title
+}
+
+// lines draws the list into w cells and at most h lines.
+func (l *list) lines(w, h int, focused bool, t *theme) []string {
+	if len(l.rows) == 0 {
+		return paragraph(l.empty, w, h, t)
+	}
+	if len(l.shown) == 0 {
+		needle := safetext.Line(l.filter)
+		return paragraph([]string{"Nothing matches “" + needle.String() + "”.", "Press esc to see all " + itoa(len(l.rows)) + "."}, w, h, t)
+	}
+	widths := fit(l.cols, l.wide, w-2)
+	var out []string
+	if l.headed(h) {
+		out = append(out, t.paint(explain.Faint, "  "+heading(l.cols, widths)))
+		h--
+	}
+	for i := l.offset; i < len(l.shown) && i < l.offset+h; i++ {
+		r := l.rows[l.shown[i]]
+		switch {
+		case i == l.at && focused:
+			out = append(out, t.cursor.Render(t.mark+" "+pad(rowText(l.cols, widths, r, t), w-2)))
+		case i == l.at:
+			out = append(out, t.selected.Render(t.mark)+" "+rowPainted(l.cols, widths, r, l.filter, t))
+		default:
+			out = append(out, "  "+rowPainted(l.cols, widths, r, l.filter, t))
+		}
+	}
+	return out
+}
+
+// headed reports whether the columns' titles are drawn in h lines.
+func (l *list) headed(h int) bool {
+	return h >= 5 && len(l.cols) > 0 && l.cols[len(l.cols)-1].title != ""
+}
+
+// paragraph wraps plain lines into w cells and at most h lines.
+func paragraph(texts []string, w, h int, t *theme) []string {
+	var out []string
+	for _, s := range texts {
+		for _, l := range explain.Wrap(safetext.Line(s), w) {
+			out = append(out, t.paint(explain.Faint, l))
+		}
+	}
+	return out[:min(len(out), max(h, 0))]
+}

@@ -1,0 +1,329 @@
+package tui
+
+import (
+	"strings"
+
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/tui/explain"
+	"github.com/nix-trust/nix-trust/tui/safetext"
+)
+
+// overview shows each flake, what it asks for, and why that is used or not.
+type overview struct {
+	b      board
+	flakes *list
+	claims *list
+	*view
+	open    string // the flake to open on, by reference or folder
+	opened  bool
+	shownOf int           // index of the flake whose claims are listed
+	listed  trust.FlakeID // and what it is called
+	items   []claim
+}
+
+// A claim is one row of what a flake asks for: a cache, another setting, or an
+// input with settings of its own.
+type claim struct {
+	cache   *trust.CacheVerdict
+	setting *trust.SettingVerdict
+	input   *trust.InputReport
+}
+
+func newOverview(open string) *overview {
+	s := &overview{open: open, shownOf: -1}
+	s.flakes = &list{
+		title: "Flakes",
+		cols:  []column{{min: 5, most: 12}, {min: 12, keep: keepEnds}, {min: 4, most: 16, drop: 1}},
+		empty: []string{"No flake was found.", "Run nix-trust in a folder with a flake.nix, or name one: nix-trust why FLAKE."},
+	}
+	s.claims = &list{
+		title: "Asks for",
+		cols:  []column{{min: 5, most: 12}, {min: 14, keep: keepEnds}, {min: 6, most: 14, drop: 2}, {min: 8, keep: keepEnds, drop: 1}},
+		empty: []string{"This flake asks for nothing: it has no nixConfig."},
+	}
+	s.b = board{lists: []*list{s.flakes, s.claims}, detail: &text{title: "Why"}, shape: listBeside}
+	return s
+}
+
+func (s *overview) name() string  { return "Overview" }
+func (s *overview) board() *board { return &s.b }
+
+func (s *overview) load(v *view) {
+	s.view = v
+	rows := make([]row, len(v.report.Flakes))
+	for i := range v.report.Flakes {
+		rows[i] = s.flakeRow(&v.report.Flakes[i])
+	}
+	s.flakes.set(rows)
+	if !s.opened && len(rows) > 0 {
+		s.opened = true
+		s.flakes.choose(s.first())
+	}
+	s.shownOf = -1
+	s.follow()
+}
+
+// first returns the flake to open on: the one that was asked for, else the one
+// in the current folder, else the first.
+func (s *overview) first() int {
+	for i, f := range s.report.Flakes {
+		if s.open != "" && (f.ID.Ref == s.open || f.ID.Path == s.open) {
+			return i
+		}
+	}
+	for i, f := range s.report.Flakes {
+		if isHere(f) {
+			return i
+		}
+	}
+	return 0
+}
+
+// found reports whether the flake that was asked for is in the report.
+func (s *overview) found() bool {
+	if s.open == "" {
+		return true
+	}
+	for _, f := range s.report.Flakes {
+		if f.ID.Ref == s.open || f.ID.Path == s.open {
+			return true
+		}
+	}
+	return false
+}
+
+func isHere(f trust.FlakeReport) bool {
+	for _, how := range f.Found {
+		if how == "current folder" {
+			return true
+		}
+	}
+	return false
+}
+
+// flakeMark sums up a flake.
+func flakeMark(f *trust.FlakeReport, g explain.Glyphs) explain.Mark {
+	switch {
+	case f.Rejected != nil:
+		return explain.Mark{Glyph: g.Bad, Word: "rejected", Role: explain.Bad}
+	case f.Err != "":
+		return explain.Mark{Glyph: g.Unsure, Word: "unreadable", Role: explain.Unsure}
+	}
+	return explain.CacheMark(f.State, g)
+}
+
+func (s *overview) flakeName(f *trust.FlakeReport) safetext.S {
+	if f.ID.Path != "" {
+		return s.style(0).Path(f.ID.Path)
+	}
+	return safetext.Text(f.ID.Ref)
+}
+
+func (s *overview) flakeRow(f *trust.FlakeReport) row {
+	m := flakeMark(f, s.theme.glyphs)
+	how := ""
+	if len(f.Found) > 0 {
+		how = f.Found[0]
+	}
+	if isHere(*f) {
+		how = "here"
+	} else if word, _, ok := strings.Cut(how, " /"); ok { // "gc root /long/path"
+		how = word
+	}
+	return newRow(f.ID.Ref+"\n"+f.ID.Path,
+		own(m.Role, m.String()), cell{s.flakeName(f), explain.Plain}, cell{safetext.Line(how), explain.Faint})
+}
+
+func (s *overview) follow() {
+	i := s.flakes.selected()
+	if i != s.shownOf {
+		s.shownOf = i
+		s.list(i)
+	}
+	s.explain()
+}
+
+// list fills in what the i-th flake asks for.
+func (s *overview) list(i int) {
+	s.items = nil
+	s.claims.title = "Asks for"
+	if i < 0 {
+		s.claims.set(nil)
+		return
+	}
+	f := &s.report.Flakes[i]
+	g := s.theme.glyphs
+	var rows []row
+	add := func(c claim, id string, m explain.Mark, what safetext.S, kind string, where safetext.S, old bool) {
+		s.items = append(s.items, c)
+		r := newRow(id, own(m.Role, m.String()), cell{what, explain.Plain}, own(explain.Faint, kind), cell{where, explain.Faint})
+		r.old = old
+		rows = append(rows, r)
+	}
+	at := func(file string) safetext.S { return safetext.Line(file) }
+	caches := func(claimed bool) {
+		for j := range f.Caches {
+			c := &f.Caches[j]
+			if c.Claimed != claimed {
+				continue
+			}
+			kind, where := "cache", s.style(0).Spot(c.Where)
+			if !claimed {
+				kind = "not asked for"
+			}
+			if _, bad := safetext.SuspectHost(c.URL); bad {
+				kind = g.Alarm + " look-alike"
+			}
+			add(claim{cache: c}, "cache "+c.URL, explain.CacheMark(c.State, g), safetext.URL(c.URL), kind, at(base(where)), !claimed)
+		}
+	}
+	caches(true)
+	for j := range f.Settings {
+		v := &f.Settings[j]
+		add(claim{setting: v}, "setting "+v.Name, explain.SettingMark(*v, g), safetext.Line(v.Name), settingKind(*v), at(base(s.style(0).Spot(v.Where))), false)
+	}
+	for j := range f.Inputs {
+		in := &f.Inputs[j]
+		add(claim{input: in}, "input "+in.Name, explain.Mark{Glyph: g.Off, Word: "inert", Role: explain.Faint}, safetext.Line(in.Name), "input", at(""), true)
+	}
+	caches(false)
+	same := s.listed == f.ID
+	s.listed = f.ID
+	if !same {
+		s.claims.filter = ""
+		s.claims.at = s.firstFailing()
+	}
+	s.claims.set(rows)
+}
+
+// firstFailing returns the claim that a person came for: the first cache that
+// is asked for and not used, else the first claim.
+func (s *overview) firstFailing() int {
+	for i, c := range s.items {
+		if c.cache != nil && c.cache.Claimed && c.cache.State != trust.StateUsable && c.cache.State != trust.StateScoped {
+			return i
+		}
+	}
+	return 0
+}
+
+func settingKind(v trust.SettingVerdict) string {
+	if v.Risk != "" {
+		return string(v.Risk)
+	}
+	return "setting"
+}
+
+// base returns the last part of a path, which is enough in a column.
+func base(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
+
+func (s *overview) selectedFlake() *trust.FlakeReport {
+	if i := s.flakes.selected(); i >= 0 {
+		return &s.report.Flakes[i]
+	}
+	return nil
+}
+
+func (s *overview) selectedClaim() claim {
+	if i := s.claims.selected(); i >= 0 {
+		return s.items[i]
+	}
+	return claim{}
+}
+
+// explain fills in the detail.
+func (s *overview) explain() {
+	f := s.selectedFlake()
+	if f == nil {
+		s.b.detail.show("", "Why", nil)
+		return
+	}
+	id := f.ID.Ref + "\n" + f.ID.Path
+	c := s.selectedClaim()
+	switch {
+	case f.Rejected != nil || f.Err != "" || c == claim{}:
+		s.b.detail.show(id, "Why", func(w int) []string { return s.flakeText(f, w) })
+	case c.cache != nil:
+		s.b.detail.show(id+c.cache.URL, "Why", func(w int) []string { return explain.Cache(*c.cache, s.style(w)) })
+	case c.setting != nil:
+		s.b.detail.show(id+c.setting.Name, "Why", func(w int) []string { return explain.Setting(*c.setting, s.style(w)) })
+	default:
+		s.b.detail.show(id+c.input.Name, "Why", func(w int) []string { return s.inputText(c.input, w) })
+	}
+}
+
+func (s *overview) flakeText(f *trust.FlakeReport, w int) []string {
+	d := newDoc(s.view, w)
+	m := flakeMark(f, s.theme.glyphs)
+	d.head(m, s.flakeName(f))
+	for _, how := range f.Found {
+		d.field("found by", s.style(0).Path(how))
+	}
+	switch {
+	case f.Rejected != nil:
+		d.lines = append(d.lines, "")
+		d.lines = append(d.lines, explain.Chain([]trust.Reason{*f.Rejected}, s.style(w))...)
+	case f.Err != "":
+		d.para(explain.Plain, safetext.Text(f.Err))
+		d.para(explain.Faint, safetext.Line("Nothing is known about what it asks for. Take nothing of it for trusted."))
+	default:
+		d.para(explain.Plain, safetext.Line("It has no nixConfig, so it asks for no cache. It uses those that are in effect for every flake: press 2."))
+	}
+	return d.lines
+}
+
+func (s *overview) inputText(in *trust.InputReport, w int) []string {
+	d := newDoc(s.view, w)
+	g := s.theme.glyphs
+	d.head(explain.Mark{Glyph: g.Off, Word: "never applied", Role: explain.Faint}, safetext.Line(in.Name))
+	d.para(explain.Plain, safetext.Line("Nix applies the nixConfig of the flake that you name, never that of its inputs. To use these caches, this flake has to ask for them itself."))
+	d.field("input", safetext.Text(in.Ref))
+	if in.StorePath != "" {
+		d.field("source", safetext.Line(in.StorePath))
+	}
+	if !in.Present {
+		d.para(explain.Unsure, safetext.Line(g.Unsure+" Its source is not on this machine: what it declares is unknown."))
+	}
+	for _, u := range in.URLs {
+		d.field("cache", safetext.URL(u))
+	}
+	for i := range in.Settings {
+		d.gap()
+		d.lines = append(d.lines, explain.Setting(in.Settings[i], s.style(w))...)
+	}
+	return d.lines
+}
+
+func (s *overview) value() (what, text string) {
+	if s.b.focus == 0 && !s.b.zoom {
+		if f := s.selectedFlake(); f != nil {
+			if f.ID.Path != "" {
+				return "folder", f.ID.Path
+			}
+			return "reference", f.ID.Ref
+		}
+		return "", ""
+	}
+	switch c := s.selectedClaim(); {
+	case c.cache != nil:
+		return "URL", c.cache.URL
+	case c.setting != nil:
+		return "value", c.setting.Value
+	case c.input != nil:
+		return "input", c.input.Ref
+	}
+	return "", ""
+}
+
+func (s *overview) fixes() []trust.Fix {
+	if f := s.selectedFlake(); f != nil && f.Rejected != nil {
+		return f.Rejected.Fixes
+	}
+	switch c := s.selectedClaim(); {
+	case c.cache != nil:
+		return explain.Fixes(c.cache.Reasons)
+	case c.setting != nil:
+		return explain.Fixes(c.setting.Reasons)
+	}
+	return nil
+}

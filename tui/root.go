@@ -1,0 +1,217 @@
+package tui
+
+import (
+	"context"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/nix-trust/nix-trust/tui/explain"
+	"github.com/nix-trust/nix-trust/tui/safetext"
+)
+
+// The smallest terminal that is drawn on.
+const (
+	minWidth  = 40
+	minHeight = 10
+)
+
+// root is the only tea.Model. It owns the size, the theme, the screens, what
+// lies over them, and the reading of data.
+type root struct {
+	opt  Options
+	jobs *jobs
+	view view
+
+	dark    bool
+	w, h    int
+	screens []screen
+	loaded  []int // for each screen, the version of the view it has
+	version int   // of the view: it changes with the report and the theme
+	active  int
+
+	popup  *text
+	input  *input
+	toast  *toast
+	toasts int // how many there were: the id of the last
+
+	err         error     // why the last reading failed
+	read        time.Time // when what is shown was read
+	took        time.Duration
+	interrupted bool
+}
+
+func newRoot(ctx context.Context, o Options, now func() time.Time) *root {
+	m := &root{
+		opt:     o,
+		jobs:    &jobs{ctx: ctx, backend: o.Backend, now: now},
+		dark:    true,
+		screens: []screen{newOverview(o.Flake), newCaches(), newAnswers(), newSettings(), newFindings()},
+	}
+	m.loaded = make([]int, len(m.screens))
+	m.view = view{theme: newTheme(true, o.ASCII), home: o.Home}
+	return m
+}
+
+func (m *root) screen() screen { return m.screens[m.active] }
+
+// Init starts the first reading and asks the terminal for its background.
+func (m *root) Init() tea.Cmd {
+	return tea.Batch(m.jobs.start(), tea.RequestBackgroundColor)
+}
+
+// Update takes one message. It does no reading or writing itself.
+func (m *root) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.take(msg)
+	m.refill()
+	m.layout()
+	return m, cmd
+}
+
+func (m *root) take(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.w, m.h = msg.Width, msg.Height
+	case tea.BackgroundColorMsg:
+		if dark := msg.IsDark(); dark != m.dark {
+			m.dark = dark
+			m.view.theme = newTheme(dark, m.opt.ASCII)
+			m.version++
+		}
+	case snapshotMsg:
+		return m.snapshot(msg)
+	case slowMsg:
+		if m.jobs.going(msg.gen) {
+			m.jobs.current.slow = true
+			return m.animate(msg.gen)
+		}
+	case tickMsg:
+		if m.jobs.going(msg.gen) {
+			m.jobs.current.frame++
+			return m.animate(msg.gen)
+		}
+	case ageMsg:
+		if msg.gen == m.jobs.gen && m.err != nil {
+			return ageTick(msg.gen)
+		}
+	case toastMsg:
+		if m.toast != nil && m.toast.id == msg.id {
+			m.toast = nil
+		}
+	case tea.KeyPressMsg:
+		return m.press(msg)
+	case tea.PasteMsg:
+		if m.input != nil {
+			m.typed(msg.Content)
+		}
+	case tea.MouseWheelMsg:
+		return m.wheel(msg.Mouse())
+	case tea.MouseClickMsg:
+		return m.click(msg.Mouse())
+	}
+	return nil
+}
+
+// snapshot takes the end of a reading. A result that is no longer waited for
+// is dropped; a failure leaves what is shown.
+func (m *root) snapshot(msg snapshotMsg) tea.Cmd {
+	if !m.jobs.finish(msg.gen) {
+		return nil
+	}
+	m.took = msg.took
+	if msg.err != nil {
+		m.err = msg.err
+		return ageTick(msg.gen)
+	}
+	first := m.view.report == nil
+	m.err = nil
+	m.read = m.jobs.now()
+	m.view.report = msg.report
+	m.version++
+	if o := m.screens[0].(*overview); first && m.opt.Flake != "" {
+		m.refill()
+		if !o.found() {
+			return m.say(explain.Caution, safetext.Join(safetext.Line("No flake like this was found:"), safetext.Text(m.opt.Flake)))
+		}
+	}
+	return nil
+}
+
+// refill gives the active screen what has changed since it was last shown.
+func (m *root) refill() {
+	if m.view.report == nil {
+		return
+	}
+	s := m.screen()
+	if m.loaded[m.active] != m.version {
+		m.loaded[m.active] = m.version
+		b := s.board()
+		b.detail.lines, b.detail.width = nil, 0
+		s.load(&m.view)
+	}
+	s.follow()
+}
+
+func (m *root) animate(gen int) tea.Cmd {
+	if m.opt.NoMotion {
+		return nil
+	}
+	return tea.Tick(tickEvery, func(time.Time) tea.Msg { return tickMsg{gen} })
+}
+
+func ageTick(gen int) tea.Cmd {
+	return tea.Tick(time.Second, func(time.Time) tea.Msg { return ageMsg{gen} })
+}
+
+// press hands a key to what has it: a text being typed, else a binding.
+func (m *root) press(msg tea.KeyPressMsg) tea.Cmd {
+	if m.w < minWidth || m.h < minHeight { // nothing is shown that a key could be meant for
+		switch msg.String() {
+		case "q", "esc":
+			return m.quit()
+		case "ctrl+c":
+			return m.interrupt()
+		}
+		return nil
+	}
+	b, ok := m.lookup(msg.String())
+	if !ok {
+		if m.input != nil && msg.Text != "" {
+			m.typed(msg.Text)
+		}
+		return nil
+	}
+	if b.why != nil {
+		if why := b.why(m); why != "" {
+			return m.say(explain.Faint, safetext.Line(why))
+		}
+	}
+	return b.do(m)
+}
+
+// layout gives every visible part its size.
+func (m *root) layout() {
+	if m.w < minWidth || m.h < minHeight {
+		return
+	}
+	head, body := m.headRows(), m.bodyRows()
+	m.screen().board().resize(m.w, body)
+	if m.popup != nil {
+		p := m.popupPlace(head, body)
+		m.popup.resize(p.inner())
+	}
+}
+
+// View draws the frame.
+func (m *root) View() tea.View {
+	v := tea.NewView(m.frame())
+	v.AltScreen = true
+	v.WindowTitle = "nix-trust"
+	if m.opt.Demo {
+		v.WindowTitle = "nix-trust demo"
+	}
+	if !m.opt.NoMouse {
+		v.MouseMode = tea.MouseModeCellMotion
+	}
+	return v
+}

@@ -1,0 +1,203 @@
+package tui
+
+import (
+	"strings"
+
+	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/tui/explain"
+	"github.com/nix-trust/nix-trust/tui/safetext"
+)
+
+// settings shows the configuration as the user's nix resolves it.
+type settings struct {
+	b    board
+	all  *list
+	rows []int // for each row, the index of its setting
+	*view
+}
+
+func newSettings() *settings {
+	s := &settings{}
+	s.all = &list{
+		title: "Settings",
+		cols: []column{{min: 1, most: 4}, {title: "setting", min: 14, most: 36, keep: keepEnds}, {title: "value", min: 8, keep: keepEnds},
+			{title: "set by", min: 10, most: 26, keep: keepEnds, drop: 1}},
+		empty: []string{"The configuration could not be resolved.", "Press ! to see why."},
+	}
+	s.b = board{lists: []*list{s.all}, detail: &text{title: "Setting"}}
+	return s
+}
+
+func (s *settings) name() string  { return "Settings" }
+func (s *settings) board() *board { return &s.b }
+
+func (s *settings) load(v *view) {
+	s.view = v
+	s.rows = s.rows[:0]
+	var rows []row
+	// What somebody set comes before what is a default.
+	for _, set := range []bool{true, false} {
+		for i := range v.report.Settings {
+			r := &v.report.Settings[i]
+			if r.Value == nil || r.Value.Setting == nil || isSet(r.Value) != set {
+				continue
+			}
+			s.rows = append(s.rows, i)
+			rows = append(rows, s.row(r))
+		}
+	}
+	s.all.set(rows)
+	s.follow()
+}
+
+// isSet reports whether any line set the value.
+func isSet(v *nixconf.Value) bool { return len(v.History) > 0 }
+
+func (s *settings) row(r *trust.SettingReport) row {
+	g := s.theme.glyphs
+	v := r.Value
+	mark := own(explain.Plain, "")
+	switch {
+	case len(r.Findings) > 0:
+		mark = own(explain.Danger, g.Alarm)
+	case r.Daemon != nil:
+		mark = own(explain.Caution, g.Asks)
+	}
+	from := "default"
+	if isSet(v) {
+		last := v.History[len(v.History)-1].Origin
+		from = base(explain.Style{}.Spot(last.Pos))
+		if from == "" {
+			from = layerName(last.Layer)
+		}
+	}
+	out := newRow(v.Setting.Name, mark, cell{safetext.Line(v.Setting.Name), explain.Plain}, cell{valueText(v), explain.Plain}, cell{safetext.Line(from), explain.Faint})
+	out.old = !isSet(v)
+	return out
+}
+
+// valueText is a setting's value on one line.
+func valueText(v *nixconf.Value) safetext.S {
+	text := v.Text
+	if len(v.Items) > 0 {
+		parts := make([]string, len(v.Items))
+		for i, it := range v.Items {
+			parts[i] = it.Text
+		}
+		text = strings.Join(parts, " ")
+	}
+	if text == "" {
+		return safetext.Line("(empty)")
+	}
+	return explain.Value(v.Setting.Name, text)
+}
+
+func (s *settings) setting() *trust.SettingReport {
+	if i := s.all.selected(); i >= 0 {
+		return &s.report.Settings[s.rows[i]]
+	}
+	return nil
+}
+
+func (s *settings) follow() {
+	r := s.setting()
+	if r == nil {
+		s.b.detail.show("", "Setting", nil)
+		return
+	}
+	s.b.detail.show(r.Value.Setting.Name, "Setting", func(w int) []string { return s.text(r, w) })
+}
+
+func (s *settings) text(r *trust.SettingReport, w int) []string {
+	v := r.Value
+	d := newDoc(s.view, w)
+	d.lines = append(d.lines, d.theme.paint(explain.Strong, explain.Shorten(safetext.Line(v.Setting.Name), w, d.theme.glyphs.More)))
+	d.field("type", safetext.Line(string(v.Setting.Type)))
+	if v.Setting.Risk != nixconf.RiskNone {
+		d.field("risk", safetext.Line("a flake that sets it gains: "+string(v.Setting.Risk)))
+	}
+	if len(v.Setting.Aliases) > 0 {
+		d.field("also named", safetext.Line(strings.Join(v.Setting.Aliases, ", ")))
+	}
+	if v.Setting.Feature != "" {
+		d.field("needs", safetext.Line("experimental feature "+v.Setting.Feature))
+	}
+	if v.Forwarded {
+		d.field("daemon", safetext.Line("your nix sends its whole value to the daemon"))
+	}
+	d.title("In force for you")
+	s.valueLines(d, v)
+	if r.Daemon != nil {
+		d.title("For the daemon, as its files say")
+		s.valueLines(d, r.Daemon)
+	}
+	overridden := false
+	for _, a := range v.History {
+		if a.OverriddenBy == nil {
+			continue
+		}
+		if !overridden {
+			d.title("Overridden")
+			overridden = true
+		}
+		d.strike(explain.Value(v.Setting.Name, a.Value))
+		d.para(explain.Place, safetext.Line("  at "+originText(a.Origin, d.home)))
+		d.para(explain.Faint, safetext.Line("  replaced by "+originText(*a.OverriddenBy, d.home)))
+	}
+	for _, i := range r.Findings {
+		if i >= 0 && i < len(s.report.Findings) {
+			d.gap()
+			d.lines = append(d.lines, explain.Finding(s.report.Findings[i], s.style(w))...)
+		}
+	}
+	return d.lines
+}
+
+// valueLines adds a value with the origin of each of its items.
+func (s *settings) valueLines(d *doc, v *nixconf.Value) {
+	if len(v.Items) == 0 {
+		d.para(explain.Strong, valueText(v))
+		d.para(explain.Place, safetext.Line("  "+originText(v.Origin, d.home)))
+		return
+	}
+	for _, it := range v.Items {
+		d.para(explain.Strong, explain.Value(v.Setting.Name, it.Text))
+		d.para(explain.Place, safetext.Line("  "+originText(it.Origin, d.home)))
+	}
+}
+
+// strike adds a value that is no longer in force, marked beyond colour.
+func (d *doc) strike(s safetext.S) {
+	d.para(explain.Faint, safetext.Join(safetext.Line(d.theme.glyphs.Bad), s))
+}
+
+func (s *settings) value() (what, text string) {
+	r := s.setting()
+	if r == nil {
+		return "", ""
+	}
+	text = r.Value.Text
+	if len(r.Value.Items) > 0 {
+		parts := make([]string, len(r.Value.Items))
+		for i, it := range r.Value.Items {
+			parts[i] = it.Text
+		}
+		text = strings.Join(parts, " ")
+	}
+	return "line", r.Value.Setting.Name + " = " + text
+}
+
+func (s *settings) fixes() []trust.Fix {
+	r := s.setting()
+	if r == nil {
+		return nil
+	}
+	var out []trust.Fix
+	for _, i := range r.Findings {
+		if i >= 0 && i < len(s.report.Findings) {
+			out = append(out, s.report.Findings[i].Fixes...)
+		}
+	}
+	return out
+}

@@ -1,0 +1,74 @@
+// Package tui is the terminal program: it shows a trust.Report and lets a
+// person walk through it. It reads nothing and changes nothing itself; all it
+// knows comes from its Backend.
+//
+// There is one tea.Model, the root. Screens are structs made of panes; a pane
+// is a list or a text. What comes from outside is a safetext.S before it can
+// be drawn.
+package tui
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/nix-trust/nix-trust/trust"
+)
+
+// A Backend is where the program's data comes from.
+type Backend interface {
+	// Snapshot looks at the machine and returns what it found. It is called
+	// outside the program's loop, never twice at once, and stops early when
+	// ctx ends. The report is not changed afterwards by anybody.
+	Snapshot(ctx context.Context) (*trust.Report, error)
+}
+
+// Options say how to run the program.
+type Options struct {
+	Backend Backend
+	// Demo marks every screen as showing a made-up host.
+	Demo bool
+	// ASCII draws with ASCII only.
+	ASCII bool
+	// NoMotion shows no animation.
+	NoMotion bool
+	// NoMouse leaves the mouse to the terminal.
+	NoMouse bool
+	// ReadOnly is shown in the header.
+	ReadOnly bool
+	// Flake is the flake to open on, by its reference or its folder; "" for
+	// the one in the current folder.
+	Flake string
+	// Home is shown as ~ in paths; "" for never.
+	Home string
+	// Environ is the environment that decides on colours, nil for the
+	// process's own.
+	Environ []string
+}
+
+// ErrInterrupted is returned by Run after ctrl+c or SIGINT. The command exits
+// with 130.
+var ErrInterrupted = errors.New("interrupted")
+
+// Run shows the program on the process's terminal until it is left. Both stdin
+// and stdout have to be terminals: check before.
+func Run(ctx context.Context, o Options) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	opts := []tea.ProgramOption{tea.WithContext(ctx)}
+	if o.Environ != nil {
+		opts = append(opts, tea.WithEnvironment(o.Environ))
+	}
+	m := newRoot(ctx, o, time.Now)
+	_, err := tea.NewProgram(m, opts...).Run()
+	m.jobs.cancel()
+	switch {
+	case m.interrupted, errors.Is(err, tea.ErrInterrupted), errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return ErrInterrupted
+	case err != nil:
+		return err
+	}
+	return nil
+}
