@@ -169,7 +169,9 @@ func TestHostileDaemonsTeachNothingAndHoldNothingUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := talk(t, limit, tc.serve)
-			if got.State != tc.want {
+			// On a slow machine what never ends meets the deadline before the limit.
+			slow := got.State == trust.DaemonSilent && strings.Contains(name, "endless")
+			if got.State != tc.want && !slow {
 				t.Errorf("state %v (%s), want %v", got.State, got.Err, tc.want)
 			}
 			if got.Trust != trust.TrustUnknown || got.Admits != nil || got.Probed {
