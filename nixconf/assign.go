@@ -189,13 +189,13 @@ func (e *editor) scalar(s *Setting, value string) (text string, raw json.RawMess
 		value = ref.String()
 	case kindBuilders:
 		return externalBuilders(s.Name, value)
-	case kindFilePath, kindAbsPath, kindOptPath, kindPathOrEmpty:
+	case kindFilePath, kindAbsPath, kindOptional, kindOptPath, kindPathOrEmpty:
 		switch {
-		case value == "" && s.kind == kindOptPath:
+		case value == "" && (s.kind == kindOptPath || s.kind == kindOptional):
 			return "", json.RawMessage("null"), ""
 		case value == "" && s.kind != kindPathOrEmpty:
 			bad = "setting '" + s.Name + "' is a path and paths cannot be empty"
-		case value == "" || s.kind == kindFilePath:
+		case value == "" || s.kind == kindFilePath || s.kind == kindOptional:
 		case value[0] != '/':
 			bad = "not an absolute path: " + quoted(value, e.version)
 		default:

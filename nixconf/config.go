@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // A Layer is one source of configuration. Later layers override earlier ones.
@@ -135,10 +136,10 @@ func (c *Config) Clone() *Config {
 }
 
 // Apply assigns one setting on top of c, as an accepted nixConfig or --option
-// does. It returns nil, a warning when the assignment was ignored, or a fatal
-// diagnostic with the error that Nix exits with; c is changed only for nil. Nix
-// ignores an unknown name in a flake silently, and a bad value on the command
-// line with a warning. o.Name and o.Append are filled in.
+// does. It returns nil, a note or warning when the assignment was ignored, or a
+// fatal diagnostic with the error that Nix exits with; c is changed only for
+// nil. Nix ignores an unknown name in a flake silently, and most bad values on the
+// command line with a warning. o.Name and o.Append are filled in.
 // Nix: src/libflake/config.cc, ConfigFile::apply.
 func (c *Config) Apply(o Origin, name, value string) *Diagnostic {
 	o.Name = name
@@ -147,8 +148,12 @@ func (c *Config) Apply(o Origin, name, value string) *Diagnostic {
 	case !ok && o.Layer == LayerFlake:
 		return nil
 	case !ok:
-		return &Diagnostic{Kind: "unknown-setting", Severity: SeverityWarning, Pos: o.Pos,
-			Message: "unknown setting '" + name + "'", Text: "this version of Nix has no such setting"}
+		d := unknownSetting(name, o.Pos)
+		if !c.Version.AtLeast(2, 16) {
+			// Flags after the subcommand come too late for the warning.
+			d.Severity, d.Message = SeverityNote, ""
+		}
+		return &d
 	case o.Layer == LayerFlake && s.Name == "plugin-files":
 		return fatal("bad-value", o.Pos, "plugin-files set after plugins were loaded, you may need to move the flag before the subcommand",
 			"a flake cannot set plugin-files, and Nix exits when it tries to")
@@ -166,7 +171,7 @@ func (c *Config) Apply(o Origin, name, value string) *Diagnostic {
 		warn: func(d Diagnostic) { warnings = append(warnings, d) },
 	}
 	if d := e.assign(s, extra, o, value, bare(value)); d != nil {
-		if o.Layer == LayerFlag {
+		if o.Layer == LayerFlag && !strings.HasPrefix(d.Message, "not an absolute path") {
 			d.Severity = SeverityWarning
 		}
 		return d

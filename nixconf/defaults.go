@@ -7,6 +7,14 @@ import (
 	"strings"
 )
 
+// initialItems returns the default of a list, set or map.
+func initialItems(s *Setting, files Files, env *Environment, v Version) []string {
+	if s.initial == "$nix-path" {
+		return defaultNixPath(files, env, v)
+	}
+	return words(initial(s, files, env, v))
+}
+
 // initial returns a setting's default as configuration text, with what depends
 // on the host filled in. Each case is how Nix's constructors compute it.
 // Nix: src/libstore/globals.cc, Settings::Settings and getDefault….
@@ -47,9 +55,7 @@ func initial(s *Setting, files Files, env *Environment, v Version) string {
 		}
 		return "auto"
 	case "build-hook":
-		return defaultBuildHook(s.kind, env)
-	case "nix-path":
-		return defaultNixPath(files, env)
+		return defaultBuildHook(s.kind, env, v)
 	case "extra-platforms":
 		platforms := slices.Clone(env.ExtraPlatforms)
 		if env.system() == "x86_64-linux" {
@@ -107,9 +113,9 @@ func defaultCertificates(files Files, env *Environment) string {
 	return ""
 }
 
-// defaultBuildHook is the nix program itself from 2.17 on, before that a
-// program of its own in the folder libexec.
-func defaultBuildHook(k kind, env *Environment) string {
+// defaultBuildHook is the nix program itself from 2.17 on, at first by its bare
+// name; before that it is a program of its own in the folder libexec.
+func defaultBuildHook(k kind, env *Environment, v Version) string {
 	nix := env.NixPath
 	if k == kindPathOrEmpty {
 		if dir, ok := env.lookup("NIX_LIBEXEC_DIR"); ok {
@@ -120,7 +126,7 @@ func defaultBuildHook(k kind, env *Environment) string {
 		}
 		return path.Join(path.Dir(path.Dir(nix)), "libexec/nix/build-remote")
 	}
-	if nix == "" {
+	if nix == "" || !v.AtLeast(2, 34) {
 		nix = "nix"
 	}
 	return nix + " __build-remote"
@@ -138,9 +144,9 @@ func defaultSystemFeatures(env *Environment, v Version) string {
 }
 
 // defaultNixPath is 2.8's: NIX_PATH, else the channels that exist.
-func defaultNixPath(files Files, env *Environment) string {
+func defaultNixPath(files Files, env *Environment, v Version) []string {
 	if value, ok := env.lookup("NIX_PATH"); ok {
-		return strings.Join(splitNixPath(value), " ")
+		return splitNixPath(value, v)
 	}
 	state, ok := env.nonEmpty("NIX_STATE_DIR")
 	if !ok {
@@ -155,12 +161,12 @@ func defaultNixPath(files Files, env *Environment) string {
 	add("", env.Home+"/.nix-defexpr/channels")
 	add("nixpkgs=", state+"/profiles/per-user/root/channels/nixpkgs")
 	add("", state+"/profiles/per-user/root/channels")
-	return strings.Join(list, " ")
+	return list
 }
 
 // splitNixPath splits NIX_PATH at colons, but not at the colon of a URL.
 // Nix: src/libexpr/eval-settings.cc, EvalSettings::parseNixPath.
-func splitNixPath(s string) []string {
+func splitNixPath(s string, v Version) []string {
 	var list []string
 	for s != "" {
 		end := strings.IndexByte(s, ':')
@@ -169,7 +175,7 @@ func splitNixPath(s string) []string {
 			break
 		}
 		value := s[strings.LastIndexByte(s[:end], '=')+1:]
-		if isPseudoURL(value) {
+		if isPseudoURL(value, v) {
 			if next := strings.IndexByte(s[end+1:], ':'); next >= 0 {
 				end += 1 + next
 			} else {
@@ -182,8 +188,8 @@ func splitNixPath(s string) []string {
 	return list
 }
 
-func isPseudoURL(s string) bool {
-	if strings.HasPrefix(s, "channel:") || strings.HasPrefix(s, "flake:") {
+func isPseudoURL(s string, v Version) bool {
+	if strings.HasPrefix(s, "channel:") || strings.HasPrefix(s, "flake:") && v.AtLeast(2, 14) {
 		return true
 	}
 	scheme, _, ok := strings.Cut(s, "://")

@@ -7,6 +7,7 @@ const (
 	kindBool        kind = "bool"
 	kindString      kind = "string"
 	kindPathOrEmpty kind = "pathorempty" // absolute and cleaned, or empty
+	kindOptional    kind = "optional"    // null when empty
 	kindOptPath     kind = "optpath"     // absolute and cleaned, or null when empty
 	kindAbsPath     kind = "abspath"     // absolute and cleaned, never empty
 	kindFilePath    kind = "filepath"    // any path but the empty one, as written
@@ -36,8 +37,8 @@ var types = map[kind]Type{
 	kindBool: TypeBool, kindLintWarn: TypeBool,
 	kindString: TypeString, kindPathOrEmpty: TypeString, kindAbsPath: TypeString, kindFilePath: TypeString,
 	kindRef: TypeString, kindDiagnose: TypeString, kindProfiler: TypeString, kindBuilders: TypeString,
-	kindOptPath: TypeOptional,
-	kindList:    TypeList, kindPathList: TypeList,
+	kindOptional: TypeOptional, kindOptPath: TypeOptional,
+	kindList: TypeList, kindPathList: TypeList,
 	kindSet: TypeSet, kindPathSet: TypeSet, kindFeatures: TypeSet,
 	kindMap: TypeMap, kindMounts: TypeMap,
 	kindU32: TypeInt, kindU64: TypeInt, kindI64: TypeInt, kindJobs: TypeInt,

@@ -65,17 +65,24 @@ func (l *loader) defaults() {
 		l.slots[s] = &slot{setting: s}
 	}
 	for _, s := range l.settings {
-		sl, value := l.slots[s], initial(s, l.files, l.env, l.version)
+		sl := l.slots[s]
 		if s.kind.listed() {
-			items, bad := l.items(s, Origin{}, tokens(value))
-			if bad == "" {
-				sl.add(items)
-				continue
+			var list []Token
+			for _, text := range initialItems(s, l.files, l.env, l.version) {
+				list = append(list, Token{Text: text})
 			}
+			items, _ := l.items(s, Origin{}, list)
+			sl.add(items)
+			continue
 		}
+		value := initial(s, l.files, l.env, l.version)
 		text, raw, bad := l.scalar(s, value)
-		if bad != "" {
+		switch {
+		case bad != "" && s.kind == kindRef:
+			text, raw = "auto", jsonString("auto")
 			l.cfg.Fatal = fatal("environment", Pos{File: "NIX_REMOTE"}, bad, "NIX_REMOTE is not a store that Nix can parse: correct or unset it")
+		case s.kind == kindAbsPath || s.kind == kindOptPath && value != "":
+			text, raw = value, jsonString(value) // what the constructor takes from variables is not cleaned
 		}
 		sl.text, sl.json = text, raw
 	}
@@ -223,7 +230,7 @@ func (l *loader) set(e entry) {
 func (l *loader) afterwards() {
 	by := func(name string) Origin { return Origin{Layer: LayerEnv, Pos: Pos{File: name}, Name: name} }
 	if value, ok := l.env.lookup("NIX_PATH"); ok && l.version.AtLeast(2, 24) {
-		list := strings.Join(splitNixPath(value), " ")
+		list := strings.Join(splitNixPath(value, l.version), " ")
 		l.assign(l.byName["nix-path"], false, by("NIX_PATH"), list, bare(list))
 	}
 	l.hook()
@@ -235,14 +242,14 @@ func (l *loader) afterwards() {
 	}
 }
 
-// hook puts the build hook back that only the system file had set: from 2.17
-// to 2.33 the command sets its own default after that file was read.
+// hook sets the build hook that nothing after the system file has set: from
+// 2.17 to 2.33 the command does that late, so that system file has no say in it.
 func (l *loader) hook() {
 	s := l.byName["build-hook"]
-	if !l.version.AtLeast(2, 17) || l.version.AtLeast(2, 34) || l.slots[s].forwarded {
+	if !l.version.AtLeast(2, 17) || l.version.AtLeast(2, 34) || l.slots[s].forwarded || l.env.NixPath == "" {
 		return
 	}
-	value := initial(s, l.files, l.env, l.version)
+	value := l.env.NixPath + " __build-remote"
 	l.assign(s, false, Origin{Name: "nix"}, value, bare(value))
 	l.slots[s].forwarded = false
 }
@@ -265,6 +272,11 @@ func (l *loader) plugins() {
 	}
 }
 
+func unknownSetting(name string, pos Pos) Diagnostic {
+	return Diagnostic{Kind: "unknown-setting", Severity: SeverityWarning, Pos: pos,
+		Message: "unknown setting '" + name + "'", Text: "this version of Nix has no such setting, so this does nothing"}
+}
+
 func (l *loader) warnUnknown() {
 	names := make([]string, 0, len(l.unknown))
 	for name := range l.unknown {
@@ -272,8 +284,7 @@ func (l *loader) warnUnknown() {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		d := Diagnostic{Kind: "unknown-setting", Severity: SeverityWarning, Pos: l.unknown[name],
-			Message: "unknown setting '" + name + "'", Text: "this version of Nix has no such setting, so the line does nothing"}
+		d := unknownSetting(name, l.unknown[name])
 		if strings.HasPrefix(name, "\ufeff") {
 			d.Kind = "bom"
 			d.Text = "the file starts with a byte order mark, which Nix takes for a part of the first setting's name, so that line does nothing: save the file without it"

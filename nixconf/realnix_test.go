@@ -79,6 +79,8 @@ type shown struct {
 	code     int
 }
 
+var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
 var warningLine = regexp.MustCompile(`^(?:warning: )(.*)$`)
 
 // show asks real Nix.
@@ -87,8 +89,8 @@ func show(t testing.TB, nix realnix.Nix, s setup, flags ...string) shown {
 	if nix.Short == "2.8" {
 		args = []string{"nix", "show-config", "--json"}
 	}
-	args = append(args, "--extra-experimental-features", "nix-command")
-	r := nix.Run(t, realnix.Cmd{Args: append(args, flags...), Env: s.env, Dir: s.dir, UID: s.uid, GID: s.uid})
+	args = append(append(args, flags...), "--extra-experimental-features", "nix-command")
+	r := nix.Run(t, realnix.Cmd{Args: args, Env: s.env, Dir: s.dir, UID: s.uid, GID: s.uid})
 	out := shown{code: r.Code}
 	for line := range strings.Lines(r.Stderr) {
 		line = strings.TrimSuffix(line, "\n")
@@ -115,12 +117,24 @@ func show(t testing.TB, nix realnix.Nix, s setup, flags ...string) shown {
 	return out
 }
 
-// load resolves the same with this package.
-func load(nix realnix.Nix, s setup) *nixconf.Config {
-	c := nixconf.Load(rootFiles{nix.Root, s.uid}, environment(nix, s), nix.Version)
-	if c.Fatal == nil {
-		c.Apply(nixconf.Origin{Layer: nixconf.LayerFlag}, "extra-experimental-features", "nix-command")
+// load resolves the same with this package. Flags are triples of --option, then others.
+func load(nix realnix.Nix, s setup, flags ...string) *nixconf.Config {
+	env := environment(nix, s)
+	env.Offline = slices.Contains(flags, "--offline")
+	c := nixconf.Load(rootFiles{nix.Root, s.uid}, env, nix.Version)
+	if c.Fatal != nil {
+		return c
 	}
+	for i := 0; i+2 < len(flags) && flags[i] == "--option"; i += 3 {
+		if d := c.Apply(nixconf.Origin{Layer: nixconf.LayerFlag}, flags[i+1], flags[i+2]); d != nil {
+			if d.Severity == nixconf.SeverityFatal {
+				c.Fatal = d
+				return c
+			}
+			c.Warnings = append(c.Warnings, *d)
+		}
+	}
+	c.Apply(nixconf.Origin{Layer: nixconf.LayerFlag}, "extra-experimental-features", "nix-command")
 	return c
 }
 
@@ -218,6 +232,7 @@ func difference(want shown, got *nixconf.Config) string {
 // plain is a message without what Nix's terminal filter changes: blanks and
 // control characters.
 func plain(s string) string {
+	s = colour.ReplaceAllString(s, "")
 	s = strings.Map(func(r rune) rune {
 		if r == ' ' || r == '\t' || r == '\n' {
 			return ' '

@@ -1,5 +1,7 @@
 package nixconf
 
+import "slices"
+
 // A Type is how Nix reads a setting's value.
 type Type string
 
@@ -64,4 +66,16 @@ func Lookup(name string) (s *Setting, extra, ok bool) {
 		}
 	}
 	return nil, false, false
+}
+
+// SettingNames returns the name of every setting of any version, sorted.
+func SettingNames() []string {
+	var names []string
+	for _, d := range dialects {
+		for _, s := range d.settings {
+			names = append(names, s.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
