@@ -1,0 +1,347 @@
+package trust
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/nixconf/flake"
+)
+
+// flake judges one flake.
+func (e *engine) flake(f *Flake) FlakeReport {
+	r := FlakeReport{ID: f.ID, Found: f.Found, Err: f.Err, State: StateNone}
+	r.Inputs = e.inputs(f.Inputs)
+	switch {
+	case f.Err != "":
+		r.State = StateUnknown
+		return r
+	case e.f.Client == nil:
+		r.Err, r.State = "this user's configuration of Nix was not read, so nothing is known about it", StateUnknown
+		return r
+	case f.Rejection != nil:
+		why := e.reason(CodeNotLiteral, Fail, f.ID.Ref, "Nix refuses the flake: "+f.Rejection.Message+".")
+		why.Where, why.NixSays = f.Rejection.Pos, "error: "+f.Rejection.Message
+		r.Rejected, r.State = &why, StateOff
+		r.Caches = e.unclaimed(e.base, nil, nil)
+		for i := range r.Caches {
+			r.Caches[i].State = StateOff
+			r.Caches[i].Reasons = append([]Reason{why}, r.Caches[i].Reasons...)
+		}
+		return r
+	case len(f.Config) == 0:
+		r.Caches = e.unclaimed(e.base, nil, nil)
+		return r
+	}
+
+	c := e.consent(f.Config)
+	sure, all := e.view(c.sure), e.view(c.all)
+	claims, keys := claimed(c.settings, f.Config)
+	for i := range c.settings {
+		e.daemonVerdict(&c.settings[i], all, c.all)
+	}
+	r.Settings, r.Rejected = c.settings, c.rejected
+
+	urls := make([]string, len(claims))
+	for i, cl := range claims {
+		urls[i] = cl.url
+	}
+	for _, cl := range claims {
+		r.Caches = append(r.Caches, e.claimVerdict(cl, keysFor(cl.url, keys, urls), c, sure, all))
+	}
+	r.Caches = append(r.Caches, e.unclaimed(sure, urls, &c)...)
+	for _, cv := range r.Caches {
+		if cv.Claimed && severityOf(cv.State) > severityOf(r.State) {
+			r.State = cv.State
+		}
+	}
+	if c.rejected != nil {
+		r.State = StateOff
+	}
+	return r
+}
+
+// claim is one cache that a flake names, with the settings that name it.
+type claim struct {
+	url   string
+	where nixconf.Pos
+	by    []int // indexes of the settings' verdicts
+}
+
+// claimed collects the caches and keys that the settings name, in Nix's order.
+func claimed(settings []SettingVerdict, config []flake.Setting) (claims []claim, keys []declaredKey) {
+	for i, s := range settings {
+		known, _, ok := nixconf.Lookup(s.Name)
+		if !ok {
+			continue
+		}
+		for _, it := range located(config[i]) {
+			switch known.Name {
+			case "substituters":
+				at := slices.IndexFunc(claims, func(c claim) bool { return c.url == it.Text })
+				if at < 0 {
+					at = len(claims)
+					claims = append(claims, claim{url: it.Text, where: it.Origin.Pos})
+				}
+				if !slices.Contains(claims[at].by, i) {
+					claims[at].by = append(claims[at].by, i)
+				}
+			case "trusted-public-keys":
+				if !slices.ContainsFunc(keys, func(k declaredKey) bool { return k.text == it.Text }) {
+					keys = append(keys, declaredKey{it.Text, it.Origin.Pos, i})
+				}
+			}
+		}
+	}
+	return claims, keys
+}
+
+// located splits a setting's value into tokens, each with the place of the
+// list element that it comes from.
+func located(s flake.Setting) []nixconf.Item {
+	var out []nixconf.Item
+	add := func(text string, at nixconf.Pos) {
+		for _, tok := range fields(text) {
+			out = append(out, nixconf.Item{Text: tok, Origin: nixconf.Origin{Layer: nixconf.LayerFlake, Pos: at, Name: s.Name}})
+		}
+	}
+	if len(s.ItemPos) != len(s.Items) || len(s.Items) == 0 {
+		add(s.Value, s.Pos)
+		return out
+	}
+	for i, it := range s.Items {
+		add(it, s.ItemPos[i])
+	}
+	return out
+}
+
+// claimVerdict judges one cache that the flake claims.
+func (e *engine) claimVerdict(cl claim, keys []declaredKey, c consent, sure, all *view) CacheVerdict {
+	v := CacheVerdict{URL: cl.url, Claimed: true, Where: cl.where}
+	for _, k := range keys {
+		v.Keys = append(v.Keys, k.text)
+	}
+	if c.rejected != nil {
+		v.State, v.Reasons = StateOff, []Reason{*c.rejected}
+		return v
+	}
+	now := e.judgeIn(sure, cl.url, keys, c.settings)
+	then := e.judgeIn(all, cl.url, keys, c.settings)
+
+	// What the user decided about the URL, then about its keys.
+	best := SettingInert
+	var consents []Reason
+	for _, i := range cl.by {
+		s := c.settings[i]
+		best = better(best, s.State)
+		consents = append(consents, decided(s)...)
+	}
+	var keysAsked, keysDenied bool
+	var seen []int
+	for _, k := range keys {
+		if k.by < 0 || slices.Contains(seen, k.by) {
+			continue
+		}
+		seen = append(seen, k.by)
+		s := c.settings[k.by]
+		keysAsked = keysAsked || s.State == SettingAsks
+		keysDenied = keysDenied || s.State == SettingDenied
+		consents = append(consents, decided(s)...)
+	}
+
+	shown := now
+	switch {
+	case now.state == StateUsable:
+		v.State = StateUsable
+	case now.listed && then.state == StateUsable && keysDenied:
+		v.State = StateDenied
+	case now.listed && then.state == StateUsable && keysAsked:
+		v.State = StateAsks
+	case now.listed:
+		v.State = now.state
+	case best == SettingAsks:
+		v.State, shown = StateAsks, then
+	case best == SettingDenied:
+		v.State, shown = StateDenied, then
+	case best == SettingUnknown:
+		v.State, shown = StateUnknown, then
+	default:
+		v.State = StateOff
+	}
+	v.Reasons = append(consents, shown.reasons...)
+	if v.State == StateAsks {
+		e.offerAnswer(v.Reasons, cl.url, keys, then.state == StateUsable)
+	}
+	return v
+}
+
+// decided are the steps of a setting that say what the user decided.
+func decided(s SettingVerdict) []Reason {
+	var out []Reason
+	for _, r := range s.Reasons {
+		switch r.Code {
+		case CodeSettingForwarded, CodeSettingRestricted, CodeKeyRestricted, CodeSettingIneffective, CodeClientSide, CodeDefaultsReplaced, CodeTrustUnknown:
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// better is the state that brings a URL closer to being asked.
+func better(a, b SettingState) SettingState {
+	rank := map[SettingState]int{SettingApplied: 4, SettingAsks: 3, SettingUnknown: 2, SettingDenied: 1}
+	if rank[b] > rank[a] {
+		return b
+	}
+	return a
+}
+
+// offerAnswer fills in the ways out of an open question: what the answer alone
+// is worth differs from cache to cache.
+func (e *engine) offerAnswer(reasons []Reason, url string, keys []declaredKey, yesHelps bool) {
+	c := e.caseOf()
+	c.url, c.yesHelps = url, yesHelps
+	for _, k := range keys {
+		c.keys = append(c.keys, k.text)
+	}
+	for i := range reasons {
+		if reasons[i].Code == CodeNotAsked || reasons[i].Code == CodeValueChanged {
+			reasons[i].Fixes = c.fixes(reasons[i].Code)
+		}
+	}
+}
+
+// judged is what becomes of a cache under one view.
+type judged struct {
+	state   CacheState
+	listed  bool
+	reasons []Reason
+}
+
+// judgeIn judges a cache under a view: whether it is in the list, admitted, and
+// whether its signatures would be believed.
+func (e *engine) judgeIn(v *view, url string, keys []declaredKey, settings []SettingVerdict) judged {
+	at, listed := v.byURL[url]
+	if !listed {
+		r := e.reason(CodeNotInList, Fail, url, "It is not in the list of substituters that this user's nix uses.")
+		return judged{StateOff, false, []Reason{r}}
+	}
+	o := v.urls[at]
+	keyed, keyReasons := e.judgeKeys(v, url, keys, settings)
+	var reasons []Reason
+	// That the user is not trusted is a step only where it makes a difference.
+	matters := o.admitted != Pass || slices.ContainsFunc(keyReasons, func(r Reason) bool { return r.Code == CodeKeyRestricted })
+	if len(e.trustReasons) > 0 && (matters || e.trustReasons[0].Outcome == Pass) {
+		reasons = append(reasons, e.trustReasons[0])
+	}
+	reasons = append(append(reasons, o.reasons...), keyReasons...)
+	if v.off != nil {
+		return judged{StateOff, true, append([]Reason{*v.off}, reasons...)}
+	}
+	switch {
+	case o.admitted == Fail:
+		return judged{StateIgnored, true, reasons}
+	case o.admitted == Unknown:
+		return judged{StateUnknown, true, reasons}
+	case keyed == Fail:
+		return judged{StateWrongKey, true, reasons}
+	case keyed == Unknown:
+		return judged{StateUnknown, true, reasons}
+	}
+	return judged{StateUsable, true, reasons}
+}
+
+// unclaimed judges the caches in effect that the flake does not claim, and
+// those that would be in effect were it not for the flake.
+func (e *engine) unclaimed(v *view, claimed []string, c *consent) []CacheVerdict {
+	var out []CacheVerdict
+	var settings []SettingVerdict
+	if c != nil {
+		settings = c.settings
+	}
+	seen := slices.Clone(claimed)
+	add := func(o offered, from *view) {
+		url := o.item.Text
+		if slices.Contains(seen, url) {
+			return
+		}
+		seen = append(seen, url)
+		keys := inForce(v, url)
+		j := e.judgeIn(from, url, keys, settings)
+		cv := CacheVerdict{URL: url, State: j.state, Where: o.item.Origin.Pos, Reasons: j.reasons}
+		for _, k := range keys {
+			cv.Keys = append(cv.Keys, k.text)
+		}
+		if !j.listed {
+			if by := replacedBy(c); by != nil {
+				r := e.reason(CodeDefaultsReplaced, Fail, url, fmt.Sprintf("The flake's %s replaces the list, and this cache is not in it.", by.Name))
+				r.Where = by.Where
+				cv.Reasons = append([]Reason{r}, cv.Reasons...)
+			}
+		}
+		if c != nil && c.rejected != nil {
+			cv.State = StateOff
+			cv.Reasons = append([]Reason{*c.rejected}, cv.Reasons...)
+		}
+		out = append(out, cv)
+	}
+	for _, o := range v.urls {
+		add(o, v)
+	}
+	for _, o := range e.base.urls {
+		add(o, v)
+	}
+	return out
+}
+
+// replacedBy is the applied setting of a flake that replaces the list of caches.
+func replacedBy(c *consent) *SettingVerdict {
+	if c == nil {
+		return nil
+	}
+	for i := range c.settings {
+		known, extra, ok := nixconf.Lookup(c.settings[i].Name)
+		if ok && !extra && known.Name == "substituters" && c.settings[i].State == SettingApplied {
+			return &c.settings[i]
+		}
+	}
+	return nil
+}
+
+// inForce are the believed keys that are named after the cache's host.
+func inForce(v *view, url string) []declaredKey {
+	var out []declaredKey
+	for _, it := range v.keys {
+		if h := keyHost(it.Text); h != "" && h == hostOf(url) {
+			out = append(out, declaredKey{it.Text, it.Origin.Pos, -1})
+		}
+	}
+	return out
+}
+
+// inputs lists the inputs that declare settings of their own.
+func (e *engine) inputs(ins []Input) []InputReport {
+	var out []InputReport
+	for _, in := range ins {
+		if len(in.Config) == 0 {
+			continue
+		}
+		r := InputReport{Name: in.Name, Ref: in.Ref, StorePath: in.StorePath, Present: in.Present}
+		for _, s := range in.Config {
+			v := SettingVerdict{Name: s.Name, Value: s.Value, Items: tokens(s), Where: s.Pos, State: SettingInert, Daemon: NotForwarded}
+			if known, _, ok := nixconf.Lookup(s.Name); ok {
+				v.Risk = known.Risk
+				if known.Name == "substituters" {
+					r.URLs = append(r.URLs, fields(s.Value)...)
+				}
+			}
+			why := e.reason(CodeInputConfig, Fail, s.Name, fmt.Sprintf("%s is an input; Nix applies the nixConfig of the flake named on the command line alone.", in.Name))
+			why.Where = s.Pos
+			v.Reasons = []Reason{why}
+			r.Settings = append(r.Settings, v)
+		}
+		out = append(out, r)
+	}
+	return out
+}

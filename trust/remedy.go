@@ -1,0 +1,265 @@
+package trust
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/nix-trust/nix-trust/nixconf"
+)
+
+// A Remedy is a kind of way out. The catalogue orders a code's remedies by
+// blast radius. None of them makes a user trusted, turns signatures off or
+// accepts what every flake asks: those are what this tool exists to avoid.
+type Remedy int
+
+const (
+	RemedyNone Remedy = iota
+	RemedyAnswer
+	RemedyForget
+	RemedyRemoveAccept
+	RemedyRepairAnswers
+	RemedyAdminCache
+	RemedyAdminKey
+	RemedyGlobal
+	RemedyAllowUser
+	RemedyUntrustUser
+	RemedyStartDaemon
+	RemedyRestart
+	RemedyKeyClash
+	RemedyFixKey
+	RemedyRequireSigs
+	RemedyTrustedParam
+	RemedySubstitute
+	RemedyAsRoot
+)
+
+// A case is what a remedy is about: the machine and the parts that apply.
+type remedyCase struct {
+	platform Platform
+	user     User
+	url      string
+	keys     []string
+	answer   string      // path of the trusted-settings.json
+	name     string      // setting
+	value    string      // its literal value
+	where    nixconf.Pos // the line to change
+	// yesHelps says that a yes to Nix's question would be enough.
+	yesHelps bool
+}
+
+// fixes returns the ways out of a code in this case, smallest first.
+func (c remedyCase) fixes(code Code) []Fix {
+	var out []Fix
+	for _, r := range catalogue[code].Remedies {
+		if f, ok := c.fix(r); ok {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func (c remedyCase) fix(r Remedy) (Fix, bool) {
+	switch r {
+	case RemedyAnswer:
+		if !c.yesHelps {
+			return Fix{}, false
+		}
+		return Fix{
+			Title:  "Answer Nix's question",
+			Detail: "Run the command in a terminal and type the single letter y; “yes” written out counts as no. A second y saves the answer, for every flake that asks for this same value.",
+		}, true
+	case RemedyForget:
+		return Fix{
+			Title:  "Remove the saved answer",
+			Detail: fmt.Sprintf("Delete the entry %q under %q. Nix then asks again.", c.value, c.name),
+			File:   c.answer,
+		}, true
+	case RemedyRemoveAccept:
+		return Fix{
+			Title:  "Remove accept-flake-config",
+			Detail: "Delete the line. Nix then asks about each setting again.",
+			File:   place(c.where),
+		}, true
+	case RemedyRepairAnswers:
+		return Fix{
+			Title:  "Correct the file, or move it away",
+			Detail: "Moved away, every saved answer is forgotten and Nix asks again.",
+			File:   c.answer, Command: moveAway(c.answer),
+		}, true
+	case RemedyAdminCache:
+		if c.url == "" {
+			return Fix{}, false
+		}
+		return c.snippet("Have the administrator list this cache and its key",
+			"Every user of the machine may then use the cache, for any flake, and its key is believed for every path. Nobody becomes trusted.",
+			"extra-trusted-substituters", slashed(c.url)), true
+	case RemedyAdminKey:
+		if len(c.keys) == 0 {
+			return Fix{}, false
+		}
+		return c.snippet("Have the administrator add the key",
+			"Whatever is signed with it is then believed, for every path and every user. Nobody becomes trusted.", "", ""), true
+	case RemedyGlobal:
+		if c.url == "" {
+			return Fix{}, false
+		}
+		return c.snippet("Have the administrator make it a cache for everything",
+			"It is then asked for every package that any user installs, and slows every build down when it is slow or dead.",
+			"extra-substituters", c.url), true
+	case RemedyAllowUser:
+		return Fix{
+			Title:  "Have the administrator let this user in",
+			Detail: "allowed-users says who may talk to the daemon; it gives no trust.",
+			File:   c.systemFile(), Command: c.setting("extra-allowed-users", c.user.Name) + c.restartLine(), Admin: true,
+		}, plain(c.user.Name)
+	case RemedyUntrustUser:
+		return Fix{
+			Title:  "List the caches instead, and take the user out of trusted-users",
+			Detail: "Caches that the administrator lists in trusted-substituters work for every user without making anybody root.",
+			File:   place(c.where), Admin: true,
+		}, true
+	case RemedyStartDaemon:
+		return Fix{Title: "Start the daemon", Command: c.platform.Restart, Admin: true}, c.platform.Restart != ""
+	case RemedyRestart:
+		return Fix{
+			Title:   "Restart the daemon",
+			Detail:  "Builds that it runs at the moment are stopped.",
+			Command: c.platform.Restart, Admin: true,
+		}, c.platform.Restart != ""
+	case RemedyKeyClash:
+		return Fix{
+			Title:  "Find out which of the two keys is the cache's own",
+			Detail: "Compare both with what the cache's owner publishes, and remove the other one. A key that was replaced under the same name deserves a question.",
+			File:   place(c.where),
+		}, true
+	case RemedyFixKey:
+		return Fix{
+			Title:  "Correct or remove the key",
+			Detail: "A key is written NAME:BASE64, with 32 bytes in the second part.",
+			File:   place(c.where),
+		}, true
+	case RemedyRequireSigs:
+		return Fix{
+			Title: "Remove require-sigs = false and list the keys of the caches instead",
+			File:  place(c.where), Admin: true,
+		}, true
+	case RemedyTrustedParam:
+		return Fix{
+			Title: "Remove trusted from the URL and list the cache's key instead",
+			File:  place(c.where), Admin: true,
+		}, true
+	case RemedySubstitute:
+		return Fix{
+			Title: "Remove substitute = false",
+			File:  place(c.where),
+		}, c.where.File != ""
+	case RemedyAsRoot:
+		return Fix{
+			Title:   "Look again as the administrator",
+			Detail:  "Root can read the file; nothing is changed by looking.",
+			Command: "sudo nix-trust doctor --user " + c.user.Name, Admin: true,
+		}, plain(c.user.Name)
+	}
+	return Fix{}, false
+}
+
+// snippet is the administrator's text for this platform: an optional list
+// setting with the URL, the keys, and the restart.
+func (c remedyCase) snippet(title, detail, list, url string) Fix {
+	f := Fix{Title: title, Detail: detail, Admin: true, File: c.systemFile()}
+	texts := append([]string{url}, c.keys...)
+	for _, t := range texts {
+		if !plain(t) {
+			f.Detail += " The text has characters that do not belong in a configuration, so no line to copy is offered."
+			return f
+		}
+	}
+	var lines []string
+	if list != "" {
+		lines = append(lines, c.setting(list, url))
+	}
+	if len(c.keys) > 0 {
+		lines = append(lines, c.setting("extra-trusted-public-keys", c.keys...))
+	}
+	f.Command = strings.Join(lines, "\n") + c.restartLine()
+	return f
+}
+
+// setting writes one list setting the way this platform configures Nix.
+func (c remedyCase) setting(name string, values ...string) string {
+	switch c.platform.OS {
+	case PlatformNixOS, PlatformNixDarwin:
+		quoted := make([]string, len(values))
+		for i, v := range values {
+			quoted[i] = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `${`, `\${`).Replace(v) + `"`
+		}
+		return "nix.settings." + name + " = [ " + strings.Join(quoted, " ") + " ];"
+	}
+	return name + " = " + strings.Join(values, " ")
+}
+
+// systemFile is where the administrator writes on this platform.
+func (c remedyCase) systemFile() string {
+	switch c.platform.OS {
+	case PlatformNixOS:
+		return "the NixOS configuration"
+	case PlatformNixDarwin:
+		return "the nix-darwin configuration"
+	case PlatformDeterminate:
+		return "/etc/nix/nix.custom.conf"
+	}
+	return "/etc/nix/nix.conf"
+}
+
+func (c remedyCase) restartLine() string {
+	switch c.platform.OS {
+	case PlatformNixOS:
+		return "\n# then: sudo nixos-rebuild switch"
+	case PlatformNixDarwin:
+		return "\n# then: sudo darwin-rebuild switch"
+	}
+	if c.platform.Restart == "" {
+		return ""
+	}
+	return "\n# then: " + c.platform.Restart
+}
+
+// slashed adds the last slash to a URL. The daemon admits a URL that lacks the
+// slash where its own entry has one, but not the other way round, so the form
+// with the slash admits both spellings.
+func slashed(url string) string {
+	if strings.HasSuffix(url, "/") || strings.ContainsAny(url, "?#") {
+		return url
+	}
+	return url + "/"
+}
+
+// plain reports whether text is printable ASCII and so safe to copy.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x21 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return true
+}
+
+// moveAway is the command that sets a file aside, "" when its name cannot be
+// written safely on a command line.
+func moveAway(path string) string {
+	if path == "" || !plain(path) || strings.ContainsAny(path, `'"\$`+"`") {
+		return ""
+	}
+	return fmt.Sprintf("mv '%s' '%s.bad'", path, path)
+}
+
+// place writes a position as file:line, "" when there is none.
+func place(p nixconf.Pos) string {
+	switch {
+	case p.File == "":
+		return ""
+	case p.Line == 0:
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d", p.File, p.Line)
+}
