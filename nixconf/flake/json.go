@@ -2,6 +2,7 @@ package flake
 
 import (
 	"fmt"
+	"sort"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -70,38 +71,33 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.Pos.File, e.Pos.Line, e.Pos.Col, e.Message)
 }
 
-// position turns an offset into a line and column, the way Nix counts: LF,
-// CR LF and a lone CR each end a line.
-func position(name string, src []byte, off int) nixconf.Pos {
-	p := nixconf.Pos{File: name, Line: 1, Col: 1}
-	if off > len(src) {
-		off = len(src)
-	}
-	for i := 0; i < off; i++ {
-		switch {
-		case src[i] == '\n', src[i] == '\r' && (i+1 >= len(src) || src[i+1] != '\n'):
-			p.Line++
-			p.Col = 1
-		default:
-			p.Col++
-		}
-	}
-	return p
-}
-
 // A jsonFile is a parsed file that can tell positions.
 type jsonFile struct {
-	name string
-	src  []byte
-	root jsonValue
+	name  string
+	src   []byte
+	root  jsonValue
+	lines []int // where each line begins
+}
+
+// pos returns the place of a value; nil is the file's beginning.
+func (f *jsonFile) pos(v *jsonValue) nixconf.Pos {
+	if v == nil {
+		return nixconf.Pos{File: f.name, Line: 1, Col: 1}
+	}
+	if f.lines == nil {
+		f.lines = append(f.lines, 0)
+		for i, c := range f.src {
+			if c == '\n' {
+				f.lines = append(f.lines, i+1)
+			}
+		}
+	}
+	line := sort.SearchInts(f.lines, v.off+1)
+	return nixconf.Pos{File: f.name, Line: line, Col: v.off - f.lines[line-1] + 1}
 }
 
 func (f *jsonFile) errorf(v *jsonValue, format string, args ...any) error {
-	off := 0
-	if v != nil {
-		off = v.off
-	}
-	return &FormatError{position(f.name, f.src, off), fmt.Sprintf(format, args...)}
+	return &FormatError{f.pos(v), fmt.Sprintf(format, args...)}
 }
 
 // parseJSON reads one JSON text. Unlike the standard library it keeps places

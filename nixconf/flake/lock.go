@@ -79,7 +79,7 @@ func ParseLock(name string, data []byte) (*Lock, error) {
 	l := &Lock{Version: version, Root: &Node{Key: root.text, IsFlake: true}}
 	r.root, r.seen[root.text] = l.Root, l.Root
 	if src := r.nodes[root.text]; src != nil {
-		l.Root.Pos = position(name, data, src.off)
+		l.Root.Pos = f.pos(src)
 		r.todo = append(r.todo, pending{l.Root, src})
 	}
 	for len(r.todo) > 0 {
@@ -130,7 +130,7 @@ func (r *lockReader) inputs(node *Node, src *jsonValue) error {
 			continue
 		}
 		v := inputs.get(name)
-		edge := Edge{Name: name, Pos: position(r.f.name, r.f.src, v.off)}
+		edge := Edge{Name: name, Pos: r.f.pos(v)}
 		switch v.kind {
 		case jsonString:
 			if edge.Node = r.seen[v.text]; edge.Node == r.root {
@@ -169,7 +169,7 @@ func (r *lockReader) node(name *jsonValue) (*Node, error) {
 	if src.kind != jsonObject {
 		return nil, r.f.errorf(src, "node %q is %v, not an object", name.text, src.kind)
 	}
-	n := &Node{Key: name.text, IsFlake: true, Pos: position(r.f.name, r.f.src, src.off)}
+	n := &Node{Key: name.text, IsFlake: true, Pos: r.f.pos(src)}
 	locked, original := src.get("locked"), src.get("original")
 	for word, v := range map[string]*jsonValue{"locked": locked, "original": original} {
 		if v == nil || v.kind != jsonObject {

@@ -53,7 +53,7 @@ func ParseRegistry(name string, data []byte) (*Registry, error) {
 		if from == nil || to == nil || from.kind != jsonObject || to.kind != jsonObject {
 			return nil, f.errorf(v, "a registry entry needs an object 'from' and an object 'to'")
 		}
-		entry := RegistryEntry{Pos: position(name, data, v.off)}
+		entry := RegistryEntry{Pos: f.pos(v)}
 		if entry.From, err = refFromJSON(f, from, nil); err != nil {
 			return nil, err
 		}

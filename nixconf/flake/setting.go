@@ -32,6 +32,9 @@ const (
 type Rejection struct {
 	Pos     nixconf.Pos
 	Message string // in Nix's words, without "error: " and without the position
+	// Unsure says that the words are nix-trust's: it cannot read the file far
+	// enough to tell, and Nix may take it. What it declares is then unknown.
+	Unsure bool
 }
 
 func (r *Rejection) Error() string { return r.Message }

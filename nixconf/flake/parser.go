@@ -1,0 +1,638 @@
+package flake
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/nix-trust/nix-trust/nixconf"
+)
+
+// maxDepth limits how deep expressions may be nested. Nix has such a limit,
+// too, but it depends on the size of its stack.
+const maxDepth = 10000
+
+// A parser reads the whole of the Nix language, as strictly as Nix: what it
+// takes, Nix takes, and the other way round.
+//
+// Nix: src/libexpr/parser.y.
+type parser struct {
+	tree
+	lexer lexer
+	// The tokens that were looked at and not consumed are ahead[head:head+count].
+	ahead       [8]token
+	head, count int
+	depth       int
+	name        string // of the file
+	pure        bool   // as flakes are evaluated: no paths in the home folder
+	stack       []int32
+	path        []attrName
+	forms       []formal
+	binder      binder
+}
+
+// An attrName is one name of an attribute path: a symbol, or when sym is -1 an
+// expression.
+type attrName struct {
+	sym, node int32
+	off       uint32
+}
+
+// fail ends the parse; parse recovers it.
+func (p *parser) fail(off uint32, format string, args ...any) {
+	panic(refuse(off, format, args...))
+}
+
+// parse reads one file. Its result is valid until the parser's next one.
+func (p *parser) parse(name, src string, v nixconf.Version, pure bool, features []string) (r *refusal) {
+	p.tree.reset(src)
+	p.lexer = lexer{src: src, version: v, features: features, modes: p.lexer.modes[:0]}
+	p.head, p.count, p.depth, p.pure = 0, 0, 0, pure
+	p.name = name
+	p.stack, p.path, p.forms = p.stack[:0], p.path[:0], p.forms[:0]
+	defer func() {
+		switch e := recover().(type) {
+		case nil:
+		case *refusal:
+			r = e
+		default:
+			panic(e)
+		}
+	}()
+	p.root = p.expr()
+	p.expect(tEOF)
+	p.bindAll()
+	return nil
+}
+
+// look returns the token n after the next one.
+func (p *parser) look(n int) *token {
+	for p.count <= n {
+		p.ahead[(p.head+p.count)&7] = p.lexer.next()
+		p.count++
+	}
+	return &p.ahead[(p.head+n)&7]
+}
+
+func (p *parser) peek() tokenKind {
+	if p.count == 0 {
+		p.look(0)
+	}
+	return p.ahead[p.head].kind
+}
+
+func (p *parser) take() token {
+	t := *p.look(0)
+	p.head = (p.head + 1) & 7
+	p.count--
+	return t
+}
+
+// expect consumes a token of this kind or ends the parse.
+func (p *parser) expect(kind tokenKind) token {
+	if p.peek() != kind {
+		p.unexpected(kind)
+	}
+	return p.take()
+}
+
+// unexpected ends the parse at the next token. Nix names what it expected when
+// that is four things or fewer.
+func (p *parser) unexpected(expected ...tokenKind) {
+	t := p.look(0)
+	if t.kind == tErr {
+		panic(p.lexer.err)
+	}
+	v := p.lexer.version
+	message := "syntax error, unexpected " + t.kind.name(v)
+	for i, kind := range expected {
+		if i == 0 {
+			message += ", expecting " + kind.name(v)
+		} else {
+			message += " or " + kind.name(v)
+		}
+	}
+	off := t.off
+	if t.kind == tEOF && v.AtLeast(2, 21) {
+		off = t.end
+	}
+	p.fail(off, "%s", message)
+}
+
+func (p *parser) deeper(off uint32) {
+	if p.depth++; p.depth > maxDepth {
+		panic(&refusal{off: int(off), message: "this is nested deeper than nix-trust reads", unsure: true})
+	}
+}
+
+// gather makes a node of what was pushed since mark, and pops it.
+func (p *parser) gather(kind nodeKind, off uint32, mark int) int32 {
+	a := len(p.kids)
+	p.kids = append(p.kids, p.stack[mark:]...)
+	p.stack = p.stack[:mark]
+	return p.add(node{kind, off, int32(a), int32(len(p.kids) - a)})
+}
+
+func (p *parser) pushKid(n int32) { p.stack = append(p.stack, n) }
+
+// expr reads any expression.
+func (p *parser) expr() int32 {
+	p.deeper(p.look(0).off)
+	n := p.prefix()
+	p.depth--
+	return n
+}
+
+// prefix reads what begins with the name of a construct or of an argument, or
+// else operators.
+func (p *parser) prefix() int32 {
+	t := *p.look(0)
+	switch t.kind {
+	case tID:
+		switch p.look(1).kind {
+		case ':':
+			p.take()
+			p.take()
+			f := lambda{arg: p.intern(p.src[t.off:t.end])}
+			f.body = p.expr()
+			return p.lambda(t.off, f)
+		case '@':
+			p.take()
+			p.take()
+			arg := p.intern(p.src[t.off:t.end])
+			f := p.formals()
+			f.arg = arg
+			p.expect(':')
+			f.body = p.expr()
+			return p.lambda(t.off, f)
+		}
+	case '{':
+		if p.atFormals() {
+			f := p.formals()
+			switch p.peek() {
+			case '@':
+				p.take()
+				id := p.expect(tID)
+				f.arg = p.intern(p.src[id.off:id.end])
+				p.expect(':')
+			case ':':
+				p.take()
+			default:
+				p.unexpected(':', '@')
+			}
+			f.body = p.expr()
+			return p.lambda(t.off, f)
+		}
+	case tAssert, tWith:
+		p.take()
+		a := p.expr()
+		p.expect(';')
+		b := p.expr()
+		if t.kind == tWith {
+			return p.add(node{nWith, t.off, a, b})
+		}
+		return p.thunk(t.off, a, b)
+	case tLet:
+		if p.look(1).kind != '{' {
+			return p.let()
+		}
+	case tIf:
+		p.take()
+		a := p.expr()
+		p.expect(tThen)
+		b := p.expr()
+		p.expect(tElse)
+		return p.thunk(t.off, a, b, p.expr())
+	}
+	return p.pipes()
+}
+
+func (p *parser) thunk(off uint32, kids ...int32) int32 {
+	mark := len(p.stack)
+	p.stack = append(p.stack, kids...)
+	return p.gather(nThunk, off, mark)
+}
+
+func (p *parser) let() int32 {
+	t := p.take()
+	s := p.newSet(t.off)
+	p.binds(s, tIn)
+	p.take()
+	body := p.expr()
+	if len(p.sets[s].dyn) > 0 {
+		p.fail(t.off, "dynamic attributes not allowed in let")
+	}
+	return p.add(node{nLet, t.off, s, body})
+}
+
+// atFormals tells whether the brace that comes next begins a function's
+// arguments.
+func (p *parser) atFormals() bool {
+	switch p.look(1).kind {
+	case tEllipsis:
+		return true
+	case '}':
+		k := p.look(2).kind
+		return k == ':' || k == '@'
+	case tID:
+		k := p.look(2).kind
+		return k == ',' || k == '?' || k == '}'
+	}
+	return false
+}
+
+// formals reads "{ a, b ? c, ... }".
+func (p *parser) formals() lambda {
+	f := lambda{arg: -1, set: true}
+	mark := len(p.forms)
+	p.expect('{')
+	for {
+		switch p.peek() {
+		case '}':
+			p.take()
+			f.formals = append(f.formals, p.forms[mark:]...)
+			p.forms = p.forms[:mark]
+			return f
+		case tEllipsis:
+			p.take()
+			if p.peek() != '}' {
+				p.unexpected('}')
+			}
+			continue
+		case tID:
+		default:
+			p.unexpected()
+		}
+		id := p.take()
+		form := formal{p.intern(p.src[id.off:id.end]), -1, id.off}
+		if p.peek() == '?' {
+			p.take()
+			form.def = p.expr()
+		}
+		p.forms = append(p.forms, form)
+		switch p.peek() {
+		case ',':
+			p.take()
+		case '}':
+		default:
+			p.unexpected(',', '}')
+		}
+	}
+}
+
+// lambda adds a function. Nix looks for names that come twice only when it has
+// read the body.
+func (p *parser) lambda(off uint32, f lambda) int32 {
+	if len(f.formals) > 0 {
+		seen := make(map[int32]bool, len(f.formals))
+		var twice *formal
+		for i := range f.formals {
+			x := &f.formals[i]
+			if seen[x.sym] && (twice == nil || p.before(x.sym, twice.sym)) {
+				twice = x
+			}
+			seen[x.sym] = true
+		}
+		if twice != nil {
+			p.fail(twice.off, "duplicate formal function argument '%s'", p.names[twice.sym])
+		}
+		if f.arg >= 0 && seen[f.arg] {
+			p.fail(off, "duplicate formal function argument '%s'", p.names[f.arg])
+		}
+	}
+	p.funs = append(p.funs, f)
+	return p.add(node{nLambda, off, int32(len(p.funs) - 1), 0})
+}
+
+// pipes reads a chain of <| or of |>, or what binds tighter.
+func (p *parser) pipes() int32 {
+	off := p.look(0).off
+	first := p.op(0)
+	kind := p.peek()
+	if kind != tPipeFrom && kind != tPipeInto {
+		return first
+	}
+	mark := len(p.stack)
+	p.pushKid(first)
+	for p.peek() == kind {
+		p.take()
+		p.pushKid(p.op(0))
+	}
+	return p.gather(nThunk, off, mark)
+}
+
+type fixity uint8
+
+const (
+	leftward fixity = iota + 1
+	rightward
+	neither
+)
+
+const (
+	precNot    = 7
+	precNegate = 12
+)
+
+// binary returns an operator's precedence, 0 when it is none.
+func binary(k tokenKind) (int, fixity) {
+	switch k {
+	case tImpl:
+		return 1, rightward
+	case tOr:
+		return 2, leftward
+	case tAnd:
+		return 3, leftward
+	case tEq, tNeq:
+		return 4, neither
+	case '<', '>', tLeq, tGeq:
+		return 5, neither
+	case tUpdate:
+		return 6, rightward
+	case '+', '-':
+		return 8, leftward
+	case '*', '/':
+		return 9, leftward
+	case tConcat:
+		return 10, rightward
+	case '?':
+		return 11, leftward // what follows is no expression, so it cannot clash
+	}
+	return 0, 0
+}
+
+// op reads operators that bind at least as tight as this.
+func (p *parser) op(tightness int) int32 {
+	t := *p.look(0)
+	mark := len(p.stack)
+	switch t.kind {
+	case '!', '-':
+		p.take()
+		p.deeper(t.off)
+		if t.kind == '!' {
+			p.pushKid(p.op(precNot + 1))
+		} else {
+			p.pushKid(p.op(precNegate + 1))
+		}
+		p.depth--
+		p.pushKid(p.gather(nThunk, t.off, mark))
+	default:
+		p.pushKid(p.apply())
+	}
+	done := 0 // the precedence that must not come again
+	for {
+		prec, fix := binary(p.peek())
+		if prec == 0 || prec < tightness {
+			break
+		}
+		if prec == done {
+			p.unexpected()
+		}
+		done = 0
+		if p.take().kind == '?' {
+			p.attrPathKids()
+		} else {
+			// Which side groups first makes no difference here.
+			p.pushKid(p.op(prec + 1))
+		}
+		if fix == neither {
+			done = prec
+		}
+	}
+	if len(p.stack) == mark+1 {
+		n := p.stack[mark]
+		p.stack = p.stack[:mark]
+		return n
+	}
+	return p.gather(nThunk, t.off, mark)
+}
+
+// attrPathKids reads an attribute path and pushes the names to be computed.
+func (p *parser) attrPathKids() {
+	mark := len(p.path)
+	p.attrPath()
+	for _, name := range p.path[mark:] {
+		if name.sym < 0 {
+			p.pushKid(name.node)
+		}
+	}
+	p.path = p.path[:mark]
+}
+
+// apply reads a function with its arguments.
+func (p *parser) apply() int32 {
+	off := p.look(0).off
+	first := p.selection()
+	if !p.atSimple() {
+		return first
+	}
+	mark := len(p.stack)
+	p.pushKid(first)
+	for p.atSimple() {
+		p.pushKid(p.selection())
+	}
+	return p.gather(nThunk, off, mark)
+}
+
+func (p *parser) atSimple() bool {
+	switch p.peek() {
+	case tID, tInt, tFloat, '"', tIndOpen, tPath, tHomePath, tSearchPath, tURI, '(', tLet, tRec, '{', '[':
+		return true
+	}
+	return false
+}
+
+// selection reads "e", "e.a.b", "e.a or e" and "e or".
+func (p *parser) selection() int32 {
+	off := p.look(0).off
+	e := p.simple()
+	mark := len(p.stack)
+	switch p.peek() {
+	case '.':
+		p.take()
+		p.pushKid(e)
+		p.attrPathKids()
+		if p.peek() == tOrKw {
+			p.take()
+			p.deeper(off)
+			p.pushKid(p.selection())
+			p.depth--
+		}
+	case tOrKw:
+		or := p.take()
+		p.stack = append(p.stack, e, p.add(node{nVar, or.off, p.intern("or"), 0}))
+	default:
+		return e
+	}
+	return p.gather(nThunk, off, mark)
+}
+
+// simple reads an expression without operators.
+func (p *parser) simple() int32 {
+	t := *p.look(0)
+	if t.kind == tPath || t.kind == tHomePath {
+		return p.pathLiteral()
+	}
+	if !p.atSimple() {
+		p.unexpected()
+	}
+	p.take()
+	text := node{off: t.off, a: int32(t.off), b: int32(t.end)}
+	switch t.kind {
+	case tID:
+		name := p.src[t.off:t.end]
+		if name == "__curPos" {
+			return p.thunk(t.off)
+		}
+		return p.add(node{nVar, t.off, p.intern(name), 0})
+	case tInt:
+		text.kind = nInt
+		return p.add(text)
+	case tFloat:
+		text.kind = nFloat
+		return p.add(text)
+	case tURI:
+		if p.lexer.enabled("no-url-literals") {
+			p.fail(t.off, "URL literals are disabled")
+		}
+		text.kind = nURI
+		return p.add(text)
+	case tSearchPath:
+		return p.thunk(t.off)
+	case '"':
+		return p.stringParts(t.off)
+	case tIndOpen:
+		return p.indString(t.off)
+	case '(':
+		e := p.expr()
+		p.expect(')')
+		return e
+	case '[':
+		mark := len(p.stack)
+		p.deeper(t.off)
+		for p.peek() != ']' {
+			if !p.atSimple() {
+				p.unexpected()
+			}
+			p.pushKid(p.selection())
+		}
+		p.depth--
+		p.take()
+		return p.gather(nList, t.off, mark)
+	}
+	// A set: { }, rec { }, or let { }, of which the attribute body is selected.
+	if t.kind != '{' {
+		p.expect('{')
+	}
+	s := p.newSet(t.off)
+	p.deeper(t.off)
+	p.binds(s, '}')
+	p.depth--
+	p.take()
+	p.sets[s].rec = t.kind != '{'
+	n := p.add(node{nSet, t.off, s, 0})
+	if t.kind == tLet {
+		return p.thunk(t.off, n)
+	}
+	return n
+}
+
+// pathLiteral reads a path, which may hold interpolations.
+func (p *parser) pathLiteral() int32 {
+	t := p.take()
+	if t.kind == tHomePath && p.pure && p.lexer.version.AtLeast(2, 10) {
+		panic(&refusal{off: -1, message: fmt.Sprintf("the path '%s' can not be resolved in pure mode", p.src[t.off:t.end])})
+	}
+	if p.peek() == tPathEnd {
+		p.take()
+		return p.add(node{nPath, t.off, int32(t.off), int32(t.end)})
+	}
+	mark := len(p.stack)
+	if p.peek() == tStr {
+		p.take()
+		if p.peek() != tDollarCurly {
+			p.unexpected(tDollarCurly)
+		}
+	}
+	for p.peek() != tPathEnd {
+		switch p.peek() {
+		case tStr:
+			p.take()
+		case tDollarCurly:
+			p.take()
+			p.pushKid(p.expr())
+			p.expect('}')
+		default:
+			p.unexpected()
+		}
+	}
+	p.take()
+	return p.gather(nThunk, t.off, mark)
+}
+
+// stringParts reads what follows an opening quote, the closing one included.
+func (p *parser) stringParts(off uint32) int32 {
+	text := node{kind: nString, off: off, a: int32(off) + 1, b: int32(off) + 1}
+	mark := len(p.stack)
+	if p.peek() == tStr {
+		t := p.take()
+		text = node{nString, off, int32(t.off), int32(t.end)}
+	}
+	if p.peek() == '"' {
+		p.take()
+		return p.add(p.truncated(text))
+	}
+	for {
+		if text.a < text.b {
+			p.pushKid(p.add(p.truncated(text)))
+		}
+		if p.peek() == '"' {
+			p.take()
+			return p.gather(nConcat, off, mark)
+		}
+		if p.peek() != tDollarCurly {
+			p.unexpected()
+		}
+		p.take()
+		p.pushKid(p.expr())
+		p.expect('}')
+		text.a, text.b = 0, 0
+		if p.peek() == tStr {
+			t := p.take()
+			text = node{nString, off, int32(t.off), int32(t.end)}
+		}
+	}
+}
+
+// truncated ends a text at a NUL where Nix used C strings.
+func (p *parser) truncated(text node) node {
+	if !p.lexer.version.AtLeast(2, 26) {
+		if n := strings.IndexByte(p.src[text.a:text.b], 0); n >= 0 {
+			text.b = text.a + int32(n)
+		}
+	}
+	return text
+}
+
+func (p *parser) indString(off uint32) int32 {
+	// Parts of strings inside of this one come to lie between its own, so they
+	// are collected here first.
+	var few [8]indToken
+	parts := few[:0]
+	for p.peek() != tIndClose {
+		switch p.peek() {
+		case tIndStr:
+			t := p.take()
+			parts = append(parts, indToken{kind: t.sub, off: t.off, end: t.end})
+		case tDollarCurly:
+			t := p.take()
+			parts = append(parts, indToken{kind: partExpr, off: t.off, node: p.expr()})
+			p.expect('}')
+		default:
+			p.unexpected()
+		}
+	}
+	p.take()
+	a := len(p.parts)
+	p.parts = append(p.parts, parts...)
+	return p.add(node{nIndent, off, int32(a), int32(len(parts))})
+}
