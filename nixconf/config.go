@@ -171,8 +171,8 @@ func (c *Config) Apply(o Origin, name, value string) *Diagnostic {
 		warn: func(d Diagnostic) { warnings = append(warnings, d) },
 	}
 	if d := e.assign(s, extra, o, value, bare(value)); d != nil {
-		if o.Layer == LayerFlag && !strings.HasPrefix(d.Message, "not an absolute path") {
-			d.Severity = SeverityWarning
+		if o.Layer == LayerFlag {
+			c.flagged(d)
 		}
 		return d
 	}
@@ -221,3 +221,15 @@ const (
 	SourceUnreadable // it exists and could not be read: something may be hidden
 	SourceUnseen     // even its existence could not be checked (an unsearchable folder)
 )
+
+// flagged makes a fatal diagnostic of what a value on the command line does:
+// Nix only warns, unless the mistake is in a path or in a URL's query.
+func (c *Config) flagged(d *Diagnostic) {
+	if d.Severity != SeverityFatal || strings.HasPrefix(d.Message, "not an absolute path") || strings.HasPrefix(d.Message, "invalid URI query") {
+		return
+	}
+	d.Severity = SeverityWarning
+	if !c.Version.AtLeast(2, 34) {
+		d.Message = "error: " + d.Message
+	}
+}

@@ -133,11 +133,7 @@ func (s *slot) sort(d *dialect) {
 	case kindFeatures:
 		less = func(a, b Item) int { return slices.Index(d.features, a.Text) - slices.Index(d.features, b.Text) }
 	case kindRefSet:
-		less = func(a, b Item) int {
-			ar, _ := ParseStoreRef(a.Text)
-			br, _ := ParseStoreRef(b.Text)
-			return ar.Compare(br)
-		}
+		less = func(a, b Item) int { return printedRef(a.Text).Compare(printedRef(b.Text)) }
 	default:
 		return
 	}

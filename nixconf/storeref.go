@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"maps"
-	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -42,7 +41,7 @@ func parseStoreRef(s, dir string) (StoreRef, error) {
 	base, query, _ := strings.Cut(s, "?")
 	params, err := decodeQuery(query)
 	if err != nil {
-		return StoreRef{}, errors.New("invalid URI query '" + query + "': " + err.Error())
+		return StoreRef{}, errors.New("invalid URI query '" + query + "': leftover")
 	}
 	ref := StoreRef{Kind: StoreURL, Params: params}
 	switch {
@@ -77,6 +76,25 @@ func parseStoreRef(s, dir string) (StoreRef, error) {
 	return StoreRef{}, errors.New("Cannot parse Nix store '" + s + "'")
 }
 
+// printedRef reads back what String printed. Not all of that is what
+// ParseStoreRef takes: "a:b:c" is printed as "a://b:c".
+func printedRef(s string) StoreRef {
+	s, query, _ := strings.Cut(s, "?")
+	ref := StoreRef{}
+	ref.Params, _ = decodeQuery(query)
+	switch s {
+	case "auto":
+	case "daemon":
+		ref.Kind = StoreDaemon
+	case "local":
+		ref.Kind = StoreLocal
+	default:
+		ref.Kind = StoreURL
+		ref.Scheme, ref.Authority, _ = strings.Cut(s, "://")
+	}
+	return ref
+}
+
 // bareIPv6 reads SCHEME://[USER@]ADDRESS where the IPv6 address lacks its
 // brackets or has an unencoded zone, which Nix accepts from of old.
 func bareIPv6(s string) (scheme, authority string, ok bool) {
@@ -93,7 +111,7 @@ func bareIPv6(s string) (scheme, authority string, ok bool) {
 		host = host[1 : len(host)-1]
 	}
 	addr, zone, hasZone := strings.Cut(host, "%")
-	if ip, err := netip.ParseAddr(addr); err != nil || !ip.Is6() {
+	if !isIPv6(addr) {
 		return "", "", false
 	}
 	if hasUser {

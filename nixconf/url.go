@@ -31,12 +31,12 @@ const (
 	unreserved = letters + digits + "-._~"
 	subDelims  = "!$&'()*+,;="
 	pathChars  = unreserved + subDelims + ":@/"
-	queryChars = pathChars + "?"
+	queryChars = pathChars + "?[]"
 )
 
 func parseURL(s string) (*url, error) {
 	rest, fragment, hasFragment := strings.Cut(s, "#")
-	if hasFragment && !valid(fragment, queryChars+`# "^`) {
+	if hasFragment && !valid(fragment, pathChars+`?# "^`) {
 		return nil, errURL
 	}
 	rest, query, hasQuery := strings.Cut(rest, "?")
@@ -107,17 +107,18 @@ func (u *url) parseAuthority(s string) error {
 }
 
 func (u *url) setHost(host, port string) error {
-	if u.ip {
-		addr, zone, hasZone := strings.Cut(host, "%25")
-		if ip, err := netip.ParseAddr(addr); err != nil || !ip.Is6() || hasZone && (zone == "" || !valid(zone, unreserved)) {
-			if !isIPvFuture(host) {
-				return errURL
-			}
-		}
-	} else if !valid(host, unreserved+subDelims) {
+	if !u.ip && !valid(host, unreserved+subDelims) {
 		return errURL
 	}
 	u.host = unescape(host)
+	if u.ip && !isIPvFuture(host) {
+		addr, zone, hasZone := strings.Cut(host, "%25")
+		if !isIPv6(addr) || hasZone && (zone == "" || !valid(zone, unreserved)) {
+			return errURL
+		}
+		// Nix fills what decoding took away with NULs.
+		u.host += strings.Repeat("\x00", len(host)-len(u.host))
+	}
 	if strings.Trim(port, digits) != "" {
 		return errURL
 	}
@@ -130,6 +131,11 @@ func (u *url) setHost(host, port string) error {
 	}
 	u.port = strconv.FormatUint(n, 10)
 	return nil
+}
+
+func isIPv6(s string) bool {
+	ip, err := netip.ParseAddr(s)
+	return err == nil && ip.Is6() && ip.Zone() == "" && !strings.Contains(s, "%")
 }
 
 // isIPvFuture recognises v1.ANYTHING between brackets.
