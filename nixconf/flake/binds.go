@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// binds reads bindings up to the token that ends them, which stays.
-func (p *parser) binds(s int32, end tokenKind) {
+// binds reads bindings up to the token that ends them, which stays. Where
+// there is neither, expected is what Nix says it expected.
+func (p *parser) binds(s int32, end tokenKind, expected ...tokenKind) {
 	for p.peek() != end {
 		if p.peek() == tInherit {
 			p.inherit(s)
@@ -15,12 +16,18 @@ func (p *parser) binds(s int32, end tokenKind) {
 		switch p.peek() {
 		case tID, tOrKw, '"', tDollarCurly:
 		default:
-			p.unexpected()
+			if !p.lexer.version.AtLeast(2, 25) {
+				expected = nil
+			}
+			p.unexpected(expected...)
 		}
 		mark := len(p.path)
 		off := p.look(0).off
 		p.attrPath()
-		p.expect('=')
+		if p.peek() != '=' {
+			p.unexpected('.', '=')
+		}
+		p.take()
 		value := p.expr()
 		p.expect(';')
 		p.addPath(s, mark, off, value)
@@ -102,13 +109,17 @@ func (p *parser) inherit(s int32) {
 			a.off = at
 		}
 		if kind == attrInherited {
-			a.node = p.add(node{nVar, a.off, name.sym, 0})
+			off := a.off
+			if !p.lexer.version.AtLeast(2, 21) {
+				off = p.sets[s].open
+			}
+			a.node = p.add(node{nVar, off, name.sym, 0})
 		} else {
 			a.node = p.thunk(a.off)
 		}
 		set := &p.sets[s]
 		if j := set.find(a.sym); j >= 0 {
-			p.duplicate(p.names[a.sym], a.off, set.attrs[j].off)
+			p.duplicate(p.quoted(a.sym), a.off, set.attrs[j].off)
 		}
 		set.add(a)
 	}
@@ -181,7 +192,7 @@ func (p *parser) addNamed(s int32, a attr, mark int) {
 			continue
 		}
 		if k := p.sets[into].find(x.sym); k >= 0 {
-			p.duplicate(p.names[x.sym], p.sets[into].attrs[k].off, x.off)
+			p.duplicate(p.quoted(x.sym), p.sets[into].attrs[k].off, x.off)
 		}
 		p.sets[into].add(x)
 	}
@@ -200,10 +211,41 @@ func (p *parser) pathText(path []attrName) string {
 			b.WriteByte('.')
 		}
 		if name.sym >= 0 {
-			b.WriteString(p.names[name.sym])
+			b.WriteString(p.quoted(name.sym))
 		} else {
 			b.WriteString("\"${…}\"") // Nix prints the expression
 		}
 	}
+	return b.String()
+}
+
+// quoted is a name as Nix prints it: in quotes unless it is an identifier.
+func (p *parser) quoted(sym int32) string {
+	name := p.names[sym]
+	ok := name != "" && class[name[0]]&isIDStart != 0
+	for i := range len(name) {
+		ok = ok && class[name[i]]&isIDChar != 0
+	}
+	if _, keyword := keywords[name]; ok && (!keyword || name == "or") {
+		return name
+	}
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(name) {
+		switch c := name[i]; c {
+		case '\n':
+			b.WriteString(`\n`)
+		case '\r':
+			b.WriteString(`\r`)
+		case '\t':
+			b.WriteString(`\t`)
+		default:
+			if c == '"' || c == '\\' || c == '$' && (!p.lexer.version.AtLeast(2, 9) || strings.HasPrefix(name[i:], "${")) {
+				b.WriteByte('\\')
+			}
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
 	return b.String()
 }

@@ -28,12 +28,12 @@ type lexer struct {
 	src   string
 	pos   int
 	modes []lexMode
-	// last is where the latest match began, white space and comments included:
-	// old versions report the end of a file there.
-	last     int
-	version  nixconf.Version
-	features []string
-	err      *refusal
+	// last and previous are the latest two matches, white space and comments
+	// included. Nix reports the end of a file there.
+	last, previous span
+	version        nixconf.Version
+	features       []string
+	err            *refusal
 	// Up to these offsets it is known that no path and no URI begins: the run of
 	// characters that could begin one ends there with something else.
 	noPath, noURI int
@@ -43,6 +43,8 @@ func (l *lexer) fail(off int, format string, args ...any) token {
 	l.err = &refusal{off: off, message: fmt.Sprintf(format, args...)}
 	return token{kind: tErr, off: uint32(off), end: uint32(off)}
 }
+
+type span struct{ off, end int }
 
 // A refusal is what Nix says of a file, and the offset it says it of; -1 when
 // it names no place.
@@ -82,9 +84,18 @@ func (l *lexer) is(n int, c byte) bool {
 // take makes a token of the next n bytes.
 func (l *lexer) take(kind tokenKind, n int) token {
 	t := token{kind: kind, off: uint32(l.pos), end: uint32(l.pos + n)}
-	l.last = l.pos
-	l.pos += n
+	l.matched(n)
 	return t
+}
+
+// matched passes over n bytes.
+func (l *lexer) matched(n int) {
+	l.previous, l.last = l.last, span{l.pos, l.pos + n}
+	l.pos += n
+}
+
+func (l *lexer) end() token {
+	return token{kind: tEOF, off: uint32(l.last.off), end: uint32(l.last.end)}
 }
 
 func (l *lexer) next() token {
@@ -111,23 +122,23 @@ func (l *lexer) skip() {
 		c := src[l.pos]
 		switch {
 		case class[c]&isSpace != 0:
-			l.last = l.pos
-			for l.pos++; l.pos < len(src) && class[src[l.pos]]&isSpace != 0; l.pos++ {
+			n := 1
+			for l.pos+n < len(src) && class[src[l.pos+n]]&isSpace != 0 {
+				n++
 			}
+			l.matched(n)
 		case c == '#':
-			l.last = l.pos
-			if n := strings.IndexAny(src[l.pos:], "\r\n"); n >= 0 {
-				l.pos += n
-			} else {
-				l.pos = len(src)
+			n := strings.IndexAny(src[l.pos:], "\r\n")
+			if n < 0 {
+				n = len(src) - l.pos
 			}
+			l.matched(n)
 		case c == '/' && l.is(1, '*'):
 			n := strings.Index(src[l.pos+2:], "*/")
 			if n < 0 {
 				return // not a comment then, but '/' and '*'
 			}
-			l.last = l.pos
-			l.pos += n + 4
+			l.matched(n + 4)
 		default:
 			return
 		}
@@ -137,7 +148,7 @@ func (l *lexer) skip() {
 func (l *lexer) code() token {
 	l.skip()
 	if l.pos >= len(l.src) {
-		return token{kind: tEOF, off: uint32(l.last), end: uint32(l.pos)}
+		return l.end()
 	}
 	c := l.src[l.pos]
 	bits := class[c]
@@ -160,8 +171,7 @@ func (l *lexer) code() token {
 	}
 	switch c {
 	case 0: // what ends the input for Nix's parser
-		l.take(tEOF, 1)
-		return token{kind: tEOF, off: uint32(l.last), end: uint32(l.pos)}
+		return l.take(tEOF, 1)
 	case '{':
 		l.push(modeDefault)
 	case '}':
@@ -422,12 +432,15 @@ func (l *lexer) inPath() (token, bool) {
 	if l.mode() == modePathSlash {
 		off := l.pos
 		if off >= len(src) {
-			off = l.last
+			off = l.last.off
 		}
 		return l.fail(off, "path has a trailing slash"), true
 	}
 	l.pop()
-	return token{kind: tPathEnd, off: uint32(l.pos), end: uint32(l.pos)}, true
+	if l.pos >= len(src) {
+		l.last = l.previous // Nix steps back from a match that it did not make
+	}
+	return token{kind: tPathEnd, off: uint32(l.last.off), end: uint32(l.last.end)}, true
 }
 
 func (l *lexer) searchPath() int {

@@ -60,9 +60,12 @@ scan:
 		l.push(modeDefault)
 		return l.take(tDollarCurly, 2)
 	case l.pos < len(src): // a dangling $ or \ before the end of the file
-		l.take(tEOF, len(src)-l.pos)
+		if !l.version.AtLeast(2, 9) {
+			return l.take(tStr, len(src)-l.pos)
+		}
+		return l.take(tEOF, len(src)-l.pos)
 	}
-	return token{kind: tEOF, off: uint32(l.last), end: uint32(len(src))}
+	return l.end()
 }
 
 func (l *lexer) nullByte(text string) token {
@@ -119,7 +122,7 @@ scan:
 		}
 		return part(partText, i-l.pos)
 	case l.pos >= len(src):
-		return token{kind: tEOF, off: uint32(l.last), end: uint32(l.pos)}
+		return l.end()
 	case src[l.pos] == '$':
 		if l.is(1, '{') {
 			l.push(modeDefault)

@@ -215,7 +215,8 @@ func (p *parser) thunk(off uint32, kids ...int32) int32 {
 func (p *parser) let() int32 {
 	t := p.take()
 	s := p.newSet(t.off)
-	p.binds(s, tIn)
+	p.sets[s].open = t.end
+	p.binds(s, tIn, tIn, tInherit)
 	p.take()
 	body := p.expr()
 	if len(p.sets[s].dyn) > 0 {
@@ -260,7 +261,10 @@ func (p *parser) formals() lambda {
 			continue
 		case tID:
 		default:
-			p.unexpected()
+			if p.lexer.version.AtLeast(2, 25) {
+				p.unexpected(tID, tEllipsis, '}')
+			}
+			p.unexpected('}')
 		}
 		id := p.take()
 		form := formal{p.intern(p.src[id.off:id.end]), -1, id.off}
@@ -458,8 +462,8 @@ func (p *parser) selection() int32 {
 			p.depth--
 		}
 	case tOrKw:
-		or := p.take()
-		p.stack = append(p.stack, e, p.add(node{nVar, or.off, p.intern("or"), 0}))
+		p.take()
+		p.stack = append(p.stack, e, p.add(node{nVar, off, p.intern("or"), 0}))
 	default:
 		return e
 	}
@@ -520,12 +524,18 @@ func (p *parser) simple() int32 {
 		return p.gather(nList, t.off, mark)
 	}
 	// A set: { }, rec { }, or let { }, of which the attribute body is selected.
+	open := t.end
 	if t.kind != '{' {
-		p.expect('{')
+		open = p.expect('{').end
 	}
 	s := p.newSet(t.off)
+	p.sets[s].open = open
 	p.deeper(t.off)
-	p.binds(s, '}')
+	if t.kind == '{' {
+		p.binds(s, '}', tInherit)
+	} else {
+		p.binds(s, '}', tInherit, '}')
+	}
 	p.depth--
 	p.take()
 	p.sets[s].rec = t.kind != '{'
@@ -590,7 +600,7 @@ func (p *parser) stringParts(off uint32) int32 {
 			return p.gather(nConcat, off, mark)
 		}
 		if p.peek() != tDollarCurly {
-			p.unexpected()
+			p.unexpected('"')
 		}
 		p.take()
 		p.pushKid(p.expr())
@@ -628,7 +638,7 @@ func (p *parser) indString(off uint32) int32 {
 			parts = append(parts, indToken{kind: partExpr, off: t.off, node: p.expr()})
 			p.expect('}')
 		default:
-			p.unexpected()
+			p.unexpected(tIndStr, tDollarCurly, tIndClose)
 		}
 	}
 	p.take()

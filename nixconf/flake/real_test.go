@@ -99,10 +99,12 @@ func TestParserTakesExactlyWhatNixTakes(t *testing.T) {
 		if len(got) != len(all) {
 			t.Fatalf("Nix read %d of %d expressions", len(got), len(all))
 		}
-		same := 0
 		for i, e := range all {
 			var p parser
-			const name = "«stdin»"
+			name := "«stdin»"
+			if nix.Short == "2.8" {
+				name = "(string)"
+			}
 			ours := nixVerdict{}
 			if r := p.parse(name, e, nix.Version, true, nil); r != nil {
 				ours.message = r.message
@@ -111,15 +113,9 @@ func TestParserTakesExactlyWhatNixTakes(t *testing.T) {
 					ours.where = fmt.Sprintf("%d:%d", pos.Line, pos.Col)
 				}
 			}
-			switch {
-			case (ours.message == "") != (got[i].message == ""):
+			if ours != got[i] {
 				t.Errorf("%q:\n\tNix:  %+v\n\tours: %+v", e, got[i], ours)
-			case ours != got[i]:
-				t.Logf("%q:\n\tNix:  %+v\n\tours: %+v", e, got[i], ours)
-			default:
-				same++
 			}
 		}
-		t.Logf("%d of %d with the same words and place", same, len(all))
 	})
 }

@@ -55,6 +55,7 @@ type dynAttr struct {
 // A set is the body of { }, rec { } or let.
 type set struct {
 	off   uint32
+	open  uint32 // the end of what opens it
 	rec   bool
 	attrs []attr // in the order of the source
 	dyn   []dynAttr
