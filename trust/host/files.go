@@ -42,8 +42,6 @@ var ErrNotRegular = errors.New("not a regular file")
 type hostFiles struct{}
 
 func (hostFiles) ReadFile(path string) ([]byte, error) {
-	// O_NONBLOCK, and a second look once it is open: what was a file a moment
-	// ago may be a pipe now.
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -51,12 +49,12 @@ func (hostFiles) ReadFile(path string) ([]byte, error) {
 	if err := readable(path, info); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	fd, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return readOpen(path, f)
+	defer syscall.Close(fd)
+	return readFD(fd, path)
 }
 
 func (hostFiles) Exists(path string) (bool, error)       { return exists(os.Lstat(path)) }
@@ -92,35 +90,6 @@ func readable(path string, info fs.FileInfo) error {
 		return &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: %d bytes, and at most %d are read", nixconf.ErrTooLarge, info.Size(), MaxFile)}
 	}
 	return nil
-}
-
-// readOpen reads an open file, checking once more what it is. A file can grow
-// while it is read, and files of /proc have no size: hence the limit.
-func readOpen(path string, f fs.File) ([]byte, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if err := readable(path, info); err != nil {
-		return nil, err
-	}
-	data := make([]byte, 0, info.Size()+1)
-	for {
-		n, err := f.Read(data[len(data):cap(data)])
-		data = data[:len(data)+n]
-		if len(data) > MaxFile {
-			return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: at most %d bytes are read", nixconf.ErrTooLarge, MaxFile)}
-		}
-		if err == io.EOF {
-			return data, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if len(data) == cap(data) {
-			data = append(data, 0)[:len(data)]
-		}
-	}
 }
 
 func listOpen(f fs.File, limit int) ([]fs.DirEntry, error) {

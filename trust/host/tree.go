@@ -2,21 +2,23 @@ package host
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
 	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/nix-trust/nix-trust/nixconf"
 )
 
 // maxLinks is how many links one path may lead through, as in Linux.
 const maxLinks = 40
 
-// Under returns the files of another system whose root folder is given. Its
-// links are followed inside it, absolute ones too, and nothing outside it can
-// be reached, not even by a link that is swapped while it is followed.
-func Under(root string) Files {
+// portableUnder is Under by following links itself.
+func portableUnder(root string) Files {
 	r, err := os.OpenRoot(root)
 	if err != nil {
 		return noFiles{err}
@@ -187,6 +189,26 @@ func (t *tree) open(p string, dir bool) (fs.File, error) {
 		}
 	}
 	return t.openFile(name(at))
+}
+
+// readOpen reads an open file of a made-up or another file system, checking once
+// more what it is.
+func readOpen(path string, f fs.File) ([]byte, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if err := readable(path, info); err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+	if err == nil && len(data) > MaxFile {
+		err = &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: at most %d bytes are read", nixconf.ErrTooLarge, MaxFile)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
 }
 
 // noFiles is a root that could not be opened: every path gives its error.
