@@ -125,7 +125,7 @@ func (m *root) whyNoRefresh() string {
 
 func (m *root) copyValue() tea.Cmd {
 	what, value := m.screen().value()
-	return m.copied(what, value)
+	return m.copied(what, value, false)
 }
 
 func (m *root) whyNoValue() string {
@@ -144,7 +144,7 @@ func (m *root) copyFix() tea.Cmd {
 	if f.File != "" {
 		what = "snippet for " + f.File
 	}
-	return m.copied(what, f.Command)
+	return m.copied(what, f.Command, true)
 }
 
 func (m *root) whyNoFix() string {

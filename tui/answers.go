@@ -21,8 +21,8 @@ func newAnswers() *answers {
 	s := &answers{}
 	s.all = &list{
 		title: "Saved answers",
-		cols: []column{{title: "answer", min: 5, most: 8}, {title: "setting", min: 10, most: 28, keep: keepEnds, drop: 1}, {title: "value", min: 16, keep: keepEnds},
-			{title: "used by", min: 6, most: 12, drop: 2}, {title: "of", min: 4, most: 5, drop: 3}},
+		cols: []column{{title: "answer", min: 8, most: 8}, {title: "setting", min: 18, most: 28, keep: keepEnds, drop: 1}, {title: "value", min: 20, keep: keepEnds},
+			{title: "used by", min: 11, most: 12, drop: 2}, {title: "of", min: 4, most: 5, drop: 3}},
 		empty: []string{
 			"No answer is saved.",
 			"Nix saves one when you reply y to “do you want to permanently mark this value as trusted”. Until then it asks each time, or, without a terminal, ignores the setting.",
@@ -149,7 +149,7 @@ func (s *answers) text(a *trust.AnswerReport, w int) []string {
 
 func (s *answers) value() (what, text string) {
 	if a := s.answer(); a != nil {
-		return "value", a.Value
+		return "value", explain.Redact(a.Setting, a.Value)
 	}
 	return "", ""
 }

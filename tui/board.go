@@ -125,7 +125,11 @@ func (b *board) placeStack() {
 		if b.focus == i {
 			most = b.h / (n + 1)
 		}
-		h := min(max(len(l.rows)+1, 3), max(most, 3))
+		rows := len(l.rows)
+		if rows == 0 {
+			rows = 4 // for what to do then
+		}
+		h := min(max(rows+1, 3), max(most, 3))
 		b.places[i] = place{0, y, b.w, h, false}
 		y += h
 	}

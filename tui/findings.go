@@ -20,8 +20,8 @@ func newFindings() *findings {
 	s := &findings{}
 	s.all = &list{
 		title: "Findings",
-		cols: []column{{title: "severity", min: 6, most: 9}, {title: "what", min: 12, keep: keepEnds}, {title: "about", min: 10, keep: keepEnds, drop: 1},
-			{title: "at", min: 8, most: 24, keep: keepEnds, drop: 2}},
+		cols: []column{{title: "severity", min: 9, most: 9}, {title: "what", min: 24}, {title: "about", min: 14, keep: keepEnds, drop: 1},
+			{title: "at", min: 14, most: 24, keep: keepEnds, spare: true}},
 		empty: []string{"Nothing wrong was found.", "What could not be looked at is not among it: press @ to see what was read."},
 	}
 	s.b = board{lists: []*list{s.all}, detail: &text{title: "Finding"}}

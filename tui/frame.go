@@ -35,6 +35,13 @@ func (m *root) bodyRows() int {
 
 // frame draws the whole screen: exactly h lines of at most w cells.
 func (m *root) frame() string {
+	if m.opt.ASCII {
+		return explain.ToASCII(m.compose())
+	}
+	return m.compose()
+}
+
+func (m *root) compose() string {
 	if m.w <= 0 || m.h <= 0 {
 		return ""
 	}
@@ -43,9 +50,9 @@ func (m *root) frame() string {
 	}
 	var lines []string
 	if m.headRows() == 1 {
-		lines = append(lines, m.tabs(m.standing(1)))
+		lines = append(lines, m.tabs(1))
 	} else {
-		lines = append(lines, m.header(), m.tabs(""))
+		lines = append(lines, m.header(), m.tabs(0))
 	}
 	if b := m.banner(); b != "" {
 		lines = append(lines, pad(b, m.w))
@@ -95,11 +102,6 @@ func (m *root) waiting(h int) []string {
 		text = []string{m.spinner() + "reading…", "", t.paint(explain.Faint, "Nothing is changed and nothing is downloaded.")}
 	default:
 		text = []string{"reading…"}
-	}
-	if m.opt.ASCII {
-		for i := range text {
-			text[i] = strings.ReplaceAll(text[i], "…", "...")
-		}
 	}
 	out := make([]string, h)
 	top := max(0, (h-len(text))/2)
@@ -169,8 +171,10 @@ func (m *root) standing(brief int) string {
 			parts = append(parts, t.paint(role, s.String()))
 		}
 	}
+	sep := " " + t.paint(explain.Faint, t.glyphs.Dot) + " "
 	if m.headRows() == 1 && m.opt.Demo {
-		parts = append(parts, t.demo.Render(" DEMO "))
+		parts = append(parts, t.demo.Render("DEMO"))
+		sep = " "
 	}
 	if r := m.jobs.current; r != nil && r.slow && m.view.report != nil {
 		add(3, explain.Caution, safetext.Line(m.spinner()+"reading again, shown is "+m.age()+" old"))
@@ -185,7 +189,7 @@ func (m *root) standing(brief int) string {
 	if m.opt.ReadOnly {
 		add(2, explain.Faint, safetext.Line("read-only"))
 	}
-	return strings.Join(parts, " "+t.paint(explain.Faint, t.glyphs.Dot)+" ")
+	return strings.Join(parts, sep)
 }
 
 func versionOf(r *trust.Report) string {
@@ -214,7 +218,8 @@ func storeWord(k trust.StoreKind) string {
 
 // tabLabels returns the names of the screens as the tabs show them.
 func (m *root) tabLabels() []string {
-	short := m.w < 64 || m.headRows() == 1
+	compact := m.headRows() == 1
+	short := m.w < 56 || compact
 	out := make([]string, len(m.screens))
 	for i, s := range m.screens {
 		key, name := itoa(i+1), " "+s.name()
@@ -223,17 +228,23 @@ func (m *root) tabLabels() []string {
 			if m.view.report != nil {
 				n := len(m.view.report.Findings)
 				name = " " + itoa(n)
-				if !short {
-					name += " finding" + map[bool]string{true: "", false: "s"}[n == 1]
+				if m.w >= 66 && !compact {
+					name += " finding"
+					if n != 1 {
+						name += "s"
+					}
 				}
 			}
 		}
 		if short && i != m.active && key != "!" {
 			name = ""
 		}
-		if i == m.active {
+		switch {
+		case i == m.active:
 			out[i] = "[" + key + name + "]"
-		} else {
+		case compact:
+			out[i] = key + name
+		default:
 			out[i] = " " + key + name + " "
 		}
 	}
@@ -252,8 +263,9 @@ func (m *root) tabSpans() [][2]int {
 	return out
 }
 
-// tabs draws the names of the screens, and something flush right.
-func (m *root) tabs(right string) string {
+// tabs draws the names of the screens and, when it is the only line of the
+// header, who the user is to the daemon.
+func (m *root) tabs(brief int) string {
 	t := m.view.theme
 	var parts []string
 	for i, l := range m.tabLabels() {
@@ -271,6 +283,12 @@ func (m *root) tabs(right string) string {
 	}
 	left := strings.Join(parts, " ")
 	room := m.w - ansi.StringWidth(left) - 1
+	right := ""
+	for ; brief > 0 && brief <= 3; brief++ {
+		if right = m.standing(brief); ansi.StringWidth(right) <= room {
+			break
+		}
+	}
 	right = ansi.Truncate(right, max(room, 0), "")
 	return pad(left+strings.Repeat(" ", max(0, m.w-ansi.StringWidth(left)-ansi.StringWidth(right)))+right, m.w)
 }

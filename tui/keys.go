@@ -50,17 +50,17 @@ func bindings() []binding {
 		{keys: []string{"ctrl+c"}, what: "quit at once, with exit status 130", scope: everywhere, do: (*root).interrupt},
 		{keys: []string{"ctrl+z"}, what: "suspend", scope: everywhere, do: func(*root) tea.Cmd { return tea.Suspend }},
 		{keys: []string{"?"}, what: "show every key", brief: "help", rank: 8, scope: everywhere, do: (*root).help},
-		{keys: []string{"esc"}, what: "go back one step: popup, filter, full screen, reading, pane", brief: "back", rank: 7, scope: everywhere, do: (*root).back, why: (*root).whyNoBack},
+		{keys: []string{"esc"}, what: "go back one step: popup, filter, full screen, reading, pane", brief: "back", rank: 2, scope: everywhere, do: (*root).back, why: (*root).whyNoBack},
 		{keys: []string{"1"}, what: "Overview: what each flake asks for, and why it is used or not", scope: everywhere, do: goTo(0)},
 		{keys: []string{"2"}, what: "Caches: every cache and key on this machine", scope: everywhere, do: goTo(1)},
 		{keys: []string{"3"}, what: "Answers: every decision that Nix saved", scope: everywhere, do: goTo(2)},
 		{keys: []string{"4"}, what: "Settings: what is in force, and which line set it", scope: everywhere, do: goTo(3)},
 		{keys: []string{"!"}, what: "Findings: what is wrong or dangerous", scope: everywhere, do: goTo(4)},
-		{keys: []string{"tab"}, what: "next pane", brief: "next pane", rank: 3, scope: everywhere, do: func(m *root) tea.Cmd { return m.turn(1) }},
+		{keys: []string{"tab"}, what: "next pane", brief: "next pane", rank: 5, scope: everywhere, do: func(m *root) tea.Cmd { return m.turn(1) }},
 		{keys: []string{"shift+tab"}, what: "previous pane", scope: everywhere, do: func(m *root) tea.Cmd { return m.turn(-1) }},
 		{keys: []string{"r"}, what: "read everything again", scope: everywhere, do: (*root).refresh, why: (*root).whyNoRefresh},
 		{keys: []string{"y"}, what: "copy the selected value", brief: "copy", rank: 4, scope: everywhere, do: (*root).copyValue, why: (*root).whyNoValue},
-		{keys: []string{"Y"}, what: "copy the command or snippet of the first way out", brief: "copy fix", rank: 5, scope: everywhere, do: (*root).copyFix, why: (*root).whyNoFix},
+		{keys: []string{"Y"}, what: "copy the command or snippet of the first way out", brief: "copy fix", rank: 3, scope: everywhere, do: (*root).copyFix, why: (*root).whyNoFix},
 		{keys: []string{"@"}, what: "show what was read, and how long it took", scope: everywhere, do: (*root).readLog},
 		{keys: []string{"/"}, what: "filter a list, search a text", brief: "filter", rank: 2, scope: everywhere, do: (*root).startInput},
 
@@ -87,7 +87,7 @@ func bindings() []binding {
 		{keys: []string{"esc", "q", "enter", "?", "@"}, what: "close", brief: "close", rank: 1, scope: inPopups, do: (*root).closePopup},
 		{keys: []string{"ctrl+c"}, what: "quit at once, with exit status 130", scope: inPopups, do: (*root).interrupt},
 		{keys: []string{"ctrl+z"}, what: "suspend", scope: inPopups, do: func(*root) tea.Cmd { return tea.Suspend }},
-		{keys: []string{"down", "j"}, show: "↓ j", what: "down", brief: "scroll", rank: 2, scope: inPopups, do: byRows(1)},
+		{keys: []string{"j", "down"}, show: "↓ j", what: "down", brief: "scroll", rank: 2, scope: inPopups, do: byRows(1)},
 		{keys: []string{"up", "k"}, show: "↑ k", what: "up", scope: inPopups, do: byRows(-1)},
 		{keys: []string{"ctrl+d", "pgdown", "space"}, what: "half a page down", scope: inPopups, do: byHalf(1)},
 		{keys: []string{"ctrl+u", "pgup"}, what: "half a page up", scope: inPopups, do: byHalf(-1)},
@@ -133,4 +133,19 @@ func (m *root) lookup(key string) (binding, bool) {
 		}
 	}
 	return binding{}, false
+}
+
+// KeyTable returns every key as a page in Markdown, for docs/keys.md.
+func KeyTable() string {
+	var b strings.Builder
+	b.WriteString("# Keys\n\nMade from the program's own table of bindings; a test keeps it true.\n")
+	for _, sc := range scopes {
+		b.WriteString("\n## " + string(sc) + "\n\n| key | what it does |\n|---|---|\n")
+		for _, bind := range bindings() {
+			if bind.scope == sc {
+				b.WriteString("| `" + strings.Join(bind.keys, "` `") + "` | " + bind.what + " |\n")
+			}
+		}
+	}
+	return b.String()
 }

@@ -33,13 +33,12 @@ func newOverview(open string) *overview {
 	s := &overview{open: open, shownOf: -1}
 	s.flakes = &list{
 		title: "Flakes",
-		cols:  []column{{min: 5, most: 12}, {min: 12, keep: keepEnds}, {min: 4, most: 16, drop: 1}},
+		cols:  []column{{min: 12, most: 12}, {min: 20, keep: keepEnds}, {min: 4, most: 14, spare: true}},
 		empty: []string{"No flake was found.", "Run nix-trust in a folder with a flake.nix, or name one: nix-trust why FLAKE."},
 	}
 	s.claims = &list{
 		title: "Asks for",
-		cols:  []column{{min: 5, most: 12}, {min: 14, keep: keepEnds}, {min: 6, most: 14, drop: 2}, {min: 8, keep: keepEnds, drop: 1}},
-		empty: []string{"This flake asks for nothing: it has no nixConfig."},
+		cols:  []column{{min: 12, most: 12}, {min: 22, keep: keepEnds}, {min: 12, most: 14, drop: 2}, {min: 8, most: 20, keep: keepEnds, drop: 1}},
 	}
 	s.b = board{lists: []*list{s.flakes, s.claims}, detail: &text{title: "Why"}, shape: listBeside}
 	return s
@@ -121,17 +120,17 @@ func (s *overview) flakeName(f *trust.FlakeReport) safetext.S {
 
 func (s *overview) flakeRow(f *trust.FlakeReport) row {
 	m := flakeMark(f, s.theme.glyphs)
-	how := ""
+	how, role := "", explain.Plain
 	if len(f.Found) > 0 {
 		how = f.Found[0]
 	}
 	if isHere(*f) {
-		how = "here"
+		how, role = "here", explain.Strong
 	} else if word, _, ok := strings.Cut(how, " /"); ok { // "gc root /long/path"
 		how = word
 	}
 	return newRow(f.ID.Ref+"\n"+f.ID.Path,
-		own(m.Role, m.String()), cell{s.flakeName(f), explain.Plain}, cell{safetext.Line(how), explain.Faint})
+		own(m.Role, m.String()), cell{s.flakeName(f), role}, cell{safetext.Line(how), explain.Faint})
 }
 
 func (s *overview) follow() {
@@ -147,11 +146,20 @@ func (s *overview) follow() {
 func (s *overview) list(i int) {
 	s.items = nil
 	s.claims.title = "Asks for"
+	s.claims.empty = []string{"Select a flake to see what it asks for."}
 	if i < 0 {
 		s.claims.set(nil)
 		return
 	}
 	f := &s.report.Flakes[i]
+	switch {
+	case f.Rejected != nil:
+		s.claims.empty = []string{"Nix refuses this flake, so nothing of it is applied."}
+	case f.Err != "":
+		s.claims.empty = []string{"It could not be read. What it asks for is unknown."}
+	default:
+		s.claims.empty = []string{"This flake asks for nothing."}
+	}
 	g := s.theme.glyphs
 	var rows []row
 	add := func(c claim, id string, m explain.Mark, what safetext.S, kind string, where safetext.S, old bool) {
@@ -185,6 +193,9 @@ func (s *overview) list(i int) {
 	for j := range f.Inputs {
 		in := &f.Inputs[j]
 		add(claim{input: in}, "input "+in.Name, explain.Mark{Glyph: g.Off, Word: "inert", Role: explain.Faint}, safetext.Line(in.Name), "input", at(""), true)
+	}
+	if len(rows) == 0 && f.Rejected == nil && f.Err == "" {
+		s.claims.title = "Asks for nothing, in effect anyway"
 	}
 	caches(false)
 	same := s.listed == f.ID
@@ -308,7 +319,7 @@ func (s *overview) value() (what, text string) {
 	case c.cache != nil:
 		return "URL", c.cache.URL
 	case c.setting != nil:
-		return "value", c.setting.Value
+		return "value", explain.Redact(c.setting.Name, c.setting.Value)
 	case c.input != nil:
 		return "input", c.input.Ref
 	}

@@ -112,19 +112,19 @@ func (m *root) readLog() tea.Cmd {
 		d.field("read at", safetext.Line(at.Format("15:04:05")))
 		d.field("took", safetext.Line(took.Round(100*time.Microsecond).String()))
 		d.field("nix", d.style(0).Path(r.Nix.Path))
-		d.field("store", safetext.Line(storeWord(r.Nix.Store)))
+		d.field("store", safetext.Line(strings.TrimPrefix(storeWord(r.Nix.Store), "store: ")))
 		if r.Nix.StoreWhy != "" {
 			d.field("because", safetext.Line(r.Nix.StoreWhy))
 		}
 		d.title("The daemon was asked")
 		d.field("socket", d.style(0).Path(r.Daemon.Socket))
-		d.field("it", safetext.Line(strings.ReplaceAll(r.Daemon.State.String(), "-", " ")))
+		d.field("reply", safetext.Line(strings.ReplaceAll(r.Daemon.State.String(), "-", " ")))
 		if r.Daemon.Err != "" {
 			d.fieldIn(explain.Bad, "trouble", safetext.Text(r.Daemon.Err))
 		}
 		d.field("version", safetext.Line(r.Daemon.Version.String()))
 		if len(r.TrustReasons) > 0 {
-			d.title("So you are " + r.Trust.String() + " to it")
+			d.title("Your standing: " + r.Trust.String())
 			d.lines = append(d.lines, explain.Chain(r.TrustReasons, d.style(w))...)
 		}
 		d.title("Files with a part in this")

@@ -145,8 +145,7 @@ func (m *root) refill() {
 	s := m.screen()
 	if m.loaded[m.active] != m.version {
 		m.loaded[m.active] = m.version
-		b := s.board()
-		b.detail.lines, b.detail.width = nil, 0
+		s.board().detail.renew()
 		s.load(&m.view)
 	}
 	s.follow()
@@ -195,7 +194,12 @@ func (m *root) layout() {
 		return
 	}
 	head, body := m.headRows(), m.bodyRows()
-	m.screen().board().resize(m.w, body)
+	b := m.screen().board()
+	if brief := !b.zoom && m.w >= stackFrom; brief != m.view.brief {
+		m.view.brief = brief
+		b.detail.renew()
+	}
+	b.resize(m.w, body)
 	if m.popup != nil {
 		p := m.popupPlace(head, body)
 		m.popup.resize(p.inner())

@@ -26,11 +26,12 @@ type view struct {
 	report *trust.Report
 	theme  *theme
 	home   string
+	brief  bool // the detail shares the screen with lists
 }
 
 // style returns the style in which explanations are drawn at a width.
 func (v *view) style(w int) explain.Style {
-	return explain.Style{Width: w, Glyphs: v.theme.glyphs, Paint: v.theme.paint, Fit: true, Home: v.home}
+	return explain.Style{Width: w, Glyphs: v.theme.glyphs, Paint: v.theme.paint, Fit: true, Brief: v.brief, Home: v.home}
 }
 
 // command returns the first fix that has something to copy.

@@ -21,8 +21,8 @@ func newSettings() *settings {
 	s := &settings{}
 	s.all = &list{
 		title: "Settings",
-		cols: []column{{min: 1, most: 4}, {title: "setting", min: 14, most: 36, keep: keepEnds}, {title: "value", min: 8, keep: keepEnds},
-			{title: "set by", min: 10, most: 26, keep: keepEnds, drop: 1}},
+		cols: []column{{min: 1, most: 4}, {title: "setting", min: 22, most: 36, keep: keepEnds}, {title: "value", min: 12, keep: keepEnds},
+			{title: "set by", min: 12, most: 26, keep: keepEnds, drop: 1}},
 		empty: []string{"The configuration could not be resolved.", "Press ! to see why."},
 	}
 	s.b = board{lists: []*list{s.all}, detail: &text{title: "Setting"}}
@@ -185,7 +185,7 @@ func (s *settings) value() (what, text string) {
 		}
 		text = strings.Join(parts, " ")
 	}
-	return "line", r.Value.Setting.Name + " = " + text
+	return "line", r.Value.Setting.Name + " = " + explain.Redact(r.Value.Setting.Name, text)
 }
 
 func (s *settings) fixes() []trust.Fix {

@@ -17,6 +17,7 @@ type column struct {
 	min   int  // it is never narrower while it is shown
 	most  int  // it is never wider; 0 for as wide as its widest cell
 	drop  int  // columns with a higher number go first when there is no room; 0 never
+	spare bool // it goes before any other column is made narrower
 	keep  end  // what is kept of a cell that is too wide
 	right bool // flush right
 }
@@ -41,6 +42,11 @@ func fit(cols []column, wide []int, w int) []int {
 			out[i] = min(out[i], c.most)
 		}
 		if wide[i] == 0 {
+			out[i] = -1
+		}
+	}
+	for i, c := range cols {
+		if c.spare && total(out) > w {
 			out[i] = -1
 		}
 	}

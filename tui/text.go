@@ -24,15 +24,19 @@ type text struct {
 	hit    int   // the current one, an index of hits
 }
 
-// show makes the pane show something. The scroll position stays when it is
-// about the same thing.
+// show makes the pane show something. The scroll position and a search stay
+// when it is about the same thing.
 func (x *text) show(about, title string, render func(w int) []string) {
-	if about != x.about {
-		x.offset, x.search = 0, ""
-	}
+	same := about == x.about && title == x.title
 	x.about, x.title, x.render = about, title, render
-	x.lay()
+	if !same {
+		x.offset, x.search = 0, ""
+		x.lay()
+	}
 }
+
+// renew has the text laid out anew before it is drawn again.
+func (x *text) renew() { x.width = 0 }
 
 // resize sets the size and lays the text out anew.
 func (x *text) resize(w, h int) {
@@ -49,7 +53,9 @@ func (x *text) lay() {
 	if x.render != nil && x.width > 0 {
 		x.lines = x.render(x.width)
 	}
+	hit := x.hit
 	x.find(x.search)
+	x.hit = max(0, min(hit, len(x.hits)-1))
 	x.clamp()
 }
 

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -27,9 +28,10 @@ func (m *root) say(role explain.Role, text safetext.S) tea.Cmd {
 }
 
 // copied puts a text on the terminal's clipboard and shows it, for terminals
-// that take no clipboard from a program.
-func (m *root) copied(what, text string) tea.Cmd {
-	if !safetext.Exact(text) {
+// that take no clipboard from a program. What a reader would not see is not
+// copied, nor more lines than they expect: it may be pasted into a shell.
+func (m *root) copied(what, text string, lines bool) tea.Cmd {
+	if !safetext.Exact(text) || !lines && strings.Contains(text, "\n") {
 		return m.say(explain.Danger, safetext.Line("Not copied: the "+what+" has characters that cannot be seen."))
 	}
 	first := safetext.Block(safetext.Redact(text))

@@ -15,42 +15,68 @@ func Where(p nixconf.Pos, s Style) string { return s.where(p).String() }
 
 func (s Style) where(p nixconf.Pos) safetext.S { return safetext.Line(s.Spot(p)) }
 
-// Cache renders the verdict on a cache: its state, its keys, the numbered
-// chain of reasons in the order Nix goes through them, and the ways out.
+// Cache renders the verdict on a cache: its state, the step that settles it,
+// its keys, the numbered chain of reasons in the order Nix goes through them,
+// and the ways out.
 func Cache(v trust.CacheVerdict, s Style) []string {
 	p := &page{Style: s}
-	p.head(CacheMark(v.State, s.glyphs()), safetext.URL(v.URL), v.Where, CacheMeans(v.State))
+	p.head(CacheMark(v.State, s.glyphs()), safetext.URL(v.URL))
+	p.because(v.Reasons)
 	p.suspect(v.URL)
-	for _, k := range v.Keys {
-		p.spans("  ", "      ", own(Faint, "key"), span{Plain, safetext.ASCII(k)})
-	}
-	p.chain(v.Reasons)
-	p.fixes(Fixes(v.Reasons))
+	p.text("  ", Plain, safetext.Line(CacheMeans(v.State)))
+	p.body(v.Reasons, func() {
+		p.at("at", v.Where)
+		for _, k := range v.Keys {
+			p.spans("  ", "      ", own(Faint, "key"), span{Plain, safetext.ASCII(k)})
+		}
+	})
 	return p.lines
 }
 
 // Setting renders the verdict on one setting of a flake's nixConfig.
 func Setting(v trust.SettingVerdict, s Style) []string {
 	p := &page{Style: s}
-	p.head(SettingMark(v, s.glyphs()), safetext.Line(v.Name), v.Where, SettingMeans(v))
-	if v.Risk != nixconf.RiskNone {
-		p.spans("  ", "    ", own(Faint, "gives the flake"), own(riskRole(v.Risk), string(v.Risk)))
-	}
+	p.head(SettingMark(v, s.glyphs()), safetext.Line(v.Name))
+	p.because(v.Reasons)
+	p.text("  ", Plain, safetext.Line(SettingMeans(v)))
 	items := v.Items
 	if len(items) == 0 {
 		items = []string{v.Value}
 	}
 	for _, item := range items {
-		p.spans("  ", "        ", own(Faint, "value"), span{Plain, Value(v.Name, item)})
 		p.suspect(item)
 	}
-	p.chain(v.Reasons)
-	p.fixes(Fixes(v.Reasons))
+	p.body(v.Reasons, func() {
+		p.at("at", v.Where)
+		if v.Risk != nixconf.RiskNone {
+			p.spans("  ", "    ", own(Faint, "gives the flake"), own(riskRole(v.Risk), string(v.Risk)))
+		}
+		for _, item := range items {
+			p.spans("  ", "        ", own(Faint, "value"), span{Plain, Value(v.Name, item)})
+		}
+	})
 	return p.lines
 }
 
+// body adds the chain, the ways out and the facts, the last first unless brief.
+func (p *page) body(reasons []trust.Reason, facts func()) {
+	if !p.Brief {
+		facts()
+	}
+	p.chain(reasons)
+	p.fixes(Fixes(reasons))
+	if p.Brief {
+		p.blank()
+		facts()
+	}
+}
+
 // Value renders the value of a setting, with *** for what is secret in it.
-func Value(setting, value string) safetext.S {
+func Value(setting, value string) safetext.S { return safetext.Line(Redact(setting, value)) }
+
+// Redact returns the value of a setting with *** for what is secret in it. The
+// result is not yet safe to show.
+func Redact(setting, value string) string {
 	switch strings.TrimPrefix(setting, "extra-") {
 	case "access-tokens", "impure-env":
 		tokens := strings.Fields(value)
@@ -63,7 +89,7 @@ func Value(setting, value string) safetext.S {
 		}
 		value = strings.Join(tokens, " ")
 	}
-	return safetext.Text(value)
+	return safetext.Redact(value)
 }
 
 // Reason renders one step of a chain without its fixes.
@@ -90,9 +116,7 @@ func Finding(f trust.Finding, s Style) []string {
 		p.text("  ", Strong, safetext.Text(f.Subject))
 	}
 	p.text("  ", Plain, safetext.Text(f.Text))
-	if w := s.where(f.Where); w.Width() > 0 {
-		p.spans("  ", "     ", own(Faint, "at"), span{Place, w})
-	}
+	p.at("at", f.Where)
 	if e := f.Code.Explain(); e != "" {
 		p.blank()
 		p.text("  ", Faint, safetext.Line(e))
@@ -129,20 +153,19 @@ func (s Style) because(chain []trust.Reason, claim nixconf.Pos) []span {
 			where = chain[i].Where
 		}
 	}
-	if w := s.where(where); w.Width() > 0 {
-		out = append(out, own(Faint, "("), span{Place, w}, own(Faint, ")"))
+	if w := s.Spot(where); w != "" {
+		out = append(out, own(Place, "("+w+")"))
 	}
 	return out
 }
 
-// oneLine joins pieces with spaces, parentheses close to what they enclose,
-// and cuts the line at the style's width.
+// oneLine joins pieces with spaces and cuts the line at the style's width.
 func (s Style) oneLine(pieces []span) string {
 	w, used := s.width(), 0
 	var b strings.Builder
 	for i, piece := range pieces {
 		text := piece.text
-		if i > 0 && text.String() != ")" && pieces[i-1].text.String() != "(" {
+		if i > 0 {
 			if w > 0 && used+1 > w {
 				break
 			}
@@ -159,11 +182,28 @@ func (s Style) oneLine(pieces []span) string {
 	return b.String()
 }
 
-func (p *page) head(m Mark, subject safetext.S, where nixconf.Pos, means string) {
+func (p *page) head(m Mark, subject safetext.S) {
 	p.spans("", "  ", span{m.Role, safetext.Line(m.String())}, span{Strong, subject})
-	p.text("  ", Plain, safetext.Line(means))
+}
+
+// because adds the step that settles a chain, in one line where it fits.
+func (p *page) because(chain []trust.Reason) {
+	i := Decisive(chain)
+	if i < 0 {
+		return
+	}
+	r := chain[i]
+	pieces := []span{own(Faint, "because"), own(Strong, r.Code.Title())}
+	if w := p.Spot(r.Where); w != "" {
+		pieces = append(pieces, own(Place, "("+w+")"))
+	}
+	p.spans("  ", "          ", pieces...)
+}
+
+// at adds a place after a label.
+func (p *page) at(label string, where nixconf.Pos) {
 	if w := p.where(where); w.Width() > 0 {
-		p.spans("  ", "     ", own(Faint, "at"), span{Place, w})
+		p.spans("  ", "     ", own(Faint, label), span{Place, w})
 	}
 }
 
@@ -179,10 +219,25 @@ func (p *page) chain(reasons []trust.Reason) {
 		return
 	}
 	p.blank()
-	digits := len(strconv.Itoa(len(reasons)))
+	digits, decisive := len(strconv.Itoa(len(reasons))), Decisive(reasons)
 	for i, r := range reasons {
-		p.reason(fmt.Sprintf("%*d ", digits, i+1), r)
+		number := fmt.Sprintf("%*d ", digits, i+1)
+		if p.Brief && i != decisive {
+			p.step(number, r)
+			continue
+		}
+		p.reason(number, r)
 	}
+}
+
+// step adds a reason in one line.
+func (p *page) step(number string, r trust.Reason) {
+	m := OutcomeMark(r.Outcome, p.glyphs())
+	pieces := []span{own(Faint, number[:len(number)-1]), {m.Role, safetext.Line(m.Glyph)}, own(Plain, r.Code.Title())}
+	if w := p.Spot(r.Where); w != "" {
+		pieces = append(pieces, own(Place, "("+w+")"))
+	}
+	p.lines = append(p.lines, p.oneLine(pieces))
 }
 
 func (p *page) reason(number string, r trust.Reason) {

@@ -33,7 +33,7 @@ func (p *page) blank() {
 // text adds a text wrapped at spaces, each line after the prefix.
 func (p *page) text(prefix string, role Role, text safetext.S) {
 	w := p.width()
-	for _, l := range wrap(text.String(), w-ansi.StringWidth(prefix), w > 0) {
+	for _, l := range wrap(text.String(), w-ansi.StringWidth(prefix), w-ansi.StringWidth(prefix), w > 0) {
 		p.lines = append(p.lines, prefix+p.paint(role, l))
 	}
 }
@@ -42,29 +42,37 @@ func (p *page) text(prefix string, role Role, text safetext.S) {
 // goes on below, indented, when they do not.
 func (p *page) spans(first, next string, pieces ...span) {
 	w := p.width()
-	line, used := first, ansi.StringWidth(first)
-	start := true
+	line, used, start := first, ansi.StringWidth(first), true
+	add := func(role Role, text string) {
+		line += p.paint(role, text)
+		used += ansi.StringWidth(text)
+		start = false
+	}
+	turn := func() {
+		p.lines = append(p.lines, line)
+		line, used, start = next, ansi.StringWidth(next), true
+	}
 	for _, s := range pieces {
 		if s.text.Width() == 0 {
 			continue
 		}
-		switch {
-		case start:
-		case w > 0 && used+1+s.text.Width() > w:
-			p.lines = append(p.lines, line)
-			line, used, start = next, ansi.StringWidth(next), true
-		default:
-			line, used = line+" ", used+1
+		space := 1
+		if start {
+			space = 0
 		}
-		for i, part := range wrap(s.text.String(), w-used, w > 0) {
+		room, full := w-used-space, w-ansi.StringWidth(next)
+		if w > 0 && s.text.Width() > room && !start && (s.text.Width() <= full || room < 12) {
+			turn()
+			space, room = 0, full
+		}
+		line += strings.Repeat(" ", space)
+		used += space
+		for i, part := range wrap(s.text.String(), room, full, w > 0) {
 			if i > 0 {
-				p.lines = append(p.lines, line)
-				line, used = next, ansi.StringWidth(next)
+				turn()
 			}
-			line += p.paint(s.role, part)
-			used += ansi.StringWidth(part)
+			add(s.role, part)
 		}
-		start = false
 	}
 	p.lines = append(p.lines, line)
 }
@@ -83,7 +91,7 @@ func (p *page) code(prefix, mark string, lines []safetext.S) {
 			continue
 		}
 		room := w - ansi.StringWidth(prefix) - ansi.StringWidth(mark)
-		for j, part := range chop(l.String(), room) {
+		for j, part := range chop(l.String(), room, room) {
 			if j > 0 {
 				m = p.glyphs().Wrap + strings.Repeat(" ", max(0, ansi.StringWidth(mark)-ansi.StringWidth(p.glyphs().Wrap)))
 			}
@@ -92,49 +100,51 @@ func (p *page) code(prefix, mark string, lines []safetext.S) {
 	}
 }
 
-// wrap breaks a line at spaces into pieces of at most w cells, and inside a
-// word that is longer than that. With bound false it is left whole.
-func wrap(s string, w int, bound bool) []string {
+// wrap breaks a line at spaces into pieces of at most rest cells, the first of
+// at most first, and inside a word that is longer than that. With bound false
+// it is left whole.
+func wrap(s string, first, rest int, bound bool) []string {
 	if !bound || s == "" {
 		return []string{s}
 	}
-	w = max(w, 4)
-	if ansi.StringWidth(s) <= w {
-		return []string{s}
-	}
+	w, rest := max(first, 4), max(rest, 4)
 	var out []string
-	line, used := "", 0
+	line, used, any := "", 0, false
 	for word := range strings.SplitSeq(s, " ") {
 		n := ansi.StringWidth(word)
-		switch {
-		case line == "" && used == 0:
-		case used+1+n <= w:
+		if any && used+1+n <= w {
 			line, used = line+" "+word, used+1+n
 			continue
-		default:
+		}
+		if any {
 			out = append(out, line)
+			w = rest
+		}
+		any = true
+		if n > w {
+			parts := chop(word, w, rest)
+			out = append(out, parts[:len(parts)-1]...)
+			word = parts[len(parts)-1]
+			n = ansi.StringWidth(word)
+			if len(parts) > 1 {
+				w = rest
+			}
 		}
 		line, used = word, n
-		if n > w {
-			parts := chop(word, w)
-			out = append(out, parts[:len(parts)-1]...)
-			line = parts[len(parts)-1]
-			used = ansi.StringWidth(line)
-		}
 	}
 	return append(out, line)
 }
 
-// chop cuts a line every w cells.
-func chop(s string, w int) []string {
-	w = max(w, 4)
+// chop cuts a line after first cells, and then every rest cells.
+func chop(s string, first, rest int) []string {
+	w := max(first, 4)
 	var out []string
 	start, used := 0, 0
 	for i, r := range s {
 		n := ansi.StringWidth(string(r))
 		if used+n > w {
 			out = append(out, s[start:i])
-			start, used = i, 0
+			start, used, w = i, 0, max(rest, 4)
 		}
 		used += n
 	}
@@ -175,4 +185,4 @@ func Trim(s safetext.S, w int, more string) string {
 }
 
 // Wrap breaks a line at spaces into pieces of at most w cells.
-func Wrap(s safetext.S, w int) []string { return wrap(s.String(), w, true) }
+func Wrap(s safetext.S, w int) []string { return wrap(s.String(), w, w, true) }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
@@ -64,6 +66,9 @@ type Style struct {
 	// Without it a command stays on its own line however long it is, so that
 	// it can be copied.
 	Fit bool
+	// Brief gives each step that does not settle the matter one line, and puts
+	// what a reader needs last, such as keys, at the end.
+	Brief bool
 	// Home is shown as ~ at the start of a path; "" for never.
 	Home string
 }
@@ -76,6 +81,9 @@ func (s Style) glyphs() Glyphs {
 }
 
 func (s Style) paint(role Role, text string) string {
+	if s.glyphs() == ASCII() {
+		text = ToASCII(text)
+	}
 	if s.Paint == nil || text == "" {
 		return text
 	}
@@ -118,4 +126,38 @@ func (s Style) tilde(p string) string {
 		return "~/" + rest
 	}
 	return p
+}
+
+// ToASCII replaces every character of a text that is not ASCII by one that
+// looks like it, or by a question mark for each cell that it takes.
+func ToASCII(s string) string {
+	i := strings.IndexFunc(s, func(r rune) bool { return r > '~' })
+	if i < 0 {
+		return s
+	}
+	var b strings.Builder
+	b.WriteString(s[:i])
+	for _, r := range s[i:] {
+		switch r {
+		case '“', '”', '„':
+			b.WriteByte('"')
+		case '‘', '’':
+			b.WriteByte('\'')
+		case '–', '—', '·':
+			b.WriteByte('-')
+		case '…':
+			b.WriteByte('~')
+		case '→':
+			b.WriteByte('>')
+		case '←':
+			b.WriteByte('<')
+		default:
+			if r <= '~' {
+				b.WriteRune(r)
+			} else {
+				b.WriteString(strings.Repeat("?", ansi.StringWidth(string(r))))
+			}
+		}
+	}
+	return b.String()
 }

@@ -1,0 +1,50 @@
+package tui
+
+import (
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/charmbracelet/x/exp/golden"
+)
+
+func TestNoKeyDoesTwoThings(t *testing.T) {
+	for _, together := range [][]scope{{everywhere, inLists}, {everywhere, inTexts}, {inPopups}, {inInput}} {
+		seen := map[string]string{}
+		for _, b := range bindings() {
+			if !slices.Contains(together, b.scope) {
+				continue
+			}
+			for _, k := range b.keys {
+				if other, twice := seen[k]; twice {
+					t.Errorf("in %v, %s is for %q and for %q", together, k, other, b.what)
+				}
+				seen[k] = b.what
+			}
+		}
+	}
+}
+
+func TestEveryBindingIsComplete(t *testing.T) {
+	for _, b := range bindings() {
+		if len(b.keys) == 0 || b.what == "" || b.do == nil || !slices.Contains(scopes, b.scope) {
+			t.Errorf("the binding of %v lacks something", b.keys)
+		}
+		if b.brief != "" && b.rank == 0 {
+			t.Errorf("%v is in the footer without a rank", b.keys)
+		}
+	}
+}
+
+// TestKeyTableIsUpToDate compares docs/keys.md with the bindings. Run it with
+// -update to write the file.
+func TestKeyTableIsUpToDate(t *testing.T) {
+	golden.RequireEqual(t, KeyTable())
+	want, err := os.ReadFile("../docs/keys.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != KeyTable() {
+		t.Error("docs/keys.md is out of date: cp tui/testdata/TestKeyTableIsUpToDate.golden docs/keys.md")
+	}
+}
