@@ -24,6 +24,11 @@ func Decide(f *Facts) *Report {
 	r.Caches = e.caches(r.Flakes)
 	r.Keys = e.keys(r.Flakes)
 	r.Answers = e.answers()
+	r.Client = f.Client
+	r.AnswerFiles = []AnswersFile{f.Answers}
+	if f.RootAnswers.Path != f.Answers.Path {
+		r.AnswerFiles = append(r.AnswerFiles, f.RootAnswers)
+	}
 	r.Findings = e.findings(r)
 	r.Settings = e.settings(r.Findings)
 	return r

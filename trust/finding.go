@@ -206,11 +206,20 @@ func (e *engine) keyFindings(r *Report, add addFinding) {
 func (e *engine) flakeFindings(r *Report, add addFinding) {
 	for _, f := range r.Flakes {
 		for _, s := range f.Settings {
-			c := e.caseOf()
-			c.name, c.value = s.Name, s.Value
-			if dangerous(s.Risk) && s.State == SettingApplied && (len(s.Reasons) == 0 || s.Reasons[0].Code != CodeWhitelisted) {
-				add(CodeDangerous, Danger, s.Where, s.Name, fmt.Sprintf("%s sets %s (%s), and it is applied without a question.", f.ID.Ref, s.Name, s.Risk), c)
+			if !dangerous(s.Risk) || s.State != SettingApplied || len(s.Reasons) == 0 {
+				continue
 			}
+			// The way out is to take back what let it through.
+			c := e.caseOf()
+			switch by := s.Reasons[0]; {
+			case by.Code == CodeWhitelisted:
+				continue
+			case by.Code == CodeSavedYes:
+				c.name, c.value = s.Name, s.Value
+			case e.f.Answers.Answers["accept-flake-config"]["true"]:
+				c.name, c.value = "accept-flake-config", "true"
+			}
+			add(CodeDangerous, Danger, s.Where, s.Name, fmt.Sprintf("%s sets %s (%s), and it is applied without a question.", f.ID.Ref, s.Name, s.Risk), c)
 		}
 	}
 }

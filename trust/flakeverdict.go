@@ -179,11 +179,9 @@ func (e *engine) claimVerdict(cl claim, keys []declaredKey, c consent, sure, all
 func decided(s SettingVerdict) []Reason {
 	var out []Reason
 	for _, r := range s.Reasons {
-		switch r.Code {
-		case CodeSettingForwarded, CodeSettingRestricted, CodeKeyRestricted, CodeSettingIneffective, CodeClientSide, CodeDefaultsReplaced, CodeTrustUnknown:
-			continue
+		if !r.beyond {
+			out = append(out, r)
 		}
-		out = append(out, r)
 	}
 	return out
 }

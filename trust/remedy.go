@@ -69,6 +69,9 @@ func (c remedyCase) fix(r Remedy) (Fix, bool) {
 			Detail: "Run the command in a terminal and type the single letter y; “yes” written out counts as no. A second y saves the answer, for every flake that asks for this same value.",
 		}, true
 	case RemedyForget:
+		if c.name == "" {
+			return Fix{}, false
+		}
 		return Fix{
 			Title:  "Remove the saved answer",
 			Detail: fmt.Sprintf("Delete the entry %q under %q. Nix then asks again.", c.value, c.name),

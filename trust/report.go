@@ -20,9 +20,13 @@ type Report struct {
 	Flakes       []FlakeReport
 	// Caches are the caches in effect for this user whatever the flake, in the
 	// order Nix asks them, followed by those that some flake claims.
-	Caches   []CacheReport
-	Keys     []KeyReport
-	Answers  []AnswerReport
+	Caches  []CacheReport
+	Keys    []KeyReport
+	Answers []AnswerReport
+	// AnswerFiles are the files the answers come from, the user's own first.
+	AnswerFiles []AnswersFile
+	// Client is the configuration as this user's nix resolves it, nil when unknown.
+	Client   *nixconf.Config
 	Settings []SettingReport
 	Findings []Finding
 	Notes    []Note    // what could not be looked at
@@ -178,6 +182,9 @@ type Reason struct {
 	Text    string      // one or two sentences for a person, with the values in it
 	NixSays string      // the literal line Nix prints for it, "" when it is silent
 	Fixes   []Fix
+	// beyond marks the steps of a setting that are about what follows the
+	// user's decision.
+	beyond bool
 }
 
 // A Fix is one way out, smallest blast radius first.

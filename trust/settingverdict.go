@@ -21,7 +21,7 @@ func (e *engine) daemonVerdict(s *SettingVerdict, all *view, cfg *nixconf.Config
 	}
 	if !extra && known.Name == "substituters" {
 		r := e.reason(CodeDefaultsReplaced, Pass, s.Name, "It replaces the whole list of caches, the official one included, instead of adding to it.")
-		r.Where = s.Where
+		r.Where, r.beyond = s.Where, true
 		s.Reasons = append(s.Reasons, r)
 	}
 	out, r := e.reached(known, s, all)
@@ -30,6 +30,7 @@ func (e *engine) daemonVerdict(s *SettingVerdict, all *view, cfg *nixconf.Config
 		if r.Where.File == "" {
 			r.Where = s.Where
 		}
+		r.beyond = true
 		s.Reasons = append(s.Reasons, r)
 	}
 }

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/tui/explain"
+	"github.com/nix-trust/nix-trust/tui/safetext"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what is wrong on this machine, and what could not be looked at",
+		Long: `doctor says how Nix is set up here and how this user stands, then lists every
+finding with what to do about it, and what could not be looked at. Nothing
+secret is printed, so that its output may go into a bug report.
+
+Exit code: 0 when there is nothing to say, 1 for findings, 3 when the daemon's
+word is missing and there is no other finding.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context()) },
+	}
+}
+
+type doctorJSON struct {
+	jsonHead
+	Platform jsonPlatform  `json:"platform"`
+	Sources  []jsonSource  `json:"sources"`
+	Findings []jsonFinding `json:"findings"`
+	Notes    []jsonNote    `json:"notes"`
+}
+
+type jsonPlatform struct {
+	OS          string `json:"os"`
+	System      string `json:"system"`
+	HomeManager bool   `json:"homeManager"`
+	Generated   bool   `json:"generated"`
+	Restart     string `json:"restart"`
+}
+
+func (a *app) doctor(ctx context.Context) error {
+	r, err := a.report(ctx, "")
+	if err != nil {
+		return err
+	}
+	code := doctorCode(r)
+	if a.json {
+		p := r.Platform
+		out := doctorJSON{
+			jsonHead: headOf(r), Findings: findingsOf(r.Findings), Notes: notesOf(r.Notes), Sources: []jsonSource{},
+			Platform: jsonPlatform{p.OS.String(), p.System, p.HomeManager, p.Generated, p.Restart},
+		}
+		if r.Client != nil {
+			for _, s := range r.Client.Read {
+				out.Sources = append(out.Sources, jsonSource{s.Layer.String(), s.Path, s.State.String()})
+			}
+		}
+		if err := a.writeJSON(out); err != nil {
+			return err
+		}
+		return silent(code)
+	}
+	a.printDoctor(r)
+	return silent(code)
+}
+
+func doctorCode(r *trust.Report) int {
+	for _, f := range r.Findings {
+		if f.Severity != trust.Info {
+			return exitFindings
+		}
+	}
+	if r.Trust == trust.TrustUnknown {
+		return exitUnknown
+	}
+	return exitOK
+}
+
+func (a *app) printDoctor(r *trust.Report) {
+	s := a.style()
+	row := func(label, text string) {
+		if text != "" {
+			a.print(a.faint((label + "          ")[:10]) + text)
+		}
+	}
+	if a.demo {
+		row("demo", "a made-up host")
+	}
+	row("user", safetext.Line(r.User.Name).String()+", group "+safetext.Line(r.User.Group).String())
+	row("nix", safetext.Line(r.Nix.Path).String()+" "+r.Nix.Version.String())
+	row("store", r.Nix.Store.String()+": "+safetext.Line(r.Nix.StoreWhy).String())
+	if r.Nix.Store == trust.StoreDaemon {
+		row("daemon", r.Daemon.State.String()+" "+safetext.Line(r.Daemon.RawVersion).String()+" "+s.Path(r.Daemon.Socket).String())
+	}
+	system := r.Platform.OS.String() + " " + safetext.Line(r.Platform.System).String()
+	if r.Platform.Generated {
+		system += ", nix.conf is generated: edit what generates it"
+	}
+	if r.Platform.HomeManager {
+		system += ", home-manager owns the user's nix.conf"
+	}
+	row("system", system)
+	if r.Client != nil {
+		for _, src := range r.Client.Read {
+			row("reads", src.State.String()+" "+s.Path(src.Path).String())
+		}
+	}
+	a.print("", paint(s, explain.Strong, "How the user stands"))
+	a.print(indent(explain.Chain(r.TrustReasons, narrow(s, 2)), "  ")...)
+	if len(r.Findings) == 0 {
+		a.print("", "Nothing was found to be wrong.")
+	}
+	for _, f := range r.Findings {
+		a.print("")
+		a.print(explain.Finding(f, s)...)
+	}
+	if len(r.Notes) > 0 {
+		a.print("", paint(s, explain.Strong, "Could not be looked at"))
+		for _, n := range r.Notes {
+			a.print("  " + s.Path(n.Path).String() + ": " + safetext.Line(n.Text).String())
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/host"
+	"github.com/nix-trust/nix-trust/trust/host/demo"
+	"github.com/nix-trust/nix-trust/tui"
+	"github.com/nix-trust/nix-trust/tui/explain"
+)
+
+// app is one run of the program.
+type app struct {
+	streams
+	root     string
+	user     string
+	json     bool
+	plain    bool
+	ascii    bool
+	noMotion bool
+	noMouse  bool
+	demo     bool
+}
+
+// run runs the program and returns its exit code.
+func run(ctx context.Context, args []string, s streams) int {
+	a := &app{streams: s}
+	cmd := a.command()
+	cmd.SetArgs(args)
+	cmd.SetIn(s.in)
+	cmd.SetOut(s.out)
+	cmd.SetErr(s.err)
+	err := cmd.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if ctx.Err() != nil {
+		return exitInterrupted
+	}
+	var p *problem
+	if !errors.As(err, &p) {
+		// What cobra finds wrong is the command line.
+		p = usage(err.Error(), "run `nix-trust --help` for the commands and flags")
+	}
+	a.complain(p)
+	return p.code
+}
+
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "nix-trust",
+		Short: "See which binary caches are trusted for which flakes, and why not",
+		Long: `nix-trust shows which binary caches are trusted for which flakes, and explains
+why an acceptance was ignored. Looking changes nothing: no file is written, no
+network is touched, nothing is evaluated, and root is not needed.
+
+Without a command it opens the screens, or prints the status where there is no
+terminal.`,
+		Args:          cobra.NoArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if a.json || a.plain || !a.terminal {
+				return a.status(cmd.Context())
+			}
+			return a.screens(cmd.Context(), "")
+		},
+	}
+	f := root.PersistentFlags()
+	f.BoolVar(&a.json, "json", false, "print one JSON object (see docs/json.md)")
+	f.BoolVar(&a.plain, "plain", false, "print text without colours or symbols, never open the screens")
+	f.BoolVar(&a.ascii, "ascii", false, "use ASCII characters only")
+	f.BoolVar(&a.noMotion, "no-motion", false, "do not animate anything")
+	f.BoolVar(&a.noMouse, "no-mouse", false, "leave the mouse to the terminal")
+	f.StringVar(&a.root, "root", "", "look at the system whose root folder is `DIR`")
+	f.StringVar(&a.user, "user", "", "take the view of the user `NAME` (as root, or under --root)")
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(a.statusCommand(), a.whyCommand(), a.configCommand(), a.answersCommand(), a.doctorCommand(), a.demoCommand())
+	return root
+}
+
+// machine is what is looked at, and how.
+func (a *app) machine(named string) (*host.Machine, host.Options, error) {
+	if a.demo {
+		m, o := demo.Machine()
+		if named != "" {
+			o.Flake = named
+		}
+		return m, o, nil
+	}
+	o := host.Options{Root: a.root, User: a.user, Flake: named}
+	if a.root != "" {
+		info, err := os.Stat(a.root)
+		if err != nil || !info.IsDir() {
+			return nil, o, usage(fmt.Sprintf("--root %s is not a folder", a.root), "give the root folder of the system to look at, such as /mnt")
+		}
+	} else if wd, err := os.Getwd(); err == nil {
+		o.Cwd = wd
+	}
+	return host.Real(a.root), o, nil
+}
+
+// report looks at the machine and decides. named is a flake that the user named.
+func (a *app) report(ctx context.Context, named string) (*trust.Report, error) {
+	m, o, err := a.machine(named)
+	if err != nil {
+		return nil, err
+	}
+	f := host.Look(ctx, m, o)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	r := trust.Decide(f)
+	r.Made = time.Now()
+	return r, nil
+}
+
+// Snapshot makes app the backend of the screens.
+func (a *app) Snapshot(ctx context.Context) (*trust.Report, error) { return a.report(ctx, "") }
+
+// screens opens the terminal program.
+func (a *app) screens(ctx context.Context, flake string) error {
+	err := tui.Run(ctx, tui.Options{
+		Backend: a, Demo: a.demo, ASCII: a.asciiOnly(), NoMotion: a.noMotion, NoMouse: a.noMouse,
+		ReadOnly: true, Flake: flake,
+	})
+	if errors.Is(err, tui.ErrInterrupted) {
+		return &problem{code: exitInterrupted}
+	}
+	if err != nil {
+		return &problem{code: exitUnknown, text: "the screens could not be opened: " + err.Error(), hints: []string{"run `nix-trust status` for the same as text"}}
+	}
+	return nil
+}
+
+// asciiOnly reports whether the terminal may not show more than ASCII.
+func (a *app) asciiOnly() bool {
+	return a.ascii || a.plain || asciiTerminal(os.Getenv)
+}
+
+// style is how text output is rendered.
+func (a *app) style() explain.Style {
+	s := explain.Style{Glyphs: explain.Unicode(), Home: os.Getenv("HOME")}
+	if a.asciiOnly() {
+		s.Glyphs = explain.ASCII()
+	}
+	if a.demo || a.root != "" {
+		s.Home = ""
+	}
+	if a.colour && !a.plain {
+		s.Paint = painter(os.Getenv)
+		s.Width = terminalWidth()
+	}
+	return s
+}
+
+// print writes lines to stdout.
+func (a *app) print(lines ...string) {
+	fmt.Fprintln(a.out, strings.Join(lines, "\n"))
+}
