@@ -171,22 +171,24 @@ func (f *finder) named(spec string, registries []registry) {
 	fail := func(why string) {
 		f.list = append(f.list, candidate{ref: spec, reasons: []string{reason}, err: why})
 	}
-	if strings.HasPrefix(spec, ".") || strings.HasPrefix(spec, "/") {
-		at, _, _ := strings.Cut(spec, "?")
-		at = strings.TrimSuffix(at, "/flake.nix")
-		if !path.IsAbs(at) {
-			at = path.Join("/", f.o.Cwd, at)
-		}
-		if folder, ok := f.above(at); ok {
-			f.folder(folder, reason)
-		} else {
-			fail("There is no flake.nix in " + path.Clean(at) + " or in a folder above it.")
-		}
-		return
-	}
 	r, err := flake.ParseRef(spec)
 	if err != nil {
 		fail("It is no flake reference: " + err.Error() + ".")
+		return
+	}
+	if r.Type == "path" && !strings.HasPrefix(spec, "path:") {
+		// A folder as it is typed, not a reference: the flake may be above it.
+		at := strings.TrimSuffix(r.Path(), "/flake.nix")
+		if !path.IsAbs(at) {
+			at = path.Join("/", f.o.Cwd, at)
+		}
+		if !f.there(at) {
+			fail("There is no " + at + ".")
+		} else if folder, ok := f.above(at); ok {
+			f.folder(folder, reason)
+		} else {
+			fail("There is no flake.nix in " + at + " or in a folder above it.")
+		}
 		return
 	}
 	if r.Type == "indirect" {

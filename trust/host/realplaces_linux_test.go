@@ -119,13 +119,6 @@ func TestAnswersAreWhereNixReadsThem(t *testing.T) {
 	})
 }
 
-func write(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // writeNew writes a user's file where there is none, with the folders it needs,
 // and takes all of it away after the test.
 func writeNew(t *testing.T, path, text string, owner account) {
