@@ -93,20 +93,7 @@ func (e *editor) items(s *Setting, o Origin, toks []Token) (items []Item, bad st
 			}
 		}
 	case kindMounts:
-		// Nix takes the tokens in byte order, and the last one of a path wins.
-		sorted := slices.Clone(toks)
-		slices.SortStableFunc(sorted, func(a, b Token) int { return strings.Compare(b.Text, a.Text) })
-		for _, t := range sorted {
-			inside, outside, optional := mount(t.Text)
-			text := inside
-			if inside != outside {
-				text += "=" + outside
-			}
-			if optional {
-				text += "?"
-			}
-			put(t, text)
-		}
+		return mounts(o, toks), ""
 	case kindRefs, kindRefSet:
 		for _, t := range toks {
 			ref, err := parseStoreRef(t.Text, e.dir)
@@ -136,6 +123,42 @@ func (e *editor) items(s *Setting, o Origin, toks []Token) (items []Item, bad st
 		}
 	}
 	return items, ""
+}
+
+// mounts reads the tokens in byte order, as Nix does: of two for the same place
+// the first one's spelling of it stays, with what the last one says.
+func mounts(o Origin, toks []Token) []Item {
+	type place struct {
+		inside string
+		item   int
+	}
+	var items []Item
+	places := map[string]place{}
+	sorted := slices.Clone(toks)
+	slices.SortStableFunc(sorted, func(a, b Token) int { return strings.Compare(a.Text, b.Text) })
+	for _, t := range sorted {
+		inside, outside, optional := mount(t.Text)
+		key, _ := kindMounts.key(t.Text)
+		p, seen := places[key]
+		if !seen {
+			p = place{inside, len(items)}
+			places[key] = p
+			items = append(items, Item{})
+		}
+		text := p.inside
+		if !slices.Equal(components(p.inside), components(outside)) {
+			text += "=" + outside
+		}
+		if optional {
+			text += "?"
+		}
+		it := &items[p.item]
+		*it = Item{Text: text, Origin: o}
+		if t.Col > 0 {
+			it.Origin.Pos.Col = t.Col
+		}
+	}
+	return items
 }
 
 // scalar reads a value that is one thing, and returns it as Nix prints it, as

@@ -42,7 +42,7 @@ func TestGeneratedConfigurationsAreAsInRealNix(t *testing.T) {
 					}
 					m := make1(uint64(seed), dir, inside+"/"+name)
 					want := show(t, nix, m.setup, m.flags...)
-					diff := difference(want, load(nix, m.setup, m.flags...))
+					diff := difference(want, load(nix, m.setup, m.flags...), rootFiles{nix.Root, m.uid}, m.setup)
 					mu.Lock()
 					readings += len(want.values)
 					if want.code != 0 {

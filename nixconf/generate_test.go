@@ -30,7 +30,15 @@ func make1(seed uint64, outside, inside string) *made {
 	m.dir = inside
 	m.home = inside + "/home"
 	m.mkdir("home")
-	m.env = []string{"HOME=" + m.home}
+	switch {
+	case m.one(30):
+		m.home = ""
+		m.set("HOME", "")
+	case m.one(60):
+		m.home, m.uid = "", 4242 // a user whom passwd does not know
+	default:
+		m.env = []string{"HOME=" + m.home}
+	}
 	m.system()
 	m.user()
 	m.variables()

@@ -90,21 +90,30 @@ func (l *loader) defaults() {
 
 // layers reads and applies every source in order.
 func (l *loader) layers() {
-	list, bad := sources(l.env, l.version)
+	dir, bad := confDir(l.env, l.version)
+	var user []Source
+	early := !l.version.AtLeast(2, 34) // finds the user's files before it reads any
+	if bad == nil && early {
+		user, bad = userSources(l.env, l.version)
+	}
 	if bad != nil {
 		l.cfg.Fatal = bad
 		return
 	}
-	for _, src := range list {
-		l.file(src)
-		if l.cfg.Fatal != nil {
-			return
+	l.file(Source{Layer: LayerSystem, Path: dir + "/nix.conf"})
+	for _, s := range l.slots {
+		s.forwarded = false
+	}
+	if l.cfg.Fatal == nil && !early {
+		user, l.cfg.Fatal = userSources(l.env, l.version)
+	}
+	for _, src := range user {
+		if l.cfg.Fatal == nil {
+			l.file(src)
 		}
-		if src.Layer == LayerSystem {
-			for _, s := range l.slots {
-				s.forwarded = false
-			}
-		}
+	}
+	if l.cfg.Fatal != nil {
+		return
 	}
 	if text, ok := l.env.lookup("NIX_CONFIG"); ok {
 		l.cfg.Read = append(l.cfg.Read, Source{LayerEnv, "NIX_CONFIG", SourceRead})

@@ -183,7 +183,7 @@ func hostKVM(nix realnix.Nix, uid uint32) bool {
 }
 
 // difference compares the two, "" when they agree.
-func difference(want shown, got *nixconf.Config) string {
+func difference(want shown, got *nixconf.Config, files rootFiles, s setup) string {
 	var b bytes.Buffer
 	if want.code != 0 || got.Fatal != nil {
 		switch {
@@ -194,7 +194,7 @@ func difference(want shown, got *nixconf.Config) string {
 		case !strings.Contains(plain(want.err), plain(got.Fatal.Message)):
 			return "Nix says:  " + plain(want.err) + "\nLoad says: " + plain(got.Fatal.Message)
 		}
-		return ""
+		return wrongLine(want.err, got.Fatal, files, s)
 	}
 	for name, v := range want.values {
 		g := got.Get(name)
@@ -229,6 +229,63 @@ func difference(want shown, got *nixconf.Config) string {
 	return b.String()
 }
 
+// wrongLine checks that the line an error points at is the one Nix means, as far
+// as its message tells: for a syntax error it quotes the line, for a bad value
+// it names the setting or the value.
+func wrongLine(said string, d *nixconf.Diagnostic, files rootFiles, s setup) string {
+	if d.Pos.Line == 0 {
+		if d.Kind == "syntax" || d.Kind == "include-missing" {
+			return "no line is named for: " + said
+		}
+		return ""
+	}
+	text, err := []byte(nil), error(nil)
+	if d.Pos.File == "NIX_CONFIG" {
+		for _, e := range s.env {
+			if v, ok := strings.CutPrefix(e, "NIX_CONFIG="); ok {
+				text = []byte(v)
+			}
+		}
+	} else {
+		name := d.Pos.File
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(s.dir, name)
+		}
+		text, err = files.ReadFile(name)
+	}
+	if err != nil {
+		return "the file of the error cannot be read: " + err.Error()
+	}
+	for line := range nixconf.Parse(d.Pos.File, text).Lines() {
+		if line.Number != d.Pos.Line {
+			continue
+		}
+		switch d.Kind {
+		case "syntax":
+			if strings.Contains(said, "configuration line") && !strings.Contains(plain(said), plain("'"+line.Text+"'")) {
+				return "line " + d.Pos.String() + " is not the one of: " + said
+			}
+		case "bad-value":
+			name := strings.TrimPrefix(line.Tokens[0].Text, "extra-")
+			set, _, _ := nixconf.Lookup(name)
+			for _, t := range line.Tokens[2:] {
+				if strings.Contains(plain(said), plain(t.Text)) {
+					return ""
+				}
+			}
+			if set == nil || !strings.Contains(said, "'"+set.Name+"'") {
+				return "line " + d.Pos.String() + " is not the one of: " + said
+			}
+		case "include-missing":
+			if base := filepath.Base(line.Tokens[1].Text); !strings.Contains(said, base) {
+				return "line " + d.Pos.String() + " is not the one of: " + said
+			}
+		}
+		return ""
+	}
+	return "there is no line " + d.Pos.String()
+}
+
 // plain is a message without what Nix's terminal filter changes: blanks and
 // control characters.
 func plain(s string) string {
@@ -250,7 +307,7 @@ func TestDefaultsAreThoseOfRealNix(t *testing.T) {
 		learnHost(t, nix)
 		for _, uid := range []uint32{0, 1000} {
 			s := setup{env: []string{"HOME=/nowhere"}, uid: uid, home: "/nowhere"}
-			if d := difference(show(t, nix, s), load(nix, s)); d != "" {
+			if d := difference(show(t, nix, s), load(nix, s), rootFiles{nix.Root, uid}, s); d != "" {
 				t.Errorf("uid %d:\n%s", uid, d)
 			}
 		}

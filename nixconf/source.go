@@ -2,27 +2,23 @@ package nixconf
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
-// sources lists the top-level places that configuration is read from, in the
-// order in which Nix applies them, without NIX_CONFIG.
+// userSources lists the user's files in the order in which Nix applies them: the
+// first one named wins, so it comes last.
 // Nix: src/libstore/globals.cc, loadConfFile and nixUserConfFiles.
-func sources(env *Environment, v Version) ([]Source, *Diagnostic) {
-	confDir, d := confDir(env, v)
-	if d != nil {
-		return nil, d
+func userSources(env *Environment, v Version) ([]Source, *Diagnostic) {
+	if !v.AtLeast(2, 24) && homeless(env) {
+		return nil, noHome() // these look for channels there even when no file is
 	}
 	user, d := userFiles(env, v)
-	if d != nil {
-		return nil, d
+	var list []Source
+	for _, file := range slices.Backward(user) {
+		list = append(list, Source{Layer: LayerUser, Path: file})
 	}
-	list := []Source{{Layer: LayerSystem, Path: confDir + "/nix.conf"}}
-	// The first user file wins, so it is applied last.
-	for i := len(user) - 1; i >= 0; i-- {
-		list = append(list, Source{Layer: LayerUser, Path: user[i]})
-	}
-	return list, nil
+	return list, d
 }
 
 // confDir returns the folder of the system file.
@@ -81,13 +77,21 @@ func configHome(env *Environment, v Version) (string, *Diagnostic) {
 	if dir, ok := env.lookup("XDG_CONFIG_HOME"); ok {
 		return join(dir, "nix", v), nil
 	}
-	if env.Home == "" {
-		if home, ok := env.lookup("HOME"); !ok || home != "" {
-			return "", fatal("environment", Pos{File: "HOME"}, "cannot determine user's home directory",
-				"there is no home folder to look for nix.conf in: set HOME")
-		}
+	if homeless(env) {
+		return "", noHome()
 	}
 	return join(join(env.Home, ".config", v), "nix", v), nil
+}
+
+// homeless reports whether there is no home folder. An empty HOME is one.
+func homeless(env *Environment) bool {
+	home, ok := env.lookup("HOME")
+	return env.Home == "" && (!ok || home != "")
+}
+
+func noHome() *Diagnostic {
+	return fatal("environment", Pos{File: "HOME"}, "cannot determine user's home directory",
+		"there is no home folder to look for nix.conf in: set HOME")
 }
 
 // join appends name to dir as this version does: 2.34 joins paths, so an empty
