@@ -2,8 +2,10 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -13,7 +15,7 @@ import (
 type answers struct {
 	b    board
 	all  *list
-	rows []int // for each row, the index of its answer
+	rows []int // for each row, the index of its answer, or -1-i for the i-th file that cannot be read
 	*view
 }
 
@@ -21,7 +23,7 @@ func newAnswers() *answers {
 	s := &answers{}
 	s.all = &list{
 		title: "Saved answers",
-		cols: []column{{title: "answer", min: 8, most: 8}, {title: "setting", min: 18, most: 28, keep: keepEnds, drop: 1}, {title: "value", min: 20, keep: keepEnds},
+		cols: []column{{title: "answer", min: 9, most: 9}, {title: "setting", min: 18, most: 28, keep: keepEnds, drop: 1}, {title: "value", min: 20, keep: keepEnds},
 			{title: "used by", min: 11, most: 12, drop: 2}, {title: "of", min: 4, most: 5, drop: 3}},
 		empty: []string{
 			"No answer is saved.",
@@ -60,8 +62,38 @@ func (s *answers) load(v *view) {
 			rows = append(rows, s.row(a))
 		}
 	}
+	// A file of the user's own that cannot be read may hold any answer, and one
+	// that Nix cannot read stops it: they come first of all. Root's file is
+	// seldom readable and does not count for the user: it comes last.
+	for i, f := range v.report.AnswerFiles {
+		if fileTrouble(f) == "" {
+			continue
+		}
+		m := explain.Mark{Glyph: v.theme.glyphs.Unsure, Word: "unknown", Role: explain.Unsure}
+		r := newRow("file "+f.Path, own(m.Role, m.String()), cell{v.style(0).Path(f.Path), explain.Plain}, own(explain.Unsure, fileTrouble(f)))
+		at := len(rows)
+		if i == 0 || f.Err != nil {
+			at = 0
+		}
+		s.rows = slices.Insert(s.rows, at, -1-i)
+		rows = slices.Insert(rows, at, r)
+	}
 	s.all.set(rows)
 	s.follow()
+}
+
+// fileTrouble says in a few words why the answers of a file are not known, ""
+// when they are.
+func fileTrouble(f trust.AnswersFile) string {
+	switch {
+	case f.Err != nil:
+		return "Nix cannot read it"
+	case f.State == nixconf.SourceUnreadable:
+		return "you may not read it"
+	case f.State == nixconf.SourceUnseen:
+		return "not even its existence could be checked"
+	}
+	return ""
 }
 
 func (s *answers) row(a *trust.AnswerReport) row {
@@ -93,13 +125,25 @@ func (s *answers) row(a *trust.AnswerReport) row {
 }
 
 func (s *answers) answer() *trust.AnswerReport {
-	if i := s.all.selected(); i >= 0 {
+	if i := s.all.selected(); i >= 0 && s.rows[i] >= 0 {
 		return &s.report.Answers[s.rows[i]]
 	}
 	return nil
 }
 
+// file returns the selected file, when it is one that cannot be read.
+func (s *answers) file() *trust.AnswersFile {
+	if i := s.all.selected(); i >= 0 && s.rows[i] < 0 {
+		return &s.report.AnswerFiles[-1-s.rows[i]]
+	}
+	return nil
+}
+
 func (s *answers) follow() {
+	if f := s.file(); f != nil {
+		s.b.detail.show("file "+f.Path, "File", func(w int) []string { return s.fileText(f, w) })
+		return
+	}
 	a := s.answer()
 	if a == nil {
 		s.b.detail.show("", "Answer", nil)
@@ -144,6 +188,23 @@ func (s *answers) text(a *trust.AnswerReport, w int) []string {
 	}
 	d.flakes("Flakes that ask for exactly this", a.Asked)
 	d.flakes("Near misses: they ask for another value with a part of this one", a.Near)
+	return d.lines
+}
+
+func (s *answers) fileText(f *trust.AnswersFile, w int) []string {
+	d := newDoc(s.view, w)
+	d.head(explain.Mark{Glyph: s.theme.glyphs.Unsure, Word: "unknown", Role: explain.Unsure}, s.style(0).Path(f.Path))
+	if f.Err == nil {
+		d.para(explain.Plain, safetext.Line("What is saved in this file is unknown: "+fileTrouble(*f)+"."))
+		return d.lines
+	}
+	d.para(explain.Plain, safetext.Line("Nix stops with an error at the first setting that it has to look up here. No answer of this file counts."))
+	d.gap()
+	if f.Err.Line > 0 {
+		d.fieldIn(explain.Place, "at", s.style(0).Path(fmt.Sprintf("%s:%d:%d", f.Path, f.Err.Line, f.Err.Col)))
+	}
+	d.field("means", safetext.Text(f.Err.Text))
+	d.field("Nix prints", safetext.Text("error: "+f.Err.Message))
 	return d.lines
 }
 

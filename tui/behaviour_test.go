@@ -166,7 +166,7 @@ func TestCopyPutsTheExactTextOnTheClipboard(t *testing.T) {
 	d.press("enter", "G", "y").expect("copied the URL: https://cache.nixos.org/")
 	d.press("Y").expect("Nothing here has a command to copy")
 	d.press("2", "tab", "y").expect("copied the key: cache.nixos.org-1")
-	d.press("3", "j", "y").expect("copied the value: https://hyprland.cachix.org")
+	d.press("3", "j", "j", "y").expect("copied the value: https://hyprland.cachix.org")
 	d.press("4", "y").expect("copied the line: access-tokens = ").expectNot("ghp_secret")
 }
 

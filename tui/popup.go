@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -127,14 +128,47 @@ func (m *root) readLog() tea.Cmd {
 			d.title("Your standing: " + r.Trust.String())
 			d.lines = append(d.lines, explain.Chain(r.TrustReasons, d.style(w))...)
 		}
-		d.title("Files with a part in this")
+		if r.Client != nil {
+			d.title("Configuration, in the order of application")
+			for _, src := range r.Client.Read {
+				d.source(src.State, src.Path)
+			}
+		}
+		d.title("Saved answers")
+		for _, f := range r.AnswerFiles {
+			d.source(f.State, f.Path)
+		}
+		d.title("Files that set something")
 		for _, f := range filesOf(r) {
 			d.para(explain.Place, d.style(0).Path(f))
+		}
+		if len(r.Notes) > 0 {
+			d.title("What could not be seen")
+			for _, n := range r.Notes {
+				d.para(explain.Unsure, safetext.Join(safetext.Line(d.theme.glyphs.Unsure), d.style(0).Path(n.Path)))
+				d.para(explain.Plain, safetext.Join(safetext.Line(" "), safetext.Text(n.Text)))
+			}
 		}
 		d.title("Flakes")
 		d.field("found", safetext.Line(itoa(len(r.Flakes))))
 		return d.lines
 	})
+}
+
+// source adds what became of a file.
+func (d *doc) source(state nixconf.SourceState, path string) {
+	word, role := "not read", explain.Unsure
+	switch state {
+	case nixconf.SourceRead:
+		word, role = "read", explain.Plain
+	case nixconf.SourceMissing:
+		word, role = "not there", explain.Faint
+	case nixconf.SourceUnreadable:
+		word = "unreadable"
+	case nixconf.SourceUnseen:
+		word = "unknown"
+	}
+	d.fieldIn(role, word, d.style(0).Path(path))
 }
 
 // filesOf returns the files that the report names as the source of something,

@@ -127,6 +127,9 @@ func (m *root) snapshot(msg snapshotMsg) tea.Cmd {
 	m.err = nil
 	m.read = m.jobs.now()
 	m.view.report = msg.report
+	if m.opt.Home == "" {
+		m.view.home = msg.report.User.Home
+	}
 	m.version++
 	if o := m.screens[0].(*overview); first && m.opt.Flake != "" {
 		m.refill()

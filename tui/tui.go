@@ -10,6 +10,7 @@ package tui
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -71,4 +72,28 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	return nil
+}
+
+// Frame reads once and returns the screen after some keys as it would be drawn
+// on a dark terminal of w by h cells, with colours. It is for pictures.
+func Frame(ctx context.Context, o Options, w, h int, keys ...string) (string, error) {
+	o.NoMotion = true
+	m := newRoot(ctx, o, time.Now)
+	m.jobs.start()
+	m.Update(tea.WindowSizeMsg{Width: w, Height: h})
+	report, err := snapshot(ctx, o.Backend)
+	m.Update(snapshotMsg{gen: m.jobs.gen, report: report, err: err})
+	m.jobs.cancel()
+	if err != nil {
+		return "", err
+	}
+	for _, k := range keys {
+		b, ok := m.lookup(k)
+		if !ok {
+			return "", fmt.Errorf("the key %q does nothing here", k)
+		}
+		b.do(m)
+		m.Update(nil)
+	}
+	return m.frame(), nil
 }

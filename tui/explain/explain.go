@@ -233,7 +233,12 @@ func (p *page) chain(reasons []trust.Reason) {
 // step adds a reason in one line.
 func (p *page) step(number string, r trust.Reason) {
 	m := OutcomeMark(r.Outcome, p.glyphs())
-	pieces := []span{own(Faint, number[:len(number)-1]), {m.Role, safetext.Line(m.Glyph)}, own(Plain, r.Code.Title())}
+	pieces := []span{own(Faint, number[:len(number)-1]), {m.Role, safetext.Line(m.Glyph)}}
+	if r.Subject != "" {
+		pieces = append(pieces, own(Plain, r.Code.Title()+":"), span{Plain, safetext.Text(r.Subject)})
+	} else {
+		pieces = append(pieces, own(Plain, r.Code.Title()))
+	}
 	if w := p.Spot(r.Where); w != "" {
 		pieces = append(pieces, own(Place, "("+w+")"))
 	}
@@ -301,7 +306,7 @@ func (p *page) fixes(fixes []trust.Fix) {
 		}
 		letter := string(rune('a' + i%26))
 		pieces := []span{own(Faint, letter), {Strong, safetext.Text(f.Title)}}
-		if f.Admin {
+		if f.Admin && !strings.Contains(strings.ToLower(f.Title), "administrator") {
 			pieces = append(pieces, own(Caution, "(administrator)"))
 		}
 		p.spans("", "  ", pieces...)

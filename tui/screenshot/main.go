@@ -1,0 +1,55 @@
+// Screenshot writes the picture of the README: the first screen of the demo,
+// drawn by the program itself.
+//
+//	go run ./tui/screenshot > docs/screenshot.svg
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/host"
+	"github.com/nix-trust/nix-trust/trust/host/demo"
+	"github.com/nix-trust/nix-trust/tui"
+	"github.com/nix-trust/nix-trust/tui/svg"
+)
+
+// madeUp is the demo's host.
+type madeUp struct{}
+
+func (madeUp) Snapshot(ctx context.Context) (*trust.Report, error) {
+	m, o := demo.Machine()
+	return trust.Decide(host.Look(ctx, m, o)), ctx.Err()
+}
+
+func main() {
+	width := flag.Int("width", 118, "columns")
+	height := flag.Int("height", 34, "lines")
+	keys := flag.String("keys", "", "keys to press first, separated by commas")
+	light := flag.Bool("light", false, "dark text on white")
+	flag.Parse()
+	if err := write(*width, *height, *keys, *light); err != nil {
+		fmt.Fprintln(os.Stderr, "screenshot:", err)
+		os.Exit(1)
+	}
+}
+
+func write(w, h int, keys string, light bool) error {
+	var press []string
+	if keys != "" {
+		press = strings.Split(keys, ",")
+	}
+	frame, err := tui.Frame(context.Background(), tui.Options{Backend: madeUp{}, Demo: true, ReadOnly: true}, w, h, press...)
+	if err != nil {
+		return err
+	}
+	p := svg.Dark()
+	if light {
+		p = svg.Light()
+	}
+	return svg.Render(os.Stdout, "nix-trust demo", frame, p)
+}
