@@ -197,3 +197,18 @@ func write(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+// executable makes every file of a made-up machine a program.
+type executable struct{ Files }
+
+func (e executable) Stat(p string) (fs.FileInfo, error) {
+	info, err := e.Files.Stat(p)
+	if err != nil {
+		return nil, err
+	}
+	return program{info}, nil
+}
+
+type program struct{ fs.FileInfo }
+
+func (p program) Mode() fs.FileMode { return p.FileInfo.Mode() | 0o111 }

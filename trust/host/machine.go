@@ -46,6 +46,9 @@ type Machine struct {
 	// and returns its environment where that may be read. Nil means unknown.
 	started func(c net.Conn) (time.Time, func(name string) (string, bool))
 
+	// cpuFlags has the processor's features as Linux names them. Nil means unknown.
+	cpuFlags func() string
+
 	goos, goarch string
 	cpus         int
 	elsewhere    bool // not the running system: another root
@@ -83,8 +86,9 @@ func Real(root string) *Machine {
 		who:  ownIdentity(),
 		dial: dialUnix,
 		goos: runtime.GOOS, goarch: runtime.GOARCH,
-		cpus:    runtime.NumCPU(),
-		started: listenerStart,
+		cpus:     runtime.NumCPU(),
+		started:  listenerStart,
+		cpuFlags: cpuFlags,
 	}
 	if root != "" {
 		m.files = Under(root)

@@ -27,7 +27,7 @@ func (l *look) lookNix() {
 	if v, ok := versionInStore(at); ok {
 		l.facts.Nix.Version = v
 	} else if v, ok := l.dpkgVersion(at); ok {
-		l.facts.Nix.Version = v
+		l.facts.Nix.Version, l.debian = v, true
 	}
 }
 

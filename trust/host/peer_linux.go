@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -148,4 +149,22 @@ func processEnv(pid int) func(string) (string, bool) {
 		}
 		return vars[i][len(name)+1:], true
 	}
+}
+
+// cpuFlags are the first processor's features. Reading on would ask every other
+// processor, of which there may be hundreds.
+func cpuFlags() string {
+	f, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	buf := make([]byte, 8192)
+	n, _ := io.ReadFull(f, buf)
+	for line := range strings.Lines(string(buf[:n])) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "flags" {
+			return value
+		}
+	}
+	return ""
 }

@@ -20,3 +20,6 @@ func accessible(path string) bool { return unix.Access(path, unix.R_OK|unix.W_OK
 
 // listenerStart is not known here.
 func listenerStart(net.Conn) (time.Time, func(string) (string, bool)) { return time.Time{}, nil }
+
+// cpuFlags are not needed here: only Linux has platforms for processor levels.
+func cpuFlags() string { return "" }
