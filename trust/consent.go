@@ -110,16 +110,16 @@ func (e *engine) answer(s flake.Setting, now *nixconf.Config) (SettingState, []R
 	c.name, c.value = s.Name, s.Value
 	switch {
 	case saved && yes:
-		r := e.reason(CodeSavedYes, Pass, s.Name+" = "+s.Value, "This exact value was accepted permanently.")
+		r := e.reason(CodeSavedYes, Pass, s.Name+" = "+s.Value, fmt.Sprintf("This exact value of %s was accepted permanently.", s.Name))
 		r.Where = nixconf.Pos{File: file.Path}
 		return SettingApplied, []Reason{r}
 	case saved:
-		r := e.reason(CodeSavedNo, Fail, s.Name, "This exact value was refused permanently, so Nix ignores it and never asks again.")
+		r := e.reason(CodeSavedNo, Fail, s.Name, fmt.Sprintf("This exact value of %s was refused permanently, so Nix ignores it and never asks again.", s.Name))
 		r.Where = nixconf.Pos{File: file.Path}
 		r.Fixes = c.fixes(CodeSavedNo)
 		return SettingDenied, []Reason{r}
 	}
-	asks := at(e.reason(CodeNotAsked, Fail, s.Name, "No answer is saved for this value. On a terminal Nix asks; elsewhere it ignores the setting."))
+	asks := at(e.reason(CodeNotAsked, Fail, s.Name, fmt.Sprintf("No answer is saved for this value of %s. On a terminal Nix asks; elsewhere it ignores the setting.", s.Name)))
 	if other, gain, loss := nearAnswer(file.Answers, s); other != "" {
 		r := e.reason(CodeValueChanged, Fail, s.Name, changedText(gain, loss))
 		r.Where = nixconf.Pos{File: file.Path}

@@ -76,10 +76,12 @@ func (e *engine) systemItems(name string) []nixconf.Item {
 }
 
 // hiddenSystem is the place of a file that is known to be there, that the
-// daemon reads and this user cannot. Nil when there is none.
+// daemon reads and this user cannot. Nil when there is none. A file that may or
+// may not be there, such as one in root's home, does not count: it would make
+// everything unknown on every machine. It is told of as a finding.
 func (e *engine) hiddenSystem() *nixconf.Pos {
 	for _, d := range e.system.Warnings {
-		if d.Kind == "unreadable" {
+		if d.Kind == "unreadable" && d.Pos.Line > 0 { // an include
 			return &d.Pos
 		}
 	}

@@ -49,7 +49,11 @@ func (e *engine) configFindings(add addFinding) {
 			}
 			seen[d] = true
 			if d.Kind == "unreadable" {
-				add(CodeUnreadableLayer, Warn, d.Pos, d.Kind, d.Text, e.caseOf())
+				sev := Warn
+				if unseen(cfg, d.Pos) {
+					sev = Info
+				}
+				add(CodeUnreadableLayer, sev, d.Pos, d.Kind, d.Text, e.caseOf())
 				continue
 			}
 			sev := Info
@@ -57,11 +61,6 @@ func (e *engine) configFindings(add addFinding) {
 				sev = Warn
 			}
 			add(CodeConfigWarning, sev, d.Pos, d.Kind, d.Text, e.caseAt(d.Pos))
-		}
-	}
-	for _, s := range e.client.Read {
-		if s.State == nixconf.SourceUnreadable {
-			add(CodeUnreadableLayer, Warn, nixconf.Pos{File: s.Path}, "unreadable", "It exists and cannot be read by this user; Nix passes over it in silence.", e.caseOf())
 		}
 	}
 	if v := e.client.Get("accept-flake-config"); v != nil && e.client.Bool("accept-flake-config") {
@@ -74,6 +73,14 @@ func (e *engine) configFindings(add addFinding) {
 		}
 	}
 	e.userFileFindings(add)
+}
+
+// unseen reports whether a place is a file of which not even the existence
+// could be checked.
+func unseen(cfg *nixconf.Config, p nixconf.Pos) bool {
+	return p.Line == 0 && slices.ContainsFunc(cfg.Read, func(s nixconf.Source) bool {
+		return s.Path == p.File && s.State == nixconf.SourceUnseen
+	})
 }
 
 // userFileFindings are settings in the user's own files that the daemon will

@@ -136,27 +136,19 @@ func (e *engine) claimVerdict(cl claim, keys []declaredKey, c consent, sure, all
 		best = better(best, s.State)
 		consents = append(consents, decided(s)...)
 	}
-	var keysAsked, keysDenied bool
 	var seen []int
 	for _, k := range keys {
-		if k.by < 0 || slices.Contains(seen, k.by) {
-			continue
+		if k.by >= 0 && !slices.Contains(seen, k.by) {
+			seen = append(seen, k.by)
+			consents = append(consents, decided(c.settings[k.by])...)
 		}
-		seen = append(seen, k.by)
-		s := c.settings[k.by]
-		keysAsked = keysAsked || s.State == SettingAsks
-		keysDenied = keysDenied || s.State == SettingDenied
-		consents = append(consents, decided(s)...)
 	}
 
+	// A URL that is in the list already is asked whatever else was answered; an
+	// open or refused answer about its key then makes it a cache whose
+	// signatures are refused.
 	shown := now
 	switch {
-	case now.state == StateUsable:
-		v.State = StateUsable
-	case now.listed && then.state == StateUsable && keysDenied:
-		v.State = StateDenied
-	case now.listed && then.state == StateUsable && keysAsked:
-		v.State = StateAsks
 	case now.listed:
 		v.State = now.state
 	case best == SettingAsks:
@@ -169,9 +161,7 @@ func (e *engine) claimVerdict(cl claim, keys []declaredKey, c consent, sure, all
 		v.State = StateOff
 	}
 	v.Reasons = append(consents, shown.reasons...)
-	if v.State == StateAsks {
-		e.offerAnswer(v.Reasons, cl.url, keys, then.state == StateUsable)
-	}
+	e.fixClaim(v.Reasons, cl.url, keys, all, then.state == StateUsable)
 	return v
 }
 
@@ -195,17 +185,28 @@ func better(a, b SettingState) SettingState {
 	return a
 }
 
-// offerAnswer fills in the ways out of an open question: what the answer alone
-// is worth differs from cache to cache.
-func (e *engine) offerAnswer(reasons []Reason, url string, keys []declaredKey, yesHelps bool) {
+// fixClaim fills in the ways out that depend on the cache as a whole: what an
+// answer alone is worth, and which keys have to be listed along with the URL.
+func (e *engine) fixClaim(reasons []Reason, url string, keys []declaredKey, all *view, yesHelps bool) {
 	c := e.caseOf()
 	c.url, c.yesHelps = url, yesHelps
 	for _, k := range keys {
-		c.keys = append(c.keys, k.text)
+		if r := e.judgeKey(all, url, k, nil); r.Outcome != Pass {
+			c.keys = append(c.keys, k.text)
+		}
 	}
+	whole := false // some step's ways out cover the keys too
 	for i := range reasons {
-		if reasons[i].Code == CodeNotAsked || reasons[i].Code == CodeValueChanged {
-			reasons[i].Fixes = c.fixes(reasons[i].Code)
+		switch r := &reasons[i]; r.Code {
+		case CodeNotAsked, CodeValueChanged:
+			r.Fixes = c.fixes(r.Code)
+		case CodeSubstituterUnlisted, CodeNearMissURL:
+			r.Fixes = c.fixes(r.Code)
+			whole = true
+		case CodeKeyRestricted, CodeKeyMissing:
+			if whole {
+				r.Fixes = nil
+			}
 		}
 	}
 }

@@ -138,7 +138,7 @@ func (e *engine) judgeKey(v *view, url string, k declaredKey, settings []Setting
 		r.Fixes = c.fixes(CodeKeyNameClash)
 		return r
 	}
-	if k.by >= 0 && settings[k.by].State == SettingApplied && v.keyFrom == keysDaemon && e.trust == Untrusted {
+	if k.by >= 0 && k.by < len(settings) && settings[k.by].State == SettingApplied && v.keyFrom == keysDaemon && e.trust == Untrusted {
 		r := e.reason(CodeKeyRestricted, Fail, "trusted-public-keys", fmt.Sprintf("The daemon drops the key %s, because it takes keys from trusted users alone, and does not list it itself.", key.Name))
 		r.Where = k.where
 		r.Fixes = c.fixes(CodeKeyRestricted)
