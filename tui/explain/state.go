@@ -143,18 +143,25 @@ func TrustMark(t trust.Trust, g Glyphs) Mark {
 
 // Decisive returns the index of the step that settles a chain: the first that
 // fails, else the first that is unknown, else the last. It is -1 for no steps.
+// That the user is not trusted is true of most users and settles nothing where
+// a step about the cache or the setting itself says more.
 func Decisive(chain []trust.Reason) int {
-	unknown := -1
+	unknown, standing := -1, -1
 	for i, r := range chain {
-		if r.Outcome == trust.Fail {
+		switch {
+		case r.Outcome == trust.Fail && r.Code == trust.CodeUserUntrusted:
+			standing = i
+		case r.Outcome == trust.Fail:
 			return i
-		}
-		if r.Outcome != trust.Pass && unknown < 0 {
+		case r.Outcome != trust.Pass && unknown < 0:
 			unknown = i
 		}
 	}
-	if unknown >= 0 {
+	switch {
+	case unknown >= 0:
 		return unknown
+	case standing >= 0:
+		return standing
 	}
 	return len(chain) - 1
 }
