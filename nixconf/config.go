@@ -142,6 +142,9 @@ func (c *Config) Clone() *Config {
 // command line with a warning. o.Name and o.Append are filled in.
 // Nix: src/libflake/config.cc, ConfigFile::apply.
 func (c *Config) Apply(o Origin, name, value string) *Diagnostic {
+	if c.dialect == nil {
+		return fatal("environment", o.Pos, "", "no configuration was loaded, so nothing can be set in it")
+	}
 	o.Name = name
 	s, extra, ok := c.dialect.lookup(name)
 	switch {
