@@ -150,7 +150,7 @@ func (m *made) variables() {
 func (m *made) someFlags() {
 	for range 1 + m.rand.IntN(3) {
 		s := m.setting()
-		m.flags = append(m.flags, "--option", m.name(s), m.value(s))
+		m.flags = append(m.flags, "--option", m.name(s), strings.ReplaceAll(m.value(s), "\x00", ""))
 	}
 	if m.one(3) {
 		m.flags = append(m.flags, "--offline")
@@ -315,7 +315,7 @@ func (m *made) value(s *nixconf.Setting) string {
 			})
 		}
 		return m.list(func() string {
-			return m.pick("a", "b", "@wheel", "*", "root", "k-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=", "kvm", "/p", "/p/", "/p//q", "p", "/o", "ß")
+			return m.pick("a", "b", "@wheel", "*", "root", "k-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=", "kvm", "/p", "/p/", "/p//q", "p", "/o", "ß", "\x01\x7f\u2028", m.pick("nul\x00", "q"))
 		})
 	case nixconf.TypeOptional:
 		return m.pick("", "/a/b", "/a//b/./c/..", "/", "/x/")

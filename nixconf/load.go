@@ -104,21 +104,29 @@ func (l *loader) layers() {
 	for _, s := range l.slots {
 		s.forwarded = false
 	}
-	if l.cfg.Fatal == nil && !early {
-		user, l.cfg.Fatal = userSources(l.env, l.version)
+	if !early {
+		user, bad = userSources(l.env, l.version)
+		if l.cfg.Fatal == nil {
+			l.cfg.Fatal = bad
+		}
 	}
 	for _, src := range user {
 		if l.cfg.Fatal == nil {
 			l.file(src)
+		} else {
+			l.cfg.Read = append(l.cfg.Read, src)
 		}
 	}
-	if l.cfg.Fatal != nil {
+	text, ok := l.env.lookup("NIX_CONFIG")
+	if !ok {
 		return
 	}
-	if text, ok := l.env.lookup("NIX_CONFIG"); ok {
-		l.cfg.Read = append(l.cfg.Read, Source{LayerEnv, "NIX_CONFIG", SourceRead})
+	src := Source{Layer: LayerEnv, Path: "NIX_CONFIG"}
+	if l.cfg.Fatal == nil {
+		src.State = SourceRead
 		l.apply(LayerEnv, "NIX_CONFIG", []byte(text))
 	}
+	l.cfg.Read = append(l.cfg.Read, src)
 }
 
 // file reads one top-level source. Nix passes over what it cannot read.
