@@ -18,7 +18,7 @@ const (
 // reachOf says how far a setting gets. What is sent at all is in the settings
 // table; this is what the daemon does with it.
 // Nix: src/libstore/daemon.cc, ClientSettings::apply.
-func reachOf(s *nixconf.Setting) reach {
+func reachOf(s *nixconf.Setting, daemon nixconf.Version) reach {
 	switch s.Name {
 	case "trusted-users", "allowed-users":
 		return reachStartup
@@ -26,8 +26,16 @@ func reachOf(s *nixconf.Setting) reach {
 		return reachOpened
 	case "substituters":
 		return reachFiltered
-	case "timeout", "build-poll-interval", "connect-timeout":
+	case "timeout", "connect-timeout":
 		return reachAnyone
+	case "build-poll-interval":
+		if daemon.AtLeast(2, 12) {
+			return reachAnyone
+		}
+	case "repeat":
+		if !daemon.AtLeast(2, 13) {
+			return reachAnyone
+		}
 	}
 	switch s.Scope {
 	case nixconf.ScopeClient:

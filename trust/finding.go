@@ -90,7 +90,7 @@ func (e *engine) userFileFindings(add addFinding) {
 		return
 	}
 	for _, val := range e.client.All() {
-		how := reachOf(val.Setting)
+		how := reachOf(val.Setting, e.daemonVersion())
 		startup := how == reachStartup
 		if !startup && how != reachTrusted && how != reachOpened {
 			continue

@@ -36,7 +36,7 @@ func (e *engine) daemonVerdict(s *SettingVerdict, all *view, cfg *nixconf.Config
 }
 
 func (e *engine) reached(known *nixconf.Setting, s *SettingVerdict, all *view) (DaemonVerdict, Reason) {
-	how := reachOf(known)
+	how := reachOf(known, e.daemonVersion())
 	daemon := e.f.Nix.Store == StoreDaemon
 	switch {
 	case how == reachClient:
