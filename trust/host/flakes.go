@@ -4,8 +4,8 @@ import (
 	"path"
 	"runtime"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
+	"sync/atomic"
 
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/nixconf/flake"
@@ -19,6 +19,9 @@ func (l *look) lookFlakes() {
 	found := l.discover()
 	flakes := make([]trust.Flake, len(found))
 	sources := make([][]source, len(found))
+	for i, c := range found {
+		flakes[i] = trust.Flake{ID: trust.FlakeID{Ref: c.ref, Path: c.folder}, Found: c.reasons, Err: "The look ended before it was read."}
+	}
 	l.each(len(found), func(i int) { flakes[i], sources[i] = l.readFlake(found[i]) })
 
 	index := map[source]int{}
@@ -44,17 +47,24 @@ func (l *look) lookFlakes() {
 	l.facts.Flakes = flakes
 }
 
-// each calls do for every index below n, a few at a time, until ctx ends.
+// each calls do for every index below n, a few at a time, until ctx ends. The
+// workers stay, as what they do grows their stacks: a goroutine for each index
+// would grow one each time.
 func (l *look) each(n int, do func(i int)) {
-	var g errgroup.Group
-	g.SetLimit(2 * runtime.GOMAXPROCS(0))
-	for i := range n {
-		if l.ctx.Err() != nil {
-			break
-		}
-		g.Go(func() error { do(i); return nil })
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(n, 2*runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for l.ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				do(i)
+			}
+		})
 	}
-	g.Wait()
+	wg.Wait()
 }
 
 // source is where an input's flake.nix would be. The zero source is nowhere.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -291,6 +292,36 @@ func TestAbsentAndForbiddenSocketsAreToldApart(t *testing.T) {
 	}, "/s", time.Second)
 	if c.daemon.State != trust.DaemonRefused {
 		t.Errorf("a forbidden socket: state %v", c.daemon.State)
+	}
+}
+
+// A socket of another root is reached inside it, through any link and at any
+// length of path.
+func TestSocketsOfAnotherRootAreReachedInsideIt(t *testing.T) {
+	root := t.TempDir()
+	deep := strings.Repeat("/a-folder-with-a-long-name", 8)
+	if err := os.MkdirAll(root+deep, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	socket := hostile(t, func(c net.Conn) { discard(c); c.Write(honest(2)); time.Sleep(time.Second) })
+	if err := os.Rename(socket, root+deep+"/socket"); err != nil {
+		t.Fatal(err)
+	}
+	for link, target := range map[string]string{"/link": deep + "/socket", "/folder": deep} {
+		if err := os.Symlink(target, root+link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := Real(root)
+	for _, at := range []string{deep + "/socket", "/link", "/folder/socket", "/../.." + deep + "/socket"} {
+		c := greet(context.Background(), m.dial, at, 5*time.Second)
+		c.close()
+		if c.daemon.State != trust.DaemonAnswered && runtime.GOOS == "linux" {
+			t.Errorf("%s: state %v (%s)", at, c.daemon.State, c.daemon.Err)
+		}
+	}
+	if c := greet(context.Background(), m.dial, root+deep+"/socket", 5*time.Second); c.daemon.State != trust.DaemonAbsent {
+		t.Errorf("a path outside the root: state %v", c.daemon.State)
 	}
 }
 

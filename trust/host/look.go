@@ -72,6 +72,9 @@ func Look(ctx context.Context, m *Machine, o Options) *trust.Facts {
 	f.System = l.systemConfig(env)
 	f.Answers = l.lookAnswers(l.places.answers(), f.Nix.Version)
 	f.RootAnswers = l.rootAnswers()
+	if ctx.Err() != nil {
+		l.note("", "The look ended early: what it had not come to is not known.")
+	}
 	slices.SortStableFunc(f.Notes, func(a, b trust.Note) int { return cmp.Compare(a.Path, b.Path) })
 	return f
 }

@@ -63,8 +63,8 @@ type identity struct {
 // Options say what to look for. The zero Options look at everything as the
 // process's own user.
 type Options struct {
-	// Root is another system's root folder, for messages only: the Machine says
-	// what is looked at.
+	// Root is the root folder as the user named it, to be named in messages. The
+	// Machine says what is looked at.
 	Root string
 	// User is whose view to take, by login name; "" means the process's own.
 	User string
@@ -94,11 +94,7 @@ func Real(root string) *Machine {
 		m.files = Under(root)
 		m.elsewhere = true
 		m.dial = func(ctx context.Context, socket string) (net.Conn, error) {
-			at, err := m.files.Resolve(socket)
-			if err != nil {
-				return nil, err
-			}
-			return dialUnix(ctx, root+at)
+			return dialUnder(ctx, m.files, root, socket)
 		}
 		return m
 	}

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,18 +23,41 @@ const clockTicks = 100
 const maxSocketPath = 107
 
 // dialUnix connects to a socket. A path that does not fit into an address is
-// reached through its folder, as Nix does too by other means.
+// reached through an open file, as Nix does by other means.
 func dialUnix(ctx context.Context, socket string) (net.Conn, error) {
+	if len(socket) > maxSocketPath {
+		fd, err := unix.Open(socket, unix.O_PATH|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return nil, &fs.PathError{Op: "open", Path: socket, Err: err}
+		}
+		return dialFD(ctx, fd)
+	}
 	var d net.Dialer
-	if len(socket) <= maxSocketPath {
-		return d.DialContext(ctx, "unix", socket)
+	return d.DialContext(ctx, "unix", socket)
+}
+
+// dialUnder connects to a socket of another root without leaving it.
+func dialUnder(ctx context.Context, files Files, root, socket string) (net.Conn, error) {
+	r, ok := files.(*rootFiles)
+	if !ok {
+		at, err := files.Resolve(socket)
+		if err != nil {
+			return nil, err
+		}
+		return dialUnix(ctx, root+at)
 	}
-	dir, err := unix.Open(filepath.Dir(socket), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := r.open(socket, unix.O_PATH)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: filepath.Dir(socket), Err: err}
+		return nil, err
 	}
-	defer unix.Close(dir)
-	return d.DialContext(ctx, "unix", fmt.Sprintf("/proc/self/fd/%d/%s", dir, filepath.Base(socket)))
+	return dialFD(ctx, fd)
+}
+
+// dialFD connects to the socket that was opened to look at it, and closes that.
+func dialFD(ctx context.Context, fd int) (net.Conn, error) {
+	defer unix.Close(fd)
+	var d net.Dialer
+	return d.DialContext(ctx, "unix", "/proc/self/fd/"+strconv.Itoa(fd))
 }
 
 // accessible asks the kernel whether this process may read and write a path,

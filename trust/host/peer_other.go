@@ -15,6 +15,15 @@ func dialUnix(ctx context.Context, socket string) (net.Conn, error) {
 	return d.DialContext(ctx, "unix", socket)
 }
 
+// dialUnder connects to a socket of another root.
+func dialUnder(ctx context.Context, files Files, root, socket string) (net.Conn, error) {
+	at, err := files.Resolve(socket)
+	if err != nil {
+		return nil, err
+	}
+	return dialUnix(ctx, root+at)
+}
+
 // accessible asks the kernel whether this process may read and write a path.
 func accessible(path string) bool { return unix.Access(path, unix.R_OK|unix.W_OK) == nil }
 

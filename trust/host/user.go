@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ func (l *look) lookUser() {
 			acc, ok = l.getentUser(l.o.User)
 		}
 		if !ok {
-			l.note("/etc/passwd", fmt.Sprintf("It has no user %q, so nothing that depends on the user is known.", l.o.User))
+			l.note("/etc/passwd", fmt.Sprintf("%s has no user %q, so nothing that depends on the user is known.", cmp.Or(l.o.Root, "This machine"), l.o.User))
 			p.Name = l.o.User
 			return
 		}
