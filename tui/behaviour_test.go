@@ -21,7 +21,7 @@ func demo(t *testing.T, w, h int) *driver {
 }
 
 func TestOpensOnTheCurrentFolderAndItsFirstFailingReason(t *testing.T) {
-	demo(t, 80, 24).expect("▸ ✗ ignored     ~/src/hypr-config", "▸ ✗ ignored  https://hyprland.cachix.org", "because the daemon does not trust this user (/etc/nix/nix.conf:7)")
+	demo(t, 80, 24).expect("▸ ✗ ignored     ~/src/hypr-config", "▸ ✗ ignored  https://hyprland.cachix.org", "because the daemon drops the cache (/etc/nix/nix.conf:4)")
 }
 
 func TestOpensOnTheFlakeThatWasNamed(t *testing.T) {
@@ -54,7 +54,7 @@ func TestEscGoesBackOneStep(t *testing.T) {
 func TestFilterKeepsWhatItFindsAndSaysHowMany(t *testing.T) {
 	d := demo(t, 80, 24)
 	d.press("/").typeText("BLOG").expect("1/9", "~/src/blog").expectNot("~/src/gaming")
-	d.press("enter").expect("━━ Flakes 1/9")
+	d.press("enter").expect("━━ Flakes 1/9 with “BLOG”")
 	d.press("esc").expect("~/src/gaming", "▸ ~ asks        ~/src/blog")
 	d.press("/").typeText("none of them").expect("Nothing matches")
 	d.press("ctrl+w", "ctrl+w", "ctrl+w", "backspace").press("esc").expect("~/src/gaming")

@@ -32,9 +32,14 @@ func (d *doc) head(m explain.Mark, subject safetext.S) {
 }
 
 // para adds wrapped text.
-func (d *doc) para(role explain.Role, s safetext.S) {
-	for _, l := range explain.Wrap(s, max(d.w-2, 8)) {
-		d.lines = append(d.lines, "  "+d.theme.paint(role, l))
+func (d *doc) para(role explain.Role, s safetext.S) { d.indented(2, role, s) }
+
+// note adds wrapped text that belongs to the paragraph before it.
+func (d *doc) note(role explain.Role, s safetext.S) { d.indented(4, role, s) }
+
+func (d *doc) indented(n int, role explain.Role, s safetext.S) {
+	for _, l := range explain.Wrap(s, max(d.w-n, 8)) {
+		d.lines = append(d.lines, strings.Repeat(" ", n)+d.theme.paint(role, l))
 	}
 }
 

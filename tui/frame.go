@@ -347,8 +347,11 @@ func (m *root) footer() string {
 
 func (m *root) keyHint(b binding) string {
 	what := b.brief
-	if what == "filter" && m.screen().board().onDetail() {
+	switch board := m.screen().board(); {
+	case what == "filter" && board.onDetail():
 		what = "search"
+	case what == "full screen" && board.zoom:
+		what = "panes"
 	}
 	return m.view.theme.key.Render(b.keys[0]) + " " + m.view.theme.paint(explain.Faint, what)
 }

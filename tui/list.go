@@ -146,7 +146,7 @@ func (l *list) reveal() {
 func (l *list) label() string {
 	switch {
 	case l.filter != "":
-		return l.title + " " + itoa(len(l.shown)) + "/" + itoa(len(l.rows))
+		return l.title + " " + itoa(len(l.shown)) + "/" + itoa(len(l.rows)) + " with “" + l.filter + "”"
 	case len(l.rows) > 0:
 		return l.title + " " + itoa(min(l.at+1, len(l.rows))) + "/" + itoa(len(l.rows))
 	}

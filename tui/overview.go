@@ -29,8 +29,11 @@ type claim struct {
 	input   *trust.InputReport
 }
 
+// unlisted is the index of no flake, not even of none.
+const unlisted = -2
+
 func newOverview(open string) *overview {
-	s := &overview{open: open, shownOf: -1}
+	s := &overview{open: open, shownOf: unlisted}
 	s.flakes = &list{
 		title: "Flakes",
 		cols:  []column{{min: 12, most: 12}, {min: 20, keep: keepEnds}, {min: 4, most: 14, spare: true}},
@@ -58,7 +61,7 @@ func (s *overview) load(v *view) {
 		s.opened = true
 		s.flakes.choose(s.first())
 	}
-	s.shownOf = -1
+	s.shownOf = unlisted
 	s.follow()
 }
 

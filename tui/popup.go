@@ -146,7 +146,7 @@ func (m *root) readLog() tea.Cmd {
 			d.title("What could not be seen")
 			for _, n := range r.Notes {
 				d.para(explain.Unsure, safetext.Join(safetext.Line(d.theme.glyphs.Unsure), d.style(0).Path(n.Path)))
-				d.para(explain.Plain, safetext.Join(safetext.Line(" "), safetext.Text(n.Text)))
+				d.note(explain.Plain, safetext.Text(n.Text))
 			}
 		}
 		d.title("Flakes")

@@ -142,8 +142,8 @@ func (s *settings) text(r *trust.SettingReport, w int) []string {
 			overridden = true
 		}
 		d.strike(explain.Value(v.Setting.Name, a.Value))
-		d.para(explain.Place, safetext.Line("  at "+originText(a.Origin, d.home)))
-		d.para(explain.Faint, safetext.Line("  replaced by "+originText(*a.OverriddenBy, d.home)))
+		d.note(explain.Place, safetext.Line("at "+originText(a.Origin, d.home)))
+		d.note(explain.Faint, safetext.Line("replaced by "+originText(*a.OverriddenBy, d.home)))
 	}
 	for _, i := range r.Findings {
 		if i >= 0 && i < len(s.report.Findings) {
@@ -158,12 +158,12 @@ func (s *settings) text(r *trust.SettingReport, w int) []string {
 func (s *settings) valueLines(d *doc, v *nixconf.Value) {
 	if len(v.Items) == 0 {
 		d.para(explain.Strong, valueText(v))
-		d.para(explain.Place, safetext.Line("  "+originText(v.Origin, d.home)))
+		d.note(explain.Place, safetext.Line(originText(v.Origin, d.home)))
 		return
 	}
 	for _, it := range v.Items {
 		d.para(explain.Strong, explain.Value(v.Setting.Name, it.Text))
-		d.para(explain.Place, safetext.Line("  "+originText(it.Origin, d.home)))
+		d.note(explain.Place, safetext.Line(originText(it.Origin, d.home)))
 	}
 }
 

@@ -51,7 +51,7 @@ func newTheme(dark, ascii bool) *theme {
 			explain.Bad:     st().Foreground(c("1", "9")).Bold(true),
 			explain.Unsure:  st().Foreground(c("5", "13")).Bold(true),
 			explain.Caution: st().Foreground(c("3", "11")),
-			explain.Danger:  st().Foreground(c("1", "9")).Bold(true).Underline(true),
+			explain.Danger:  st().Foreground(c("1", "9")).Bold(true),
 			explain.Command: st().Foreground(c("6", "14")),
 			explain.Quote:   st().Italic(true),
 			explain.Place:   st().Foreground(c("4", "12")),

@@ -64,7 +64,7 @@ func (p *page) body(reasons []trust.Reason, facts func()) {
 		facts()
 	}
 	p.chain(reasons)
-	p.fixes(Fixes(reasons))
+	p.fixes(Fixes(reasons), steps(reasons) == 1)
 	if p.Brief {
 		p.blank()
 		facts()
@@ -103,7 +103,7 @@ func Reason(r trust.Reason, s Style) []string {
 func Chain(reasons []trust.Reason, s Style) []string {
 	p := &page{Style: s}
 	p.chain(reasons)
-	p.fixes(Fixes(reasons))
+	p.fixes(Fixes(reasons), steps(reasons) == 1)
 	return p.lines
 }
 
@@ -121,7 +121,7 @@ func Finding(f trust.Finding, s Style) []string {
 		p.blank()
 		p.text("  ", Faint, safetext.Line(e))
 	}
-	p.fixes(f.Fixes)
+	p.fixes(f.Fixes, true)
 	return p.lines
 }
 
@@ -290,13 +290,26 @@ func Fixes(chain []trust.Reason) []trust.Fix {
 	return out
 }
 
-func (p *page) fixes(fixes []trust.Fix) {
+// steps returns how many steps of a chain have ways out.
+func steps(chain []trust.Reason) int {
+	n := 0
+	for _, r := range chain {
+		if r.Outcome != trust.Pass && len(r.Fixes) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// fixes adds the ways out. ordered says that they are for one step, and so in
+// the order of what they change.
+func (p *page) fixes(fixes []trust.Fix, ordered bool) {
 	if len(fixes) == 0 {
 		return
 	}
 	p.blank()
 	title := "What to do"
-	if len(fixes) > 1 {
+	if ordered && len(fixes) > 1 {
 		title = "What to do, the smallest change first"
 	}
 	p.text("", Strong, safetext.Line(title))

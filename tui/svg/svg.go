@@ -75,17 +75,18 @@ func Render(w io.Writer, title, frame string, p Palette) error {
 	}
 	fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="middle" font-family="sans-serif" font-size="13" fill="%s" opacity="0.7">%s</text>`+"\n", width/2, barH/2+4.5, p.Text, html.EscapeString(title))
 	fmt.Fprintf(&b, `<g font-family="'DejaVu Sans Mono','SFMono-Regular',Menlo,Consolas,monospace" font-size="%d" xml:space="preserve">`+"\n", fontSize)
+	var a attr // it lasts over the end of a line, as on a terminal
 	for y, l := range lines {
-		drawLine(&b, y, l, p)
+		a = drawLine(&b, y, l, a, p)
 	}
 	b.WriteString("</g>\n</svg>\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// drawLine draws one line as runs of cells with the same attributes.
-func drawLine(b *strings.Builder, y int, line string, p Palette) {
-	var a attr
+// drawLine draws one line as runs of cells with the same attributes, and
+// returns those at its end.
+func drawLine(b *strings.Builder, y int, line string, a attr, p Palette) attr {
 	x := 0
 	var run strings.Builder
 	start := 0
@@ -124,6 +125,7 @@ func drawLine(b *strings.Builder, y int, line string, p Palette) {
 		line = line[n:]
 	}
 	flush()
+	return a
 }
 
 // sequence splits an escape sequence off a line. It returns the parameters of
