@@ -247,7 +247,11 @@ func (e *editor) lintWarn(s *Setting, o Origin, text string) {
 	if text == "true" {
 		word = "warn"
 	}
-	target := e.slot(e.byName["lint-short-path-literals"])
+	lint := e.byName["lint-short-path-literals"]
+	if lint == nil {
+		return // 2.31 to 2.33 have only the bool
+	}
+	target := e.slot(lint)
 	e.warn(Diagnostic{Kind: "deprecated", Severity: SeverityWarning, Pos: o.Pos,
 		Message: "'" + s.Name + "' is deprecated, use '" + target.setting.Name + " = " + word + "' instead",
 		Text:    "it still works; the new name is " + target.setting.Name})

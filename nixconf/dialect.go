@@ -5,32 +5,42 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 //go:embed settings.tsv
 var settingsTable string
 
-// A dialect is what one family of versions knows: its settings, and its
-// experimental features in the order of Nix's enumeration.
+// A dialect is what one release knows: its settings, and its experimental
+// features in the order of Nix's enumeration.
 type dialect struct {
 	settings []*Setting // sorted by name
 	byName   map[string]*Setting
 	features []string
 }
 
-// dialects are newest first: 2.34, 2.26, 2.8.
-var dialects = readTable(settingsTable)
+// Releases 2.oldest to 2.newest have rows of their own.
+const oldest, newest = 8, 34
 
-// dialectOf returns the tables of the nearest version that was run: 2.34 from
-// 2.34 on, 2.26 back to 2.16 where configuration got its present shape, else 2.8.
-func dialectOf(v Version) *dialect {
-	switch {
-	case v.AtLeast(2, 34):
-		return dialects[0]
-	case v.AtLeast(2, 16):
-		return dialects[1]
+// dialects has one dialect a release, made when it is first asked for.
+var dialects = func() (ds [newest + 1]func() *dialect) {
+	for minor := oldest; minor <= newest; minor++ {
+		ds[minor] = sync.OnceValue(func() *dialect { return readTable(settingsTable, minor) })
 	}
-	return dialects[2]
+	return ds
+}()
+
+// dialectOf returns the tables of a version: which settings it has is known of
+// every release, their kinds and defaults are those of the nearest of 2.8, 2.26
+// (back to 2.16, where configuration got its present shape) and 2.34.
+func dialectOf(v Version) *dialect {
+	if v == (Version{}) || v.Major > 2 {
+		return dialects[newest]()
+	}
+	if v.Major < 2 {
+		return dialects[oldest]()
+	}
+	return dialects[min(max(v.Minor, oldest), newest)]()
 }
 
 func (d *dialect) lookup(name string) (s *Setting, extra, ok bool) {
@@ -45,50 +55,67 @@ func (d *dialect) lookup(name string) (s *Setting, extra, ok bool) {
 	return nil, false, false
 }
 
-// readTable reads settings.tsv. The file is part of the program, so a mistake
-// in it is a mistake in the program.
-func readTable(table string) [3]*dialect {
-	var ds [3]*dialect
-	for i := range ds {
-		ds[i] = &dialect{byName: map[string]*Setting{}, features: features[i]}
+// readTable reads settings.tsv for one release. The file is part of the program,
+// so a mistake in it is a mistake in the program, and a test reads every release.
+func readTable(table string, minor int) *dialect {
+	column := 0
+	if minor >= 34 {
+		column = 2
+	} else if minor >= 16 {
+		column = 1
 	}
+	d := &dialect{byName: map[string]*Setting{}, features: features[column]}
 	for line := range strings.Lines(table) {
-		line = strings.TrimSuffix(line, "\n")
 		if strings.HasPrefix(line, "#") {
 			continue
 		}
-		f := strings.Split(line, "\t")
-		if len(f) != 7 {
-			panic(fmt.Sprintf("settings.tsv: %d columns: %q", len(f), line))
+		row := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(row) != 8 {
+			panic(fmt.Sprintf("settings.tsv: %d columns: %q", len(row), line))
 		}
-		for i := range ds {
-			// The columns run from the oldest version, the dialects from the newest.
-			if s := readCell(f[:4], f[6-i]); s != nil {
-				if i == 2 {
-					s.Feature = "" // 2.8 has no gated settings
-				}
-				ds[i].settings = append(ds[i].settings, s)
+		if exists(row[4], minor) {
+			s := readRow(row, column)
+			if minor < 16 {
+				s.Feature = "" // gating came with 2.16
 			}
+			d.settings = append(d.settings, s)
 		}
 	}
-	for _, d := range ds {
-		slices.SortFunc(d.settings, func(a, b *Setting) int { return strings.Compare(a.Name, b.Name) })
-		for _, s := range d.settings {
-			d.byName[s.Name] = s
-		}
-		for _, s := range d.settings {
-			s.Aliases = slices.DeleteFunc(s.Aliases, func(a string) bool { return d.byName[a] != nil })
-			for _, a := range s.Aliases {
-				d.byName[a] = s
-			}
+	slices.SortFunc(d.settings, func(a, b *Setting) int { return strings.Compare(a.Name, b.Name) })
+	for _, s := range d.settings {
+		d.byName[s.Name] = s
+	}
+	for _, s := range d.settings {
+		s.Aliases = slices.DeleteFunc(s.Aliases, func(a string) bool { return d.byName[a] != nil })
+		for _, a := range s.Aliases {
+			d.byName[a] = s
 		}
 	}
-	return ds
+	return d
 }
 
-func readCell(row []string, cell string) *Setting {
-	if cell == "-" {
-		return nil
+// exists reads the releases that have a setting: "2.19", or "2.8-2.12".
+func exists(since string, minor int) bool {
+	first, last, ended := strings.Cut(since, "-")
+	from, ok := ParseVersion(first)
+	if !ok {
+		panic(fmt.Sprintf("settings.tsv: since %q", since))
+	}
+	if until, ok := ParseVersion(last); ended && (!ok || minor > until.Minor) {
+		return false
+	}
+	return minor >= from.Minor
+}
+
+// readRow reads a row with the cell of the given column, or of the nearest one
+// that has the setting, a newer one first.
+func readRow(row []string, column int) *Setting {
+	cells := row[5:]
+	cell := cells[column]
+	for _, other := range []int{column + 1, column + 2, column - 1, column - 2} {
+		if cell == "-" && other >= 0 && other < len(cells) {
+			cell = cells[other]
+		}
 	}
 	k, rest, _ := strings.Cut(cell, " ")
 	scope, initial, _ := strings.Cut(rest, " ")

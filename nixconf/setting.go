@@ -60,8 +60,8 @@ type Setting struct {
 // be appended to, as the newest version that has it. extra says which it was.
 // A setting whose own name starts with "extra-" is found by that name first.
 func Lookup(name string) (s *Setting, extra, ok bool) {
-	for _, d := range dialects {
-		if s, extra, ok = d.lookup(name); ok {
+	for _, minor := range []int{newest, 26, oldest} {
+		if s, extra, ok = dialects[minor]().lookup(name); ok {
 			return s, extra, ok
 		}
 	}
@@ -71,8 +71,8 @@ func Lookup(name string) (s *Setting, extra, ok bool) {
 // SettingNames returns the name of every setting of any version, sorted.
 func SettingNames() []string {
 	var names []string
-	for _, d := range dialects {
-		for _, s := range d.settings {
+	for _, minor := range []int{newest, 26, oldest} {
+		for _, s := range dialects[minor]().settings {
 			names = append(names, s.Name)
 		}
 	}

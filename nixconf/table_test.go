@@ -124,6 +124,25 @@ func TestLookupFindsNamesAliasesAndExtras(t *testing.T) {
 	}
 }
 
+// TestSettingsComeAndGoWithTheirReleases reads the table for every release, the
+// ones in between too, which no test can run.
+func TestSettingsComeAndGoWithTheirReleases(t *testing.T) {
+	for minor := 7; minor <= 36; minor++ {
+		c := nixconf.Load(mapFiles{"/etc/nix/nix.conf": typical + "warn-short-path-literals = true\n"}, alice(), nixconf.Version{Major: 2, Minor: minor})
+		if c.Fatal != nil || len(c.All()) < 90 {
+			t.Fatalf("2.%d: %v, %d settings", minor, c.Fatal, len(c.All()))
+		}
+		for name, has := range map[string]bool{
+			"substituters": true, "repeat": minor <= 12, "always-allow-substitutes": minor >= 19, "bash-prompt-prefix": minor >= 9,
+			"json-log-path": minor >= 30, "narinfo-cache-meta-ttl": minor >= 34, "commit-lockfile-summary": true,
+		} {
+			if got := c.Get(name) != nil; got != has {
+				t.Errorf("2.%d has %s: %v", minor, name, got)
+			}
+		}
+	}
+}
+
 func TestHostPlatformsAreThoseOfRealNix(t *testing.T) {
 	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
 		got := show(t, nix, setup{env: []string{"HOME=/nowhere"}})

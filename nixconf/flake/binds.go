@@ -67,15 +67,12 @@ func (p *parser) attrName() {
 
 // nameOf takes a string literal for the name it is.
 func (p *parser) nameOf(name *attrName, n int32) {
-	if text, ok := p.literal(n, p.dropEmpty()); ok {
+	if text, ok := p.literal(n); ok {
 		name.sym = p.intern(text)
 		return
 	}
 	name.node = n
 }
-
-// dropEmpty is whether empty pieces of an indented string go away.
-func (p *parser) dropEmpty() bool { return p.lexer.version.AtLeast(2, 24) }
 
 // inherit reads "inherit a b;" and "inherit (e) a b;".
 func (p *parser) inherit(s int32) {

@@ -2,6 +2,7 @@ package flake
 
 import (
 	"fmt"
+	"path"
 	"sort"
 	"strconv"
 	"strings"
@@ -87,6 +88,9 @@ func (p *parser) flake() ([]Setting, *refusal) {
 		if r := p.want(vSet, m.value, m.off); r != nil {
 			return nil, r
 		}
+		if m.value.node < 0 {
+			return nil, refuse(m.off, "flake configuration setting 'path' is the built-in function 'path'")
+		}
 		for _, a := range m.value.attrs {
 			s, r := p.setting(a)
 			if r != nil {
@@ -99,7 +103,7 @@ func (p *parser) flake() ([]Setting, *refusal) {
 		switch name := p.names[m.sym]; name {
 		case "description", "inputs", "outputs", "nixConfig":
 		default:
-			return nil, refuse(m.off, "flake has an unsupported attribute '%s'", name)
+			return nil, refuse(m.off, "flake has an unsupported attribute '%s'", p.quoted(m.sym))
 		}
 	}
 	sort.Slice(settings, func(i, k int) bool { return settings[i].Name < settings[k].Name })
@@ -129,7 +133,7 @@ func (p *parser) dynamic(top *value) *refusal {
 		sym := p.intern(name)
 		if m := p.member(top, name); m != nil {
 			at := position(p.name, []byte(p.src), int(m.off))
-			return refuse(d.off, "dynamic attribute '%s' already defined at %s:%d:%d", name, at.File, at.Line, at.Col)
+			return refuse(d.off, "dynamic attribute '%s' already defined at %s:%d:%d", p.quoted(sym), at.File, at.Line, at.Col)
 		}
 		top.attrs = append(top.attrs, member{sym, p.value(d.node, nil), d.off, d.off})
 	}
@@ -138,7 +142,7 @@ func (p *parser) dynamic(top *value) *refusal {
 
 // concat is the value of a string in which every interpolation is a literal.
 func (p *parser) concat(n int32) (string, bool) {
-	if text, ok := p.literal(n, p.dropEmpty()); ok {
+	if text, ok := p.literal(n); ok {
 		return text, true
 	}
 	x := p.nodes[n]
@@ -167,6 +171,9 @@ func (p *parser) setting(a member) (Setting, *refusal) {
 		s.Kind, s.Value = KindString, strings.Clone(p.text(v))
 	case vPath:
 		s.Kind, s.Value, s.Opaque = KindPath, strings.Clone(p.text(v)), true
+		if r := p.forbidden(s.Value); r != nil {
+			return s, r
+		}
 	case vInt:
 		n, err := int64(0), error(nil)
 		if v.node < 0 {
@@ -183,14 +190,11 @@ func (p *parser) setting(a member) (Setting, *refusal) {
 		s.Kind, s.Value = KindBool, v.text
 	case vList:
 		s.Kind = KindList
-		if v.node < 0 {
-			return s, &refusal{off: int(a.off), unsure: true, message: "the list '" + v.name + "' is known only to Nix"}
-		}
 		s.Items, s.ItemPos = []string{}, []nixconf.Pos{}
 		var joined strings.Builder
 		for _, item := range v.items {
 			if item.kind != vString {
-				return s, refuse(a.off, "list element in flake configuration setting '%s' is a list while a string is expected", s.Name)
+				return s, refuse(a.off, "list element in flake configuration setting '%s' is a list while a string is expected", p.quoted(a.sym))
 			}
 			text := strings.Clone(p.text(item))
 			// Nix: dropEmptyInitThenConcatStringsSep.
@@ -207,9 +211,26 @@ func (p *parser) setting(a member) (Setting, *refusal) {
 		}
 		s.Value = joined.String()
 	default:
-		return s, refuse(a.off, "flake configuration setting '%s' is %s", s.Name, p.describe(v))
+		return s, refuse(a.off, "flake configuration setting '%s' is %s", p.quoted(a.sym), p.describe(v))
 	}
 	return s, nil
+}
+
+// forbidden refuses a path outside of the flake, which pure evaluation does
+// not open. Whether the others exist is for the caller to see.
+func (p *parser) forbidden(file string) *refusal {
+	mode := "evaluation"
+	switch {
+	case file[0] != '/' && file[0] != '~' || strings.HasPrefix(file, "/nix/store/"):
+		return nil
+	case !p.lexer.version.AtLeast(2, 9):
+		mode = "eval"
+	case !p.lexer.version.AtLeast(2, 34):
+		// It goes down from the root and stops at the first folder.
+		first, _, _ := strings.Cut(path.Clean(file)[1:], "/")
+		file = "/" + first
+	}
+	return &refusal{off: -1, message: fmt.Sprintf("access to absolute path '%s' is forbidden in pure %s mode (use '--impure' to override)", path.Clean(file), mode)}
 }
 
 // place turns the offsets of settings into lines and columns, in one pass over

@@ -27,7 +27,7 @@ var globals = func() map[string]global {
 	m["__nixPath"] = global{kind: vList}
 	m["__nixVersion"] = global{kind: vString}
 	m["__storeDir"] = global{kind: vString}
-	m["derivation"] = global{kind: vThunk}
+	m["derivation"] = global{kind: vFunction}
 	return m
 }()
 

@@ -83,7 +83,7 @@ func (p *parser) input(v *value, off uint32) *refusal {
 		}
 	}
 	if !typed && extra != nil {
-		return refuse(off, "unexpected flake input attribute '%s'", p.names[extra.sym])
+		return refuse(off, "unexpected flake input attribute '%s'", p.quoted(extra.sym))
 	}
 	if (typed || url) && follows && p.lexer.version.AtLeast(2, 30) {
 		return refuse(off, "flake input has both a flake reference and a follows attribute")
@@ -115,5 +115,5 @@ func (p *parser) inputAttr(a member) *refusal {
 	if name == "publicKeys" && p.lexer.version.AtLeast(2, 19) {
 		return refuse(a.off, "experimental Nix feature 'verified-fetches' is disabled; add '--extra-experimental-features verified-fetches' to enable it")
 	}
-	return refuse(a.off, "flake input attribute '%s' is %s while a string, Boolean, or integer is expected", name, p.describe(a.value))
+	return refuse(a.off, "flake input attribute '%s' is %s while a string, Boolean, or integer is expected", p.quoted(a.sym), p.describe(a.value))
 }

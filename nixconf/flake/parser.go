@@ -2,7 +2,6 @@ package flake
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/nix-trust/nix-trust/nixconf"
 )
@@ -589,11 +588,11 @@ func (p *parser) stringParts(off uint32) int32 {
 	}
 	if p.peek() == '"' {
 		p.take()
-		return p.add(p.truncated(text))
+		return p.add(text)
 	}
 	for {
 		if text.a < text.b {
-			p.pushKid(p.add(p.truncated(text)))
+			p.pushKid(p.add(text))
 		}
 		if p.peek() == '"' {
 			p.take()
@@ -611,16 +610,6 @@ func (p *parser) stringParts(off uint32) int32 {
 			text = node{nString, off, int32(t.off), int32(t.end)}
 		}
 	}
-}
-
-// truncated ends a text at a NUL where Nix used C strings.
-func (p *parser) truncated(text node) node {
-	if !p.lexer.version.AtLeast(2, 26) {
-		if n := strings.IndexByte(p.src[text.a:text.b], 0); n >= 0 {
-			text.b = text.a + int32(n)
-		}
-	}
-	return text
 }
 
 func (p *parser) indString(off uint32) int32 {

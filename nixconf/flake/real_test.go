@@ -9,15 +9,16 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nix-trust/nix-trust/nixconf/realnix"
 )
 
 const corpus = "../../testdata/flakes/"
 
-// expressions reads the list of expressions.
-func expressions(t testing.TB) []string {
-	f, err := os.Open(corpus + "expressions.txt")
+// lines reads a list of cases, one a line.
+func lines(t testing.TB, file string) []string {
+	f, err := os.Open(corpus + file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +26,7 @@ func expressions(t testing.TB) []string {
 	var all []string
 	for in := bufio.NewScanner(f); in.Scan(); {
 		line := in.Text()
-		if line == "" || strings.HasPrefix(line, "#") {
+		if line == "" || strings.HasPrefix(line, "# ") {
 			continue
 		}
 		if s, err := strconv.Unquote(line); err == nil {
@@ -65,8 +66,11 @@ func readVerdict(stderr string) nixVerdict {
 // returns what each wrote to stderr; nil for a success.
 func runEach(t *testing.T, nix realnix.Nix, outside, inside, script string) []nixVerdict {
 	t.Helper()
-	loop := fmt.Sprintf(`cd %s; ls | grep -v '\.err$' | sort -n | xargs -P2 -n1 sh -c 'f=$0; if ! { %s; } >/dev/null 2>$f.err; then echo FAILED >>$f.err; fi'`, inside, script)
-	nix.Run(t, realnix.Cmd{Args: []string{"/bin/sh", "-c", loop}, Env: []string{"HOME=" + inside, "NO_COLOR=1"}})
+	if err := os.WriteFile(outside+"/run", []byte("f=$1; if ! { "+script+"; } >/dev/null 2>$f.err; then echo FAILED >>$f.err; fi\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	loop := "cd " + inside + "; ls | grep '^[0-9]*$' | sort -n | xargs -P2 -n1 sh ./run"
+	nix.Run(t, realnix.Cmd{Args: []string{"/bin/sh", "-c", loop}, Env: []string{"HOME=" + inside, "NO_COLOR=1"}, Timeout: 3 * time.Minute})
 	files, err := filepath.Glob(outside + "/*.err")
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +91,7 @@ func runEach(t *testing.T, nix realnix.Nix, outside, inside, script string) []ni
 }
 
 func TestParserTakesExactlyWhatNixTakes(t *testing.T) {
-	all := expressions(t)
+	all := lines(t, "expressions.txt")
 	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
 		outside, inside := nix.Dir(t)
 		for i, e := range all {

@@ -1,5 +1,7 @@
 package flake
 
+import "strings"
+
 // A nodeKind tells literals from what has to be computed. Nothing is computed
 // here, so everything that is no literal is one kind: a thunk with the parts in
 // which names are looked up.
@@ -170,20 +172,27 @@ func (t *tree) newSet(off uint32) int32 {
 }
 
 // literal returns the value of a string literal, whichever way it is written.
-// dropEmpty is indText's.
-func (t *tree) literal(n int32, dropEmpty bool) (string, bool) {
-	switch x := &t.nodes[n]; x.kind {
+func (p *parser) literal(n int32) (string, bool) {
+	text, ok := p.written(n)
+	if !p.lexer.version.AtLeast(2, 34) {
+		text, _, _ = strings.Cut(text, "\x00") // Nix kept strings as C does
+	}
+	return text, ok
+}
+
+func (p *parser) written(n int32) (string, bool) {
+	switch x := &p.nodes[n]; x.kind {
 	case nString:
-		return unescape(t.src[x.a:x.b]), true
+		return unescape(p.src[x.a:x.b]), true
 	case nURI:
-		return t.src[x.a:x.b], true
+		return p.src[x.a:x.b], true
 	case nIndent:
 		parts := make([]indPart, 0, x.b)
-		for _, p := range t.parts[x.a : x.a+x.b] {
-			part := indPart{kind: p.kind}
-			switch p.kind {
+		for _, t := range p.parts[x.a : x.a+x.b] {
+			part := indPart{kind: t.kind}
+			switch t.kind {
 			case partText:
-				part.text = t.src[p.off:p.end]
+				part.text = p.src[t.off:t.end]
 			case partDollar:
 				part.text = "$"
 			case partQuote:
@@ -191,13 +200,13 @@ func (t *tree) literal(n int32, dropEmpty bool) (string, bool) {
 			case partQuotes:
 				part.text = "''"
 			case partEscape:
-				part.text = unescape(t.src[p.off+2 : p.end])
+				part.text = unescape(p.src[t.off+2 : t.end])
 			case partExpr:
-				part.text, part.literal = t.literal(p.node, dropEmpty)
+				part.text, part.literal = p.written(t.node)
 			}
 			parts = append(parts, part)
 		}
-		return indText(parts, dropEmpty)
+		return indText(parts, p.lexer.version.AtLeast(2, 24))
 	}
 	return "", false
 }

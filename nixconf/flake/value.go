@@ -33,7 +33,7 @@ type value struct {
 	kind  valueKind
 	node  int32 // -1 for what Nix defines itself
 	scope *scope
-	name  string // of a global
+	name  string // of a global; __nixPath is an empty list in pure evaluation
 	text  string // of a constant global
 	attrs []member
 	done  bool // attrs, or the list's items, are there
@@ -62,7 +62,7 @@ func (p *parser) value(n int32, in *scope) *value {
 	case nString, nURI:
 		v.kind = vString
 	case nIndent:
-		if _, ok := p.literal(n, p.dropEmpty()); ok {
+		if _, ok := p.literal(n); ok {
 			v.kind = vString
 		}
 	case nInt:
@@ -179,13 +179,13 @@ func (p *parser) text(v *value) string {
 		x := p.nodes[v.node]
 		return p.src[x.a:x.b]
 	}
-	text, _ := p.literal(v.node, p.dropEmpty())
+	text, _ := p.literal(v.node)
 	return text
 }
 
 // describe is what Nix calls the value in a message about a setting.
 func (p *parser) describe(v *value) string {
-	if v.node < 0 && v.kind == vFunction {
+	if v.node < 0 && v.kind == vFunction && v.name != "derivation" {
 		name := v.name
 		if len(name) > 2 && name[:2] == "__" {
 			name = name[2:]
