@@ -157,6 +157,9 @@ func (e *engine) claimVerdict(cl claim, keys []declaredKey, c consent, sure, all
 		v.State, shown = StateDenied, then
 	case best == SettingUnknown:
 		v.State, shown = StateUnknown, then
+		if !then.listed {
+			shown.reasons = nil // whether it would be in the list is just what is not known
+		}
 	default:
 		v.State = StateOff
 	}

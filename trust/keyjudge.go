@@ -138,14 +138,14 @@ func (e *engine) judgeKey(v *view, url string, k declaredKey, settings []Setting
 		r.Fixes = c.fixes(CodeKeyNameClash)
 		return r
 	}
+	if extra := e.secretKeys(v); extra != nil {
+		return *extra
+	}
 	if k.by >= 0 && k.by < len(settings) && settings[k.by].State == SettingApplied && v.keyFrom == keysDaemon && e.trust == Untrusted {
 		r := e.reason(CodeKeyRestricted, Fail, "trusted-public-keys", fmt.Sprintf("The daemon drops the key %s, because it takes keys from trusted users alone, and does not list it itself.", key.Name))
 		r.Where = k.where
 		r.Fixes = c.fixes(CodeKeyRestricted)
 		return r
-	}
-	if extra := e.secretKeys(v); extra != nil {
-		return *extra
 	}
 	text := fmt.Sprintf("%s is not one of the keys that are believed.", key.Name)
 	if v.keyFrom == keysDaemon {

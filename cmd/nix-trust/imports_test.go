@@ -1,0 +1,81 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/nix-trust/nix-trust/"
+
+// layers has each package with the packages of ours that it may import, tests
+// aside. The arrows point one way: what decides and verifies knows nothing of
+// what shows it. docs/architecture.md draws the picture.
+var layers = map[string][]string{
+	"tui/safetext":        {},
+	"nixconf":             {},
+	"nixconf/realnix":     {"nixconf"}, // runs real Nix for tests
+	"lock/bincache":       {},
+	"nixconf/flake":       {"nixconf"},
+	"trust":               {"nixconf", "nixconf/flake", "lock/bincache", "tui/safetext"},
+	"trust/host":          {"nixconf", "nixconf/flake", "trust"},
+	"trust/host/hosttest": {"nixconf", "nixconf/flake"}, // makes big hosts for tests
+	"trust/host/demo":     {"nixconf", "trust", "trust/host"},
+	"tui/explain":         {"nixconf", "trust", "tui/safetext"},
+	"tui/svg":             {},
+	"tui":                 {"nixconf", "trust", "tui/safetext", "tui/explain", "tui/svg"},
+	"tui/screenshot":      {"trust", "trust/host", "trust/host/demo", "tui", "tui/svg"},
+	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock/bincache", "trust", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
+}
+
+// pure are the packages that decide: no network, no files, no clock of their own.
+var pure = []string{"trust", "nixconf/flake", "lock/bincache", "tui/safetext"}
+
+func TestImportsPointOneWay(t *testing.T) {
+	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		pkg := strings.TrimPrefix(words[0], module)
+		allowed, known := layers[pkg]
+		if !known {
+			t.Errorf("%s is not in the table: say what it may import", pkg)
+		}
+		for _, imp := range words[1:] {
+			ours, isOurs := strings.CutPrefix(imp, module)
+			if isOurs && !slices.Contains(allowed, ours) {
+				t.Errorf("%s imports %s: that arrow points the wrong way", pkg, ours)
+			}
+			shows := strings.HasPrefix(pkg, "tui") || strings.HasPrefix(pkg, "cmd/")
+			if (strings.HasPrefix(imp, "charm.land/") || strings.HasPrefix(imp, "github.com/charmbracelet/")) && !shows {
+				t.Errorf("%s imports %s: only tui and cmd draw", pkg, imp)
+			}
+			if slices.Contains(pure, pkg) && slices.Contains([]string{"os", "net", "net/http", "os/exec", "syscall", "math/rand", "math/rand/v2"}, imp) {
+				t.Errorf("%s imports %s: it has to stay pure", pkg, imp)
+			}
+		}
+	}
+}
+
+func TestTheEngineHasNoClock(t *testing.T) {
+	files, err := filepath.Glob("../../trust/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(f, "_test.go") && strings.Contains(string(data), "time.Now(") {
+			t.Errorf("%s reads the clock: times are facts that the engine is told", f)
+		}
+	}
+}
