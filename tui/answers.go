@@ -3,7 +3,6 @@ package tui
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
@@ -113,7 +112,7 @@ func (s *answers) row(a *trust.AnswerReport) row {
 	if a.Root {
 		owner = "root"
 	}
-	value := explain.Value(a.Setting, strings.Join(strings.Fields(a.Value), " "))
+	value := explain.Value(a.Setting, a.Value)
 	valueRole := explain.Plain
 	if a.Skeleton {
 		valueRole = explain.Danger

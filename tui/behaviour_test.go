@@ -289,6 +289,26 @@ func TestOnlyRowsInSightAreDrawn(t *testing.T) {
 	}
 }
 
+func TestHugeTextsDoNotStallAFrame(t *testing.T) {
+	huge := strings.Repeat("https://\xfe\u202e漢.example/ ", 1<<20) // 28 MB
+	r := fixture()
+	r.Flakes[0].ID = trust.FlakeID{Ref: huge, Path: huge}
+	r.Flakes[0].Caches[0].URL = huge
+	r.Flakes[0].Caches[0].Reasons[0].Text = huge
+	r.Caches[0].URL, r.Keys[0].Text = huge, huge
+	r.Answers[0].Value, r.Answers[0].Items = huge, []string{huge}
+	r.Settings[0].Value.Text = huge
+	r.Findings[0].Subject, r.Findings[0].Text = huge, huge
+	start := time.Now()
+	d := drive(t, 100, 30, Options{Backend: &backend{report: r}})
+	for _, k := range []string{"g", "enter", "enter", "2", "tab", "3", "4", "G", "!", "G", "@"} {
+		d.press(k)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("eleven frames took %v", took)
+	}
+}
+
 func TestAnyKeysOnAnyScreenFitAndDoNotPanic(t *testing.T) {
 	var keys []string
 	seen := map[string]bool{}
@@ -302,7 +322,10 @@ func TestAnyKeysOnAnyScreenFitAndDoNotPanic(t *testing.T) {
 	}
 	keys = append(keys, "x", "ö", "漢", "Z")
 	for seed := range uint64(40) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { play(t, seed, keys) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			play(t, seed, keys)
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/exp/golden"
@@ -161,6 +162,21 @@ func TestDecisiveStep(t *testing.T) {
 		if got := Decisive(c.chain); got != c.want {
 			t.Errorf("of %v, %d is decisive, want %d", c.chain, got, c.want)
 		}
+	}
+}
+
+func TestALongTextTakesNoLongTime(t *testing.T) {
+	long := strings.Repeat("\xfe", 10<<20) + strings.Repeat(" word", 1<<20)
+	v := ignored()
+	v.URL, v.Keys = long, []string{long}
+	v.Reasons[1].Text, v.Reasons[1].NixSays, v.Reasons[1].Subject = long, long, long
+	start := time.Now()
+	out := strings.Join(Cache(v, Style{Width: 80}), "\n") + Headline(v, Style{Width: 80}) + Shorten(safetext.Line(long), 40, "~")
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if len(out) > 2<<20 {
+		t.Errorf("%d bytes are shown of it", len(out))
 	}
 }
 

@@ -164,13 +164,17 @@ func Shorten(s safetext.S, w int, more string) string {
 	head := (w - m) / 2
 	tail := w - m - head
 	text := s.String()
-	left := ansi.Truncate(text, head, "")
-	right := text
-	for ansi.StringWidth(right) > tail {
-		_, n := utf8.DecodeRuneInString(right)
-		right = right[n:]
+	// From the end, so that the time it takes follows what is kept.
+	start, used := len(text), 0
+	for start > 0 {
+		r, n := utf8.DecodeLastRuneInString(text[:start])
+		used += ansi.StringWidth(string(r))
+		if used > tail {
+			break
+		}
+		start -= n
 	}
-	return left + more + right
+	return ansi.Truncate(text, head, "") + more + text[start:]
 }
 
 // Trim cuts the end of a text so that it takes at most w cells.

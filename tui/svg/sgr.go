@@ -6,12 +6,9 @@ import (
 	"strings"
 )
 
-// apply changes the attributes as the parameters of an SGR say. "-" and what it
-// does not know change nothing. ECMA-48, 8.3.117.
+// apply changes the attributes as the parameters of an SGR say. What it does not
+// know changes nothing. ECMA-48, 8.3.117.
 func (a *attr) apply(params string, p Palette) {
-	if params == "-" {
-		return
-	}
 	codes := strings.FieldsFunc(params, func(r rune) bool { return r == ';' || r == ':' })
 	if len(codes) == 0 {
 		codes = []string{"0"}

@@ -98,51 +98,46 @@ func drawLine(b *strings.Builder, y int, line string, a attr, p Palette) attr {
 		start = x
 	}
 	for line != "" {
-		if line[0] == 0x1b {
-			seq, rest := sequence(line)
-			flush()
-			a.apply(seq, p)
-			line = rest
+		seq, w, n, _ := ansi.DecodeSequence(line, 0, nil)
+		line = line[max(n, 1):]
+		if w == 0 {
+			if params, ok := sgr(seq); ok {
+				flush()
+				a.apply(params, p)
+			}
 			continue
 		}
-		r, n := utf8.DecodeRuneInString(line)
-		w := ansi.StringWidth(string(r))
-		if r < ' ' || r == 0x7f {
-			line = line[n:]
-			continue
-		}
-		if lines, ok := boxes[r]; ok {
+		r, size := utf8.DecodeRuneInString(seq)
+		if lines, ok := boxes[r]; ok && size == len(seq) {
 			flush()
 			drawRun(b, x, y, w, " ", a, p)
 			drawBox(b, x, y, lines, a, p)
 			x += w
 			start = x
-			line = line[n:]
 			continue
 		}
-		run.WriteRune(r)
+		run.WriteString(strings.Map(drawable, seq))
 		x += w
-		line = line[n:]
 	}
 	flush()
 	return a
 }
 
-// sequence splits an escape sequence off a line. It returns the parameters of
-// an SGR, and nothing for any other.
-func sequence(line string) (sgr, rest string) {
-	if len(line) < 2 || line[1] != '[' {
-		return "-", line[1:]
+// drawable drops what XML cannot hold.
+func drawable(r rune) rune {
+	if r < ' ' || r == 0xfffe || r == 0xffff {
+		return -1
 	}
-	for i := 2; i < len(line); i++ {
-		if c := line[i]; c >= 0x40 && c <= 0x7e {
-			if c == 'm' {
-				return line[2:i], line[i+1:]
-			}
-			return "-", line[i+1:]
-		}
+	return r
+}
+
+// sgr returns the parameters of an SGR, and whether a sequence is one.
+func sgr(seq string) (params string, ok bool) {
+	rest, csi := strings.CutPrefix(seq, "\x1b[")
+	if !csi {
+		return "", false
 	}
-	return "-", ""
+	return strings.CutSuffix(rest, "m")
 }
 
 // colours returns what a run is drawn in.
