@@ -120,6 +120,9 @@ func (r *reader) include(line Line, pos Pos, via []Pos) (ok, lost bool) {
 	}
 	target = path.Clean(target)
 	found, err := r.files.Exists(target)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		found, err = false, nil // as Nix takes it
+	}
 	switch {
 	case err != nil && r.layer == LayerEnv && len(r.stack) == 1:
 		r.fatal = fatal("unreadable", pos, "getting status of "+quoted(target, r.version)+": "+sentence(err),

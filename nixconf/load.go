@@ -121,12 +121,12 @@ func (l *loader) layers() {
 	if !ok {
 		return
 	}
-	src := Source{Layer: LayerEnv, Path: "NIX_CONFIG"}
-	if l.cfg.Fatal == nil {
-		src.State = SourceRead
-		l.apply(LayerEnv, "NIX_CONFIG", []byte(text))
+	if l.cfg.Fatal != nil {
+		l.cfg.Read = append(l.cfg.Read, Source{Layer: LayerEnv, Path: "NIX_CONFIG"})
+		return
 	}
-	l.cfg.Read = append(l.cfg.Read, src)
+	l.cfg.Read = append(l.cfg.Read, Source{LayerEnv, "NIX_CONFIG", SourceRead})
+	l.apply(LayerEnv, "NIX_CONFIG", []byte(text))
 }
 
 // file reads one top-level source. Nix passes over what it cannot read.

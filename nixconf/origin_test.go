@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/nix-trust/nix-trust/nixconf"
@@ -160,4 +161,23 @@ func TestAZeroConfigKnowsNothing(t *testing.T) {
 	if d := c.Clone().Apply(nixconf.Origin{}, "substituters", "x"); d == nil {
 		t.Error("a configuration that was never loaded took an assignment")
 	}
+}
+
+// TestClonesMayBeUsedAtTheSameTime is for the race detector: flakes are looked
+// at concurrently, each with a clone of one configuration.
+func TestClonesMayBeUsedAtTheSameTime(t *testing.T) {
+	base := nixconf.Load(mapFiles{"/etc/nix/nix.conf": typical}, alice(), nixconf.Newest)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for range 50 {
+				c := base.Clone()
+				c.Apply(nixconf.Origin{Layer: nixconf.LayerFlake}, "extra-substituters", fmt.Sprintf("https://%d", i))
+				if list := c.Tokens("substituters"); list[len(list)-1] != fmt.Sprintf("https://%d", i) || len(list) != 4 {
+					t.Errorf("clone %d has %q", i, list)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
