@@ -133,7 +133,11 @@ func TestReadConfigAgreesWithNix(t *testing.T) {
 				}
 			}
 			// What was asked was taken, whatever became of the flake afterwards.
-			if taken := got[i].code == 0 || err == nil; taken != (rejection == nil) {
+			taken := got[i].code == 0 || err == nil
+			if !taken && rejection == nil && needsFile(settings) {
+				continue // of which Nix saw that there is none
+			}
+			if taken != (rejection == nil) {
 				t.Errorf("%q:\n\tNix:  %d %s\n\tours: %+v", text, got[i].code, got[i].said, rejection)
 				continue
 			}
@@ -156,6 +160,17 @@ func TestReadConfigAgreesWithNix(t *testing.T) {
 		}
 		t.Logf("%d taken, %d refused", kinds[true], kinds[false])
 	})
+}
+
+// needsFile tells whether a setting is a path to a file that this test's flakes
+// do not have.
+func needsFile(settings []Setting) bool {
+	for _, s := range settings {
+		if s.Opaque && (s.Value == "./missing" || s.Value == "../f") {
+			return true
+		}
+	}
+	return false
 }
 
 func compareRejection(t *testing.T, text, said string, r *Rejection) {
@@ -216,9 +231,9 @@ func ask(nix realnix.Nix, inside string, i int) (reply, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	cmd := nix.Command(ctx, realnix.Cmd{
-		Args: []string{"nix", "--extra-experimental-features", "nix-command flakes", "--option", "substituters", "",
+		Args: []string{"nix", "--extra-experimental-features", "nix-command flakes", "--option", "substituters", "", "--option", "eval-cache", "false",
 			"eval", "--no-write-lock-file", fmt.Sprintf("path:%s/%d#x", inside, i)},
-		Env: []string{"HOME=" + home, "TERM=xterm"},
+		Env: []string{"HOME=" + home, "TERM=xterm", "XDG_CACHE_HOME=" + inside + "/cache"},
 	})
 	cmd.Stdin, cmd.Stderr = slave, slave
 	if _, err := master.WriteString(strings.Repeat("y\n", 40)); err != nil {
