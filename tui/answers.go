@@ -22,7 +22,7 @@ func newAnswers() *answers {
 	s := &answers{}
 	s.all = &list{
 		title: "Saved answers",
-		cols: []column{{title: "answer", min: 9, most: 9}, {title: "setting", min: 18, most: 28, keep: keepEnds, drop: 1}, {title: "value", min: 20, keep: keepEnds},
+		cols: []column{{title: "answer", min: 12}, {title: "setting", min: 18, most: 28, keep: keepEnds, drop: 1}, {title: "value", min: 20, keep: keepEnds},
 			{title: "used by", min: 11, most: 12, drop: 2}, {title: "of", min: 4, most: 5, drop: 3}},
 		empty: []string{
 			"No answer is saved.",

@@ -22,13 +22,13 @@ func newCaches() *caches {
 	s := &caches{}
 	s.urls = &list{
 		title: "Caches",
-		cols: []column{{title: "state", min: 12, most: 12}, {title: "cache", min: 28, keep: keepEnds}, {title: "in effect", min: 9, most: 9, drop: 2},
+		cols: []column{{title: "state", min: 15}, {title: "cache", min: 28, keep: keepEnds}, {title: "in effect", min: 9, most: 9, drop: 2},
 			{title: "prio", min: 4, most: 6, drop: 3, right: true}, {title: "flakes", min: 6, most: 6, drop: 1, right: true}},
 		empty: []string{"No cache is in effect and no flake asks for one.", "Nix then builds everything itself."},
 	}
 	s.keys = &list{
 		title: "Keys",
-		cols:  []column{{min: 13, most: 13}, {min: 14, keep: keepEnds}},
+		cols:  []column{{min: 16}, {min: 14, keep: keepEnds}},
 		empty: []string{"No key is in effect: no signature is accepted."},
 	}
 	s.b = board{lists: []*list{s.urls, s.keys}, detail: &text{title: "Cache"}, shape: listsLeft}

@@ -36,12 +36,12 @@ func newOverview(open string) *overview {
 	s := &overview{open: open, shownOf: unlisted}
 	s.flakes = &list{
 		title: "Flakes",
-		cols:  []column{{min: 12, most: 12}, {min: 20, keep: keepEnds}, {min: 4, most: 14, spare: true}},
+		cols:  []column{{min: 15}, {min: 20, keep: keepEnds}, {min: 4, most: 14, spare: true}},
 		empty: []string{"No flake was found.", "Run nix-trust in a folder with a flake.nix, or name one: nix-trust why FLAKE."},
 	}
 	s.claims = &list{
 		title: "Asks for",
-		cols:  []column{{min: 12, most: 12}, {min: 22, keep: keepEnds}, {min: 12, most: 14, drop: 2}, {min: 8, most: 20, keep: keepEnds, drop: 1}},
+		cols:  []column{{min: 15}, {min: 22, keep: keepEnds}, {min: 12, most: 14, drop: 2}, {min: 8, most: 20, keep: keepEnds, drop: 1}},
 	}
 	s.b = board{lists: []*list{s.flakes, s.claims}, detail: &text{title: "Why"}, shape: listBeside}
 	return s
