@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -163,6 +164,8 @@ func environment(nix realnix.Nix, s setup) nixconf.Environment {
 	}
 	return env
 }
+
+var hostCPUs = strconv.Itoa(runtime.NumCPU())
 
 // hostPlatforms is filled from each real Nix once: which x86-64 levels a
 // processor has is found by libcpuid, not by configuration.
