@@ -113,7 +113,8 @@ func (c *conversation) shake(d *trust.Daemon) error {
 		if d.RawVersion, err = w.text(256); err != nil {
 			return err
 		}
-		d.Version, _ = nixconf.ParseVersion(d.RawVersion)
+		v, _ := nixconf.ParseVersion(d.RawVersion)
+		d.Version = byRules(v)
 	}
 	if protocol >= protocolTrust {
 		level, err := w.number()

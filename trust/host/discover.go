@@ -27,6 +27,7 @@ type finder struct {
 	byFolder map[string]int
 	byRef    map[string]int
 	flakeAt  map[string]string // folder → the flake folder at or above it, for GC roots
+	hidden   int               // folders of GC roots that may not be searched
 }
 
 // discover finds flakes where people keep them, without crawling the disk.

@@ -46,6 +46,9 @@ func (f *finder) gcRoots(home string) {
 			f.folder(folder, "gc root "+link)
 		}
 	}
+	if f.hidden > 0 {
+		f.note(dir, fmt.Sprintf("Roots lead to %d folders that this user may not search: flakes there are not known.", f.hidden))
+	}
 }
 
 // project is the flake's folder at or above one, "" when there is none within a
@@ -56,8 +59,11 @@ func (f *finder) project(folder, home string, steps int) string {
 		return at
 	}
 	at := ""
+	there, err := f.m.files.Exists(folder + "/flake.nix")
 	switch {
-	case f.there(folder + "/flake.nix"):
+	case err != nil:
+		f.hidden++
+	case there:
 		at = folder
 	case steps == 0 || folder == "/" || folder == home || f.there(folder+"/.git"):
 	case path.Dir(folder) == home || path.Dir(folder) == "/":

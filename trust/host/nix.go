@@ -26,6 +26,9 @@ func (l *look) lookNix() {
 	}
 	if v, ok := versionInStore(at); ok {
 		l.facts.Nix.Version = v
+		if strings.Contains(at, "-lix-") {
+			l.note(l.facts.Nix.Path, "It is Lix, which is explained by the rules of Nix 2.18 that it came from. Lix asks about all settings of a flake at once, and saves no refusals.")
+		}
 	} else if v, ok := l.dpkgVersion(at); ok {
 		l.facts.Nix.Version, l.debian = v, true
 	}
@@ -72,7 +75,7 @@ func versionInStore(p string) (nixconf.Version, bool) {
 		if !ok || len(hash) != 32 {
 			continue
 		}
-		for _, known := range []string{"nix-", "nix-cli-"} {
+		for _, known := range []string{"nix-", "nix-cli-", "lix-"} {
 			rest, ok := strings.CutPrefix(name, known)
 			if !ok || rest == "" || rest[0] < '0' || rest[0] > '9' {
 				continue
@@ -91,7 +94,21 @@ func parseVersion(s string) (nixconf.Version, bool) {
 	if end >= 0 {
 		s = s[:end]
 	}
-	return nixconf.ParseVersion(strings.TrimSuffix(s, "."))
+	v, ok := nixconf.ParseVersion(strings.TrimSuffix(s, "."))
+	return byRules(v), ok
+}
+
+// firstLix is where Lix began to number its own releases: 2.90.
+const firstLix = 90
+
+// byRules is the release of Nix whose rules a program follows. Lix went its own
+// way from 2.18 and numbers its releases from 2.90 on: it compares substituters
+// as text and knows none of the NIX_…_HOME variables.
+func byRules(v nixconf.Version) nixconf.Version {
+	if v.Major == 2 && v.Minor >= firstLix {
+		return nixconf.Version{Major: 2, Minor: 18}
+	}
+	return v
 }
 
 // dpkgVersion asks Debian's package database for the package that owns
@@ -150,6 +167,6 @@ func (l *look) askVersion() {
 		return
 	}
 	if v, ok := nixconf.ParseVersion(string(out)); ok {
-		l.facts.Nix.Version = v
+		l.facts.Nix.Version = byRules(v)
 	}
 }

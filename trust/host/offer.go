@@ -193,7 +193,7 @@ func (c *conversation) ask(ctx context.Context, urls []string, again func(contex
 			c.daemon.Err = lostAfter(talkText(err))
 			queue = nil
 		case !c.believe(o, last):
-			c.daemon.Err = "what it says of the settings that it was offered does not fit together, so which substituters it would use is unknown"
+			c.daemon.Err = "what it says of the settings that it was offered does not show whether it trusts this user, so which substituters it would use is unknown"
 			queue = nil
 		default:
 			if rest := c.weigh(o, list, admits); len(rest) > 0 {

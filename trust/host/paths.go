@@ -26,8 +26,10 @@ func placesFor(lookup func(string) (string, bool), home, cwd string, v nixconf.V
 	// Where Nix names the system's own folders, an empty variable is an unset one.
 	nonEmpty := func(or string, names ...string) string {
 		for _, n := range names {
-			if s, _ := lookup(n); s != "" {
+			if s, _ := lookup(n); path.IsAbs(s) {
 				return path.Clean(s)
+			} else if s != "" {
+				return path.Join("/", cwd, s) // Nix refuses it
 			}
 		}
 		return or

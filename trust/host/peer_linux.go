@@ -85,10 +85,18 @@ func listenerStart(c net.Conn) (time.Time, func(string) (string, bool)) {
 	if pid == 1 {
 		pid = serviceMain("/sys/fs/cgroup/system.slice/nix-daemon.service/cgroup.procs")
 	}
-	if pid <= 1 {
+	if pid <= 1 || !isDaemon(pid) {
 		return time.Time{}, nil
 	}
 	return processStart(pid), processEnv(pid)
+}
+
+// isDaemon says whether a process is a daemon of Nix by its name. The one that
+// began to listen may have ended, and its number may be another's.
+func isDaemon(pid int) bool {
+	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	name := strings.TrimSpace(string(comm))
+	return err == nil && (strings.HasPrefix(name, "nix") || strings.HasPrefix(name, "lix") || strings.HasPrefix(name, "determinate"))
 }
 
 // serviceMain is the oldest process of a service: the daemon itself, as those

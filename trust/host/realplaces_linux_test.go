@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/nixconf/realnix"
 	"github.com/nix-trust/nix-trust/trust"
 )
@@ -147,6 +148,41 @@ func writeNew(t *testing.T, path, text string, owner account) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// What Nix says of answers that are no file must be said in its words.
+func TestAnswersThatAreNoFileFailInNixsWords(t *testing.T) {
+	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
+		out, in := nix.Dir(t)
+		write(t, out+"/flake.nix", `{ nixConfig.extra-substituters = "https://saved.example"; outputs = _: { x = 1; }; }`)
+		for name, make := range map[string]func(path string) error{
+			"folder":        func(p string) error { return os.Mkdir(p, 0o755) },
+			"dangling link": func(p string) error { return os.Symlink("nowhere", p) },
+			"empty":         func(p string) error { return os.WriteFile(p, nil, 0o644) },
+			"half":          func(p string) error { return os.WriteFile(p, []byte(`{"extra-`), 0o644) },
+		} {
+			home := out + "/home-" + name[:1]
+			if err := os.MkdirAll(home+"/.local/share/nix", 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := make(home + "/.local/share/nix/trusted-settings.json"); err != nil {
+				t.Fatal(err)
+			}
+			env := map[string]string{
+				"HOME": in + "/home-" + name[:1], "NIX_STATE_DIR": in + "/state", "NIX_STORE_DIR": in + "/store", "NIX_LOG_DIR": in + "/log",
+				"NIX_CONFIG": "experimental-features = nix-command flakes\nsubstituters =", "NIX_REMOTE": "local",
+			}
+			f := Look(context.Background(), inRoot(nix, env), Options{User: "root", Cwd: "/"})
+			r := nix.Run(t, realnix.Cmd{Args: []string{"nix", "eval", "path:" + in + "#x"}, Env: environ(env)})
+			if f.Answers.Err == nil || f.Answers.State != nixconf.SourceRead {
+				t.Errorf("%s: state %v, error %v", name, f.Answers.State, f.Answers.Err)
+				continue
+			}
+			if said := stripANSI(r.Stderr); r.Code == 0 || !strings.Contains(said, "error: "+f.Answers.Err.Message) {
+				t.Errorf("%s: %q, and Nix says %s", name, f.Answers.Err.Message, said)
+			}
+		}
+	})
 }
 
 // What is called the store in use must be the one that Nix opens.

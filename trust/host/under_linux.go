@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -33,11 +34,11 @@ func Under(root string) Files {
 		unix.Close(dir)
 		return portableUnder(root)
 	}
+	runtime.AddCleanup(r, func(dir int) { unix.Close(dir) }, dir)
 	return r
 }
 
-// rootFiles is the file system below one open folder. The folder stays open as
-// long as the program runs: a program looks at one root.
+// rootFiles is the file system below one open folder.
 type rootFiles struct {
 	dir int
 	top string // the folder's own path
@@ -49,6 +50,7 @@ func (r *rootFiles) open(p string, flags uint64) (int, error) {
 		name = "."
 	}
 	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+	defer runtime.KeepAlive(r)
 	for try := 0; ; try++ {
 		fd, err := unix.Openat2(r.dir, name, &how)
 		// EAGAIN: something on the way was renamed meanwhile.

@@ -1,0 +1,103 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/nix-trust/nix-trust/nixconf"
+)
+
+// forbidden is a file system of which this user may not search some folders.
+type forbidden struct {
+	Files
+	folders []string
+}
+
+func (f forbidden) deny(p string) error {
+	for _, folder := range f.folders {
+		if strings.HasPrefix(p, folder+"/") {
+			return &fs.PathError{Op: "open", Path: p, Err: fs.ErrPermission}
+		}
+	}
+	return nil
+}
+
+func (f forbidden) ReadFile(p string) ([]byte, error) {
+	if err := f.deny(p); err != nil {
+		return nil, err
+	}
+	return f.Files.ReadFile(p)
+}
+
+func (f forbidden) Exists(p string) (bool, error) {
+	if err := f.deny(p); err != nil {
+		return false, err
+	}
+	return f.Files.Exists(p)
+}
+
+func (f forbidden) Stat(p string) (fs.FileInfo, error) {
+	if err := f.deny(p); err != nil {
+		return nil, err
+	}
+	return f.Files.Stat(p)
+}
+
+func (f forbidden) Resolve(p string) (string, error) {
+	if err := f.deny(p); err != nil {
+		return "", err
+	}
+	return f.Files.Resolve(p)
+}
+
+func (f forbidden) ReadDir(p string, limit int) ([]fs.DirEntry, error) {
+	if err := f.deny(p + "/"); err != nil {
+		return nil, err
+	}
+	return f.Files.ReadDir(p, limit)
+}
+
+func TestWhatMayNotBeSeenIsSaidAndNotTakenForMissing(t *testing.T) {
+	m := made(t, map[string]string{
+		"/nix/var/nix/gcroots/auto/a":                        "-> /home/bob/p/result",
+		"/nix/var/nix/gcroots/auto/b":                        "-> /home/bob/p/result-2",
+		"/nix/var/nix/gcroots/auto/c":                        "-> /home/bob/q/result",
+		"/home/alice/.local/share/nix/trusted-settings.json": "{}",
+		"/root/.local/share/nix/trusted-settings.json":       "{}",
+		"/etc/nixos/flake.nix":                               bare,
+		"/secret/nix.conf":                                   "x = y",
+	}, map[string]string{"HOME": "/home/alice", "NIX_CONF_DIR": "/secret"})
+	m.files = forbidden{m.files, []string{"/home/bob/p", "/home/bob/q", "/root", "/home/alice/.local", "/etc/nixos", "/secret"}}
+	f := Look(context.Background(), m, Options{})
+	if f.Answers.State != nixconf.SourceUnseen || f.RootAnswers.State != nixconf.SourceUnseen {
+		t.Errorf("answers %v, root's %v", f.Answers.State, f.RootAnswers.State)
+	}
+	for _, s := range f.Client.Read {
+		if s.Layer == nixconf.LayerSystem && s.State != nixconf.SourceUnseen && s.State != nixconf.SourceUnreadable {
+			t.Errorf("the system file is %v", s.State)
+		}
+	}
+	notes := fmt.Sprint(f.Notes)
+	for _, want := range []string{"/nix/var/nix/gcroots/auto Roots lead to 2 folders", "/etc/nixos"} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("notes %s, without %q", notes, want)
+		}
+	}
+	m.files = forbidden{m.files, []string{"/nix/var/nix/gcroots"}}
+	if notes := fmt.Sprint(Look(context.Background(), m, Options{}).Notes); !strings.Contains(notes, "projects that were built are not known") {
+		t.Errorf("notes %s", notes)
+	}
+}
+
+func TestLixIsExplainedByTheRulesItCameFrom(t *testing.T) {
+	for s, want := range map[string]nixconf.Version{
+		"2.93.3": {Major: 2, Minor: 18}, "2.90.0-beta.1": {Major: 2, Minor: 18}, "2.36.0": {Major: 2, Minor: 36}, "2.18.9": {Major: 2, Minor: 18, Patch: 9}, "junk": {},
+	} {
+		if got, _ := parseVersion(s); got != want {
+			t.Errorf("%s: %v, want %v", s, got, want)
+		}
+	}
+}
