@@ -110,9 +110,17 @@ func (a *app) config(ctx context.Context, names []string, all bool) error {
 		}
 	}
 	for _, d := range cfg.Warnings {
-		a.warn("%s: %s", where(d.Pos), d.Text)
+		a.warn("%s: %s", where(d.Pos), said(d))
 	}
 	return nil
+}
+
+// said is a diagnostic in a sentence, after Nix's own words where it has any.
+func said(d nixconf.Diagnostic) string {
+	if d.Message == "" {
+		return d.Text
+	}
+	return d.Message + " (" + d.Text + ")"
 }
 
 // pick selects the named settings, or all of them.
@@ -176,11 +184,10 @@ func configOf(r *trust.Report, cfg *nixconf.Config, vals []*nixconf.Value) confi
 	return out
 }
 
-// secretValue is the value as Nix prints it, but for the tokens in those
-// settings that hold them.
+// secretValue is the value as Nix prints it, but for what is secret in it.
 func secretValue(v *nixconf.Value) json.RawMessage {
 	if secretless(v.Setting.Name, "x=y") == "x=y" {
-		return v.JSON
+		return json.RawMessage(safetext.Redact(string(v.JSON)))
 	}
 	var m map[string]string
 	if json.Unmarshal(v.JSON, &m) != nil {
@@ -197,7 +204,7 @@ func secretValue(v *nixconf.Value) json.RawMessage {
 }
 
 func diagnosticOf(d nixconf.Diagnostic) jsonDiagnostic {
-	return jsonDiagnostic{d.Kind, d.Severity.String(), where(d.Pos), d.Message, d.Text}
+	return jsonDiagnostic{d.Kind, d.Severity.String(), where(d.Pos), safetext.Redact(d.Message), safetext.Redact(d.Text)}
 }
 
 // printSetting writes one setting: its items each with the place they come

@@ -62,7 +62,7 @@ type matrixCase struct {
 	daemon  string // lines for the daemon's nix.conf
 	env     string // lines for NIX_CONFIG
 	user    string // lines for the user's nix.conf
-	some    bool // run with the rules untrusted and named alone
+	some    bool   // run with the rules untrusted and named alone
 }
 
 const (

@@ -55,14 +55,14 @@ func (s streams) complain(p *problem) {
 		if i > 0 {
 			word = "       "
 		}
-		fmt.Fprintf(s.err, "nix-trust: %s%s\n", word, safetext.Line(line))
+		fmt.Fprintf(s.err, "nix-trust: %s%s\n", word, safetext.Text(line))
 	}
 	for _, h := range p.hints {
-		fmt.Fprintf(s.err, "nix-trust: hint: %s\n", safetext.Line(h))
+		fmt.Fprintf(s.err, "nix-trust: hint: %s\n", safetext.Text(h))
 	}
 }
 
 // warn writes a message that does not end the program.
 func (s streams) warn(format string, args ...any) {
-	fmt.Fprintf(s.err, "nix-trust: warning: %s\n", safetext.Line(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(s.err, "nix-trust: warning: %s\n", safetext.Text(fmt.Sprintf(format, args...)))
 }

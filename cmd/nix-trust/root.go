@@ -28,6 +28,7 @@ type app struct {
 	noMotion bool
 	noMouse  bool
 	demo     bool
+	home     string // of the user looked at, shown as ~
 }
 
 // run runs the program and returns its exit code.
@@ -120,6 +121,7 @@ func (a *app) report(ctx context.Context, named string) (*trust.Report, error) {
 	}
 	r := trust.Decide(f)
 	r.Made = time.Now()
+	a.home = f.User.Home
 	return r, nil
 }
 
@@ -130,7 +132,7 @@ func (a *app) Snapshot(ctx context.Context) (*trust.Report, error) { return a.re
 func (a *app) screens(ctx context.Context, flake string) error {
 	err := tui.Run(ctx, tui.Options{
 		Backend: a, Demo: a.demo, ASCII: a.asciiOnly(), NoMotion: a.noMotion, NoMouse: a.noMouse,
-		ReadOnly: true, Flake: flake,
+		ReadOnly: true, Flake: flake, Home: a.home,
 	})
 	if errors.Is(err, tui.ErrInterrupted) {
 		return &problem{code: exitInterrupted}
@@ -148,12 +150,9 @@ func (a *app) asciiOnly() bool {
 
 // style is how text output is rendered.
 func (a *app) style() explain.Style {
-	s := explain.Style{Glyphs: explain.Unicode(), Home: os.Getenv("HOME")}
+	s := explain.Style{Glyphs: explain.Unicode(), Home: a.home}
 	if a.asciiOnly() {
 		s.Glyphs = explain.ASCII()
-	}
-	if a.demo || a.root != "" {
-		s.Home = ""
 	}
 	if a.colour && !a.plain {
 		s.Paint = painter(os.Getenv)

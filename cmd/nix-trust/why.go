@@ -103,6 +103,9 @@ func (a *app) why(ctx context.Context, named, url string) error {
 		}
 		return silent(code)
 	}
+	if f.Err != "" {
+		return &problem{code: exitUnknown, text: flakeName(f) + ": " + f.Err, hints: []string{"give the folder that has the flake.nix, or run `nix-trust status` for the flakes that are known"}}
+	}
 	a.printWhy(r, f)
 	return silent(code)
 }
@@ -217,12 +220,8 @@ func (a *app) printWhy(r *trust.Report, f *trust.FlakeReport) {
 		a.print(paint(s, explain.Strong, flakeName(f)))
 	}
 	a.print(a.standingLine(r), "")
-	switch {
-	case f.Rejected != nil:
+	if f.Rejected != nil {
 		a.print(explain.Chain([]trust.Reason{*f.Rejected}, s)...)
-		return
-	case f.Err != "":
-		a.print(mark(s, trust.StateUnknown), safetext.Text(f.Err).String())
 		return
 	}
 	claimed, rest := split(f.Caches)
@@ -260,7 +259,26 @@ func (a *app) printWhy(r *trust.Report, f *trust.FlakeReport) {
 			}
 		}
 	}
-	a.printDanger(r)
+	a.printAlarms(r)
+}
+
+// printAlarms tells of what is dangerous on the machine in a line each.
+func (a *app) printAlarms(r *trust.Report) {
+	s := a.style()
+	for i, f := range r.Findings {
+		if f.Severity != trust.Danger {
+			break // they come worst first
+		}
+		if i == 0 {
+			a.print("", "Dangerous, whatever the flake (nix-trust doctor says more):")
+		}
+		m := explain.SeverityMark(f.Severity, s.Glyphs)
+		line := paint(s, m.Role, m.Glyph) + " " + f.Code.Title() + ": " + safetext.Text(f.Subject).String()
+		if at := explain.Where(f.Where, s); at != "" {
+			line += " (" + paint(s, explain.Place, at) + ")"
+		}
+		a.print("  " + line)
+	}
 }
 
 // split parts the caches a flake claims from the others.
