@@ -118,7 +118,12 @@ func ParseRef(s string) (Ref, error) {
 		r.Type, r.Attrs["id"] = "indirect", parts[0]
 		addRefAndRev(r.Attrs, parts[1:])
 	case scheme == "github" || scheme == "gitlab" || scheme == "sourcehut":
-		parts := strings.SplitN(decoded, "/", 3)
+		// A %2F belongs to a name: GitLab has groups in groups. Before 2.34 Nix took
+		// it for a separator.
+		parts := strings.SplitN(body, "/", 3)
+		for i := range parts {
+			parts[i], _ = url.PathUnescape(parts[i]) // body was unescaped above
+		}
 		if len(parts) < 2 || parts[0] == "" || parts[1] == "" {
 			return bad("it is written %s:OWNER/REPO", scheme)
 		}
@@ -234,7 +239,10 @@ func (r Ref) Path() string {
 		if top == "." {
 			return "." + dir
 		}
-		return path.Clean(top) + dir
+		if strings.HasPrefix(top, "./") {
+			return "./" + path.Clean(top+dir)
+		}
+		return path.Clean(top + dir)
 	}
 	return top
 }
