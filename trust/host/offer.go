@@ -19,7 +19,7 @@ const (
 	maxOfferBytes = 1 << 20
 	// maxOffers is how many connections may be spent on URLs that the daemon
 	// cannot parse: each one hides what follows it.
-	maxOffers = 32
+	maxOffers = 128
 )
 
 const (
