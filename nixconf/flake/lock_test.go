@@ -155,7 +155,7 @@ func TestLockLeadsToWhatNixFetched(t *testing.T) {
 		for file, text := range map[string]string{
 			"a/flake.nix": `{ inputs.b.url = "path:` + inside + `/b"; inputs.c = { url = "path:` + inside + `/c"; flake = false; };
 				inputs.b.inputs.c.follows = "c"; inputs.d.follows = "b/d"; outputs = _: { x = 1; }; }`,
-			"b/flake.nix":            `{ inputs.c = { url = "path:` + inside + `/e"; flake = false; }; inputs.d = { url = "path:` + inside + `/d?dir=sub"; }; outputs = _: { }; nixConfig.a = "b"; }`,
+			"b/flake.nix":            `{ inputs.c = { url = "path:` + inside + `/e"; flake = false; }; inputs.d = { url = "path:` + inside + `/d` + query + `"; }; outputs = _: { }; nixConfig.a = "b"; }`,
 			"c/file":                 inside,
 			"d/" + sub + "flake.nix": `{ outputs = _: { }; nixConfig.a = "d"; }`,
 			"e/file":                 "e",
