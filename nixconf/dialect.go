@@ -34,13 +34,11 @@ var dialects = func() (ds [newest + 1]func() *dialect) {
 // every release, their kinds and defaults are those of the nearest of 2.8, 2.26
 // (back to 2.16, where configuration got its present shape) and 2.34.
 func dialectOf(v Version) *dialect {
-	if v == (Version{}) || v.Major > 2 {
-		return dialects[newest]()
+	minor := oldest
+	for minor < newest && v.AtLeast(2, minor+1) {
+		minor++
 	}
-	if v.Major < 2 {
-		return dialects[oldest]()
-	}
-	return dialects[min(max(v.Minor, oldest), newest)]()
+	return dialects[minor]()
 }
 
 func (d *dialect) lookup(name string) (s *Setting, extra, ok bool) {

@@ -76,6 +76,11 @@ func parseStoreRef(s, dir string) (StoreRef, error) {
 	return StoreRef{}, errors.New("Cannot parse Nix store '" + s + "'")
 }
 
+// StoreRef returns the reference that an item of substituters or
+// trusted-substituters stands for, from 2.34 on. What a client sends is the
+// item's text, which the daemon parses again, with ParseStoreRef.
+func (it Item) StoreRef() StoreRef { return printedRef(it.Text) }
+
 // printedRef reads back what String printed. Not all of that is what
 // ParseStoreRef takes: "a:b:c" is printed as "a://b:c".
 func printedRef(s string) StoreRef {

@@ -40,14 +40,21 @@ func ParseVersion(s string) (Version, bool) {
 	return Version{}, false
 }
 
-// AtLeast reports whether v is major.minor or later. An unknown version is
-// taken for the newest one.
+// AtLeast reports whether v has the rules of major.minor or a later release. An
+// unknown version is taken for the newest one, and Lix for the 2.18 it came from.
 func (v Version) AtLeast(major, minor int) bool {
 	if v == (Version{}) {
 		return true
 	}
+	if v.Lix() {
+		v = Version{2, 18, 0}
+	}
 	return v.Major > major || v.Major == major && v.Minor >= minor
 }
+
+// Lix reports whether the version is one of Lix, which counts from 2.90 on. It
+// left Nix at 2.18: it compares caches as text and knows no NIX_CONFIG_HOME.
+func (v Version) Lix() bool { return v.Major == 2 && v.Minor >= 90 }
 
 // String returns "2.26.3", or "unknown".
 func (v Version) String() string {
