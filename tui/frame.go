@@ -46,7 +46,11 @@ func (m *root) compose() string {
 		return ""
 	}
 	if m.w < minWidth || m.h < minHeight {
-		return ansi.Truncate(fmt.Sprintf("terminal too small (%dx%d), needs %dx%d", m.w, m.h, minWidth, minHeight), m.w, "")
+		lines := explain.Wrap(safetext.Line(fmt.Sprintf("terminal too small (%dx%d), needs %dx%d", m.w, m.h, minWidth, minHeight)), m.w)
+		for i, l := range lines {
+			lines[i] = ansi.Truncate(l, m.w, "")
+		}
+		return strings.Join(lines[:min(len(lines), m.h)], "\n")
 	}
 	var lines []string
 	if m.headRows() == 1 {
