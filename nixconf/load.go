@@ -31,9 +31,11 @@ func Load(files Files, env Environment, v Version) *Config {
 		peek: func(s *Setting) []Item { return l.slots[s].items },
 		warn: func(d Diagnostic) { l.cfg.Warnings = append(l.cfg.Warnings, d) },
 	}
+	var dir string
+	dir, l.cfg.Fatal = confDir(&env, v)
 	l.defaults()
 	if l.cfg.Fatal == nil {
-		l.layers()
+		l.layers(dir)
 	}
 	if l.cfg.Fatal == nil {
 		l.afterwards()
@@ -80,6 +82,9 @@ func (l *loader) defaults() {
 		switch {
 		case bad != "" && s.kind == kindRef:
 			text, raw = "auto", jsonString("auto")
+			if l.cfg.Fatal != nil {
+				break
+			}
 			l.cfg.Fatal = fatal("environment", Pos{File: "NIX_REMOTE"}, bad, "NIX_REMOTE is not a store that Nix can parse: correct or unset it")
 		case s.kind == kindAbsPath || s.kind == kindOptPath && value != "":
 			text, raw = value, jsonString(value) // what the constructor takes from variables is not cleaned
@@ -88,19 +93,19 @@ func (l *loader) defaults() {
 	}
 }
 
-// layers reads and applies every source in order.
-func (l *loader) layers() {
-	dir, bad := confDir(l.env, l.version)
+// layers reads and applies every source in order, the one in confDir first.
+func (l *loader) layers(confDir string) {
 	var user []Source
+	var bad *Diagnostic
 	early := !l.version.AtLeast(2, 34) // finds the user's files before it reads any
-	if bad == nil && early {
+	if early {
 		user, bad = userSources(l.env, l.version)
 	}
 	if bad != nil {
 		l.cfg.Fatal = bad
 		return
 	}
-	l.file(Source{Layer: LayerSystem, Path: dir + "/nix.conf"})
+	l.file(Source{Layer: LayerSystem, Path: confDir + "/nix.conf"})
 	for _, s := range l.slots {
 		s.forwarded = false
 	}
