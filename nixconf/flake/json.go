@@ -1,6 +1,7 @@
 package flake
 
 import (
+	"bytes"
 	"fmt"
 	"sort"
 	"strconv"
@@ -111,7 +112,7 @@ func parseJSON(name string, data []byte) (*jsonFile, error) {
 		return nil, &FormatError{position(name, data, off),
 			"an unresolved merge conflict starts here; finish the merge, or take one side and lock again"}
 	}
-	p := &jsonParser{name: name, src: data}
+	p := &jsonParser{name: name, src: data, seen: map[string]string{}}
 	if len(data) >= 3 && string(data[:3]) == "\xef\xbb\xbf" {
 		p.off = 3
 	}
@@ -149,6 +150,20 @@ type jsonParser struct {
 	name string
 	src  []byte
 	off  int
+	// short strings come again and again: "type", "locked", …
+	seen map[string]string
+}
+
+func (p *jsonParser) intern(text []byte) string {
+	if len(text) > 16 {
+		return string(text)
+	}
+	if s, ok := p.seen[string(text)]; ok {
+		return s
+	}
+	s := string(text)
+	p.seen[s] = s
+	return s
 }
 
 func (p *jsonParser) fail(format string, args ...any) error {
@@ -185,20 +200,27 @@ func (p *jsonParser) value(v *jsonValue, depth int) error {
 		var err error
 		v.text, err = p.str()
 		return err
-	case 't', 'f', 'n':
-		for word, kind := range map[string]jsonKind{"true": jsonBool, "false": jsonBool, "null": jsonNull} {
-			if len(p.src)-p.off >= len(word) && string(p.src[p.off:p.off+len(word)]) == word {
-				v.kind, v.text = kind, word
-				p.off += len(word)
-				return nil
-			}
-		}
+	case 't':
+		return p.word(v, jsonBool, "true")
+	case 'f':
+		return p.word(v, jsonBool, "false")
+	case 'n':
+		return p.word(v, jsonNull, "null")
 	default:
 		if c == '-' || c >= '0' && c <= '9' {
 			return p.number(v)
 		}
 	}
 	return p.fail("unexpected %q", p.src[p.off])
+}
+
+func (p *jsonParser) word(v *jsonValue, kind jsonKind, word string) error {
+	if !bytes.HasPrefix(p.src[p.off:], []byte(word)) {
+		return p.fail("unexpected %q", p.src[p.off])
+	}
+	v.kind, v.text = kind, word
+	p.off += len(word)
+	return nil
 }
 
 func (p *jsonParser) members(v *jsonValue, depth int) error {
@@ -299,7 +321,7 @@ func (p *jsonParser) str() (string, error) {
 		switch p.src[p.off] {
 		case '"':
 			p.off++
-			return string(p.src[start : p.off-1]), nil
+			return p.intern(p.src[start : p.off-1]), nil
 		case '\\':
 			return p.slowStr(start)
 		}

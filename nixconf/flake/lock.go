@@ -2,6 +2,7 @@ package flake
 
 import (
 	"fmt"
+	"path"
 	"sort"
 	"strconv"
 	"strings"
@@ -24,7 +25,11 @@ type Node struct {
 	Locked   Ref
 	Original Ref
 	IsFlake  bool
-	Pos      nixconf.Pos
+	// Parent is the node that a relative path ("./sub") starts from; nil when the
+	// node has a source of its own. Since Nix 2.26.
+	Parent *Node
+	Pos    nixconf.Pos
+	parent []string
 }
 
 // An Edge is one input of a node.
@@ -40,9 +45,12 @@ type LockedInput struct {
 	Name    string // "nixpkgs", "home-manager/nixpkgs"
 	Node    *Node
 	Ref     string // for a person: "github:NixOS/nixpkgs/<rev>"
-	NarHash string // "" when the lock has none
+	NarHash string // of the tree that it lies in; "" when the lock has none
 	IsFlake bool
 	Dir     string // where flake.nix is inside the tree, "" at its top
+	// InRoot says that it lies in the source of the locked flake itself, and Dir
+	// is relative to the folder of that flake's lock file.
+	InRoot bool
 }
 
 // ParseLock reads a flake.lock. Every error is a *FormatError that names the
@@ -102,6 +110,8 @@ type lockReader struct {
 	seen    map[string]*Node
 	todo    []pending
 	follows []follow
+	// children have a parent that is still to be found.
+	children []*Node
 }
 
 type pending struct {
@@ -190,6 +200,16 @@ func (r *lockReader) node(name *jsonValue) (*Node, error) {
 		}
 		n.IsFlake = flake.text == "true"
 	}
+	if parent := src.get("parent"); parent != nil {
+		if parent.kind != jsonArray {
+			return nil, r.f.errorf(parent, "'parent' of node %q is %v, not a path of names", n.Key, parent.kind)
+		}
+		n.parent = []string{}
+		for i := range parent.list {
+			n.parent = append(n.parent, parent.list[i].text)
+		}
+		r.children = append(r.children, n)
+	}
 	r.seen[n.Key] = n
 	r.todo = append(r.todo, pending{n, src})
 	return n, nil
@@ -201,6 +221,15 @@ func (r *lockReader) resolve() error {
 		if _, err := r.target(&f.node.Inputs[f.edge], nil); err != nil {
 			return err
 		}
+	}
+	for _, n := range r.children {
+		// A path to nowhere is found by Nix only when it fetches the input.
+		at := Edge{Name: n.Key, Follows: n.parent, Pos: n.Pos}
+		parent, err := r.target(&at, nil)
+		if err != nil {
+			return err
+		}
+		n.Parent = parent
 	}
 	return nil
 }
@@ -263,12 +292,36 @@ func (l *Lock) Inputs() []LockedInput {
 			}
 			seen[e.Node] = true
 			name := at.prefix + e.Name
-			out = append(out, LockedInput{
-				Name: name, Node: e.Node, Ref: e.Node.Locked.String(),
-				NarHash: e.Node.Locked.Attrs["narHash"], IsFlake: e.Node.IsFlake, Dir: e.Node.Locked.Dir,
-			})
+			in := LockedInput{Name: name, Node: e.Node, Ref: e.Node.Locked.String(), IsFlake: e.Node.IsFlake}
+			l.place(&in)
+			out = append(out, in)
 			queue = append(queue, place{name + "/", e.Node})
 		}
 	}
 	return out
+}
+
+// place finds the tree that an input lies in, and where in it.
+func (l *Lock) place(in *LockedInput) {
+	n := in.Node
+	in.Dir = n.Locked.Dir
+	for steps := 0; n.Parent != nil && n != l.Root; steps++ {
+		if steps > maxJSONDepth {
+			return // parents in a circle lie nowhere
+		}
+		rel := n.Locked.Attrs["path"]
+		if n.Locked.Type != "path" || rel == "" || path.IsAbs(rel) {
+			break
+		}
+		n = n.Parent
+		in.Dir = path.Join(n.Locked.Dir, rel, in.Dir)
+	}
+	if n == l.Root {
+		in.InRoot = true
+		return
+	}
+	in.NarHash = n.Locked.Attrs["narHash"]
+	if strings.HasPrefix(in.Dir, "../") || in.Dir == ".." {
+		in.NarHash = "" // outside of the tree
+	}
 }

@@ -223,3 +223,64 @@ func TestLockLeadsToWhatNixFetched(t *testing.T) {
 		}
 	})
 }
+
+// Since 2.26 an input may be a folder of the flake that names it.
+func TestRelativeInputsLieInTheirParents(t *testing.T) {
+	for _, short := range []string{"2.26", "2.34"} {
+		t.Run("nix-"+short, func(t *testing.T) {
+			nix := realnix.Get(t, short)
+			outside, inside := nix.Dir(t)
+			for file, text := range map[string]string{
+				"a/flake.nix":          `{ inputs.own.url = "./own"; inputs.b.url = "path:` + inside + `/b?dir=top"; outputs = _: { x = 1; }; }`,
+				"a/own/flake.nix":      `{ inputs.deep.url = "./deep"; outputs = _: { }; }`,
+				"a/own/deep/flake.nix": `{ outputs = _: { }; nixConfig.a = "deep"; }`,
+				"b/top/flake.nix":      `{ inputs.sub.url = "./sub"; inputs.side.url = "../side"; outputs = _: { }; }`,
+				"b/top/sub/flake.nix":  `{ outputs = _: { }; nixConfig.a = "sub"; }`,
+				"b/side/flake.nix":     `{ outputs = _: { }; nixConfig.a = "side"; }`,
+			} {
+				if err := os.MkdirAll(filepath.Dir(outside+"/"+file), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(outside+"/"+file, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r := nix.Run(t, realnix.Cmd{
+				Args: []string{"nix", "--extra-experimental-features", "nix-command flakes", "--option", "substituters", "", "flake", "lock", "path:" + inside + "/a"},
+				Env:  []string{"HOME=" + inside},
+			})
+			data, err := os.ReadFile(outside + "/a/flake.lock")
+			if err != nil {
+				t.Fatal(err, r.Stderr)
+			}
+			l, err := ParseLock("flake.lock", data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen := map[string]string{}
+			for _, in := range l.Inputs() {
+				tree := outside + "/a"
+				if !in.InRoot {
+					path, err := StorePath(in.NarHash, "")
+					if err != nil {
+						t.Fatal(in.Name, err)
+					}
+					tree = nix.Root + path
+				}
+				src, err := os.ReadFile(filepath.Join(tree, in.Dir, "flake.nix"))
+				if err != nil {
+					t.Error(in.Name, err)
+					continue
+				}
+				settings, _ := ReadConfig("flake.nix", src, nix.Version)
+				seen[in.Name] = ""
+				if len(settings) > 0 {
+					seen[in.Name] = settings[0].Value
+				}
+			}
+			if want := "map[b: b/side:side b/sub:sub own: own/deep:deep]"; fmt.Sprint(seen) != want {
+				t.Errorf("inputs %v, want %s\n%s", seen, want, data)
+			}
+		})
+	}
+}

@@ -1,7 +1,5 @@
 package flake
 
-import "strings"
-
 // A nodeKind tells literals from what has to be computed. Nothing is computed
 // here, so everything that is no literal is one kind: a thunk with the parts in
 // which names are looked up.
@@ -169,44 +167,4 @@ func (t *tree) newSet(off uint32) int32 {
 		t.sets = append(t.sets, set{off: off})
 	}
 	return int32(len(t.sets) - 1)
-}
-
-// literal returns the value of a string literal, whichever way it is written.
-func (p *parser) literal(n int32) (string, bool) {
-	text, ok := p.written(n)
-	if !p.lexer.version.AtLeast(2, 34) {
-		text, _, _ = strings.Cut(text, "\x00") // Nix kept strings as C does
-	}
-	return text, ok
-}
-
-func (p *parser) written(n int32) (string, bool) {
-	switch x := &p.nodes[n]; x.kind {
-	case nString:
-		return unescape(p.src[x.a:x.b]), true
-	case nURI:
-		return p.src[x.a:x.b], true
-	case nIndent:
-		parts := make([]indPart, 0, x.b)
-		for _, t := range p.parts[x.a : x.a+x.b] {
-			part := indPart{kind: t.kind}
-			switch t.kind {
-			case partText:
-				part.text = p.src[t.off:t.end]
-			case partDollar:
-				part.text = "$"
-			case partQuote:
-				part.text = "'"
-			case partQuotes:
-				part.text = "''"
-			case partEscape:
-				part.text = unescape(p.src[t.off+2 : t.end])
-			case partExpr:
-				part.text, part.literal = p.written(t.node)
-			}
-			parts = append(parts, part)
-		}
-		return indText(parts, p.lexer.version.AtLeast(2, 24))
-	}
-	return "", false
 }
