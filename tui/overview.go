@@ -140,13 +140,13 @@ func (s *overview) follow() {
 	i := s.flakes.selected()
 	if i != s.shownOf {
 		s.shownOf = i
-		s.list(i)
+		s.listClaims(i)
 	}
 	s.explain()
 }
 
-// list fills in what the i-th flake asks for.
-func (s *overview) list(i int) {
+// listClaims fills in what the i-th flake asks for.
+func (s *overview) listClaims(i int) {
 	s.items = nil
 	s.claims.title = "Asks for"
 	s.claims.empty = []string{"Select a flake to see what it asks for."}
@@ -249,7 +249,7 @@ func (s *overview) selectedClaim() claim {
 func (s *overview) explain() {
 	f := s.selectedFlake()
 	if f == nil {
-		s.b.detail.show("", "Why", nil)
+		s.b.detail.show("", "Your standing", s.standing)
 		return
 	}
 	id := f.ID.Ref + "\n" + f.ID.Path
@@ -264,6 +264,18 @@ func (s *overview) explain() {
 	default:
 		s.b.detail.show(id+c.input.Name, "Why", func(w int) []string { return s.inputText(c.input, w) })
 	}
+}
+
+// standing is shown while no flake is selected: whether the daemon trusts the
+// user, and why.
+func (s *overview) standing(w int) []string {
+	d := newDoc(s.view, w)
+	d.head(explain.TrustMark(s.report.Trust, s.theme.glyphs), safetext.Line(s.report.User.Name))
+	if len(s.report.TrustReasons) > 0 {
+		d.gap()
+		d.lines = append(d.lines, explain.Chain(s.report.TrustReasons, s.style(w))...)
+	}
+	return d.lines
 }
 
 func (s *overview) flakeText(f *trust.FlakeReport, w int) []string {

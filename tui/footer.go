@@ -1,0 +1,90 @@
+package tui
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/nix-trust/nix-trust/tui/explain"
+	"github.com/nix-trust/nix-trust/tui/safetext"
+)
+
+// footer draws the last line: what is typed, a toast, or the keys.
+func (m *root) footer() string {
+	t := m.view.theme
+	switch {
+	case m.input != nil:
+		return m.inputLine()
+	case m.toast != nil:
+		return pad(t.paint(m.toast.role, explain.Trim(m.toast.text, m.w, t.glyphs.More)), m.w)
+	}
+	var keys []binding
+	for _, sc := range m.scopesNow() {
+		for _, b := range bindings() {
+			if b.scope == sc && b.brief != "" && (b.why == nil || b.why(m) == "") {
+				keys = append(keys, b)
+			}
+		}
+	}
+	slices.SortStableFunc(keys, func(a, b binding) int { return a.rank - b.rank })
+	// Help and quit are always there; the others while there is room.
+	const most, always = 6, 8
+	room := m.w
+	for _, b := range keys {
+		if b.rank >= always {
+			room -= ansi.StringWidth(m.keyHint(b)) + 3
+		}
+	}
+	var parts []string
+	for _, b := range keys {
+		hint := m.keyHint(b)
+		if b.rank < always {
+			if w := ansi.StringWidth(hint) + 3; w > room || len(parts) >= most-2 {
+				continue
+			} else {
+				room -= w
+			}
+		}
+		parts = append(parts, hint)
+	}
+	return pad(strings.Join(parts, t.paint(explain.Faint, " "+t.bar+" ")), m.w)
+}
+
+func (m *root) keyHint(b binding) string {
+	what := b.brief
+	switch board := m.screen().board(); {
+	case what == "filter" && board.onDetail():
+		what = "search"
+	case what == "full screen" && board.zoom:
+		what = "panes"
+	}
+	return m.view.theme.key.Render(b.keys[0]) + " " + m.view.theme.paint(explain.Faint, what)
+}
+
+func (m *root) inputLine() string {
+	t := m.view.theme
+	count := itoa(len(m.input.detailHits())) + " found"
+	if l := m.input.list; l != nil {
+		count = itoa(len(l.shown)) + "/" + itoa(len(l.rows))
+	}
+	hint := count + "  enter keep  esc drop"
+	if m.w < 60 {
+		hint = count
+	}
+	typed := safetext.Line(m.input.text)
+	room := m.w - len(hint) - 5
+	shown := typed.String()
+	if typed.Width() > room {
+		shown = t.glyphs.More + ansi.TruncateLeft(shown, typed.Width()-room+ansi.StringWidth(t.glyphs.More), "")
+	}
+	left := t.key.Render("/") + " " + shown + t.cursor.Render(" ")
+	return pad(left+strings.Repeat(" ", max(0, m.w-ansi.StringWidth(left)-len(hint)))+t.paint(explain.Faint, hint), m.w)
+}
+
+func (in *input) detailHits() []int {
+	if in.detail == nil {
+		return nil
+	}
+	return in.detail.hits
+}
