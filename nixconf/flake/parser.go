@@ -1,8 +1,6 @@
 package flake
 
 import (
-	"fmt"
-
 	"github.com/nix-trust/nix-trust/nixconf"
 )
 
