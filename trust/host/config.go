@@ -10,7 +10,7 @@ import (
 func (l *look) lookClient() {
 	f := l.facts
 	f.Nix.Offline = l.offline()
-	env := l.environment(l.m.lookup, l.places.home, l.user.UID == 0)
+	env := l.environment(l.lookup, l.places.home, l.user.UID == 0)
 	env.Offline = f.Nix.Offline
 	f.Client = nixconf.Load(l.m.files, env, f.Nix.Version)
 }
@@ -66,7 +66,7 @@ func (l *look) systemConfig(env func(string) (string, bool)) *nixconf.Config {
 // privateDaemon names the variable that leads away from the system's daemon.
 func (l *look) privateDaemon() string {
 	for _, name := range []string{"NIX_DAEMON_SOCKET_PATH", "NIX_STATE_DIR"} {
-		if l.m.get(name) != "" {
+		if l.get(name) != "" {
 			return name
 		}
 	}
@@ -120,7 +120,7 @@ func (l *look) proxied() bool {
 		return false
 	}
 	for _, name := range []string{"http_proxy", "https_proxy", "ftp_proxy", "all_proxy"} {
-		if _, set := l.m.lookup(name); set {
+		if _, set := l.lookup(name); set {
 			return true
 		}
 	}

@@ -71,7 +71,7 @@ func (l *look) discover() []candidate {
 
 // userConfig is the folder of the user's configuration files, "" without a home.
 func (l *look) userConfig() string {
-	if dir := l.m.get("XDG_CONFIG_HOME"); path.IsAbs(dir) {
+	if dir := l.get("XDG_CONFIG_HOME"); path.IsAbs(dir) {
 		return dir
 	}
 	if home := l.places.home; path.IsAbs(home) {

@@ -40,6 +40,9 @@ func Look(ctx context.Context, m *Machine, o Options) *trust.Facts {
 	f := l.facts
 	l.lookUser()
 	f.User = l.user.User
+	if l.m.env != nil && !l.user.self {
+		l.note("", "The environment of "+l.user.Name+" is not known: of this one only the variables that say where Nix is are taken for it.")
+	}
 	l.lookNix()
 	l.settle()
 
@@ -79,12 +82,34 @@ func Look(ctx context.Context, m *Machine, o Options) *trust.Facts {
 	return f
 }
 
+// installation are the variables that say where Nix is. The others are a user's
+// own.
+var installation = []string{
+	"PATH", "NIX_REMOTE", "NIX_CONF_DIR", "NIX_STATE_DIR", "NIX_STORE_DIR", "NIX_STORE", "NIX_LOG_DIR", "NIX_DAEMON_SOCKET_PATH",
+}
+
+// lookup looks a variable up in the environment of the user's nix. This
+// process's own stands for it when the user is the same; of another user's only
+// what says where Nix is can be taken from it.
+func (l *look) lookup(name string) (string, bool) {
+	if l.m.env == nil || !l.user.self && !slices.Contains(installation, name) {
+		return "", false
+	}
+	return l.m.env(name)
+}
+
+// get returns a variable's value, "" when it is not set.
+func (l *look) get(name string) string {
+	v, _ := l.lookup(name)
+	return v
+}
+
 // settle works out the places once the version is known.
 func (l *look) settle() {
 	v := l.facts.Nix.Version
 	home := l.home(v)
 	l.facts.User.Home = home
-	l.places = placesFor(l.m.lookup, home, l.o.Cwd, v)
+	l.places = placesFor(l.lookup, home, l.o.Cwd, v)
 }
 
 // learnVersion takes the daemon's version, or asks the command, when the

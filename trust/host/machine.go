@@ -124,19 +124,6 @@ func New(files Files, env map[string]string, user trust.User, dial func(ctx cont
 	return m
 }
 
-func (m *Machine) lookup(name string) (string, bool) {
-	if m.env == nil {
-		return "", false
-	}
-	return m.env(name)
-}
-
-// get returns a variable's value, "" when it is not set.
-func (m *Machine) get(name string) string {
-	v, _ := m.lookup(name)
-	return v
-}
-
 func ownIdentity() *identity {
 	id := &identity{uid: uint32(os.Geteuid()), gid: uint32(os.Getegid())}
 	groups, err := os.Getgroups()

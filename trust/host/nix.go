@@ -50,7 +50,7 @@ func (l *look) findNix() string {
 		}
 		return ""
 	}
-	for dir := range strings.SplitSeq(l.m.get("PATH"), ":") {
+	for dir := range strings.SplitSeq(l.get("PATH"), ":") {
 		if !strings.HasPrefix(dir, "/") {
 			continue // what it means depends on where it is asked
 		}

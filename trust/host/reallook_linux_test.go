@@ -23,7 +23,7 @@ func TestConfigurationOfThisMachineIsWhatNixShows(t *testing.T) {
 		for _, user := range []string{"root", "alice"} {
 			a := userOf(t, nix, user)
 			env := map[string]string{"HOME": a.home, "PATH": "/usr/bin:/bin"}
-			f := Look(context.Background(), inRoot(nix, env), Options{User: user, Cwd: "/"})
+			f := Look(context.Background(), inRoot(nix, a, env), Options{User: user, Cwd: "/"})
 			show := []string{"config", "show"}
 			if nix.Short == "2.8" {
 				show = []string{"show-config"}
@@ -67,12 +67,11 @@ func TestLookAtARealDaemon(t *testing.T) {
 		write(t, flake+"/flake.nix", `{ nixConfig.extra-substituters = [ "https://claimed.example" "https://slash.example" ]; outputs = _: { }; }`)
 		for user, want := range map[string]trust.Trust{"alice": trust.Untrusted, "dave": trust.Trusted} {
 			a := userOf(t, nix, user)
-			m := inRoot(nix, map[string]string{
+			m := inRoot(nix, a, map[string]string{
 				"NIX_CONF_DIR": d.inside + "/etc", "NIX_STATE_DIR": d.inside + "/state", "NIX_STORE_DIR": d.inside + "/store",
 				"NIX_DAEMON_SOCKET_PATH": d.inside + "/socket", "HOME": d.inside + "/nohome", "PATH": "/usr/bin",
 				"NIX_CONFIG": "extra-substituters = https://from-env.example",
 			})
-			m.who = &identity{uid: a.uid, gid: a.gid}
 			m.dial = func(ctx context.Context, socket string) (net.Conn, error) {
 				return dialAs(t, a)(ctx, nix.Root+socket)
 			}

@@ -15,9 +15,11 @@ import (
 	"github.com/nix-trust/nix-trust/trust"
 )
 
-// inRoot is a real root with an environment, as the user's own nix has it there.
-func inRoot(nix realnix.Nix, env map[string]string) *Machine {
+// inRoot is a real root with a user's environment, as the user's own nix has it
+// there.
+func inRoot(nix realnix.Nix, user account, env map[string]string) *Machine {
 	m := Real(nix.Root)
+	m.who = &identity{uid: user.uid, gid: user.gid}
 	m.env = func(name string) (string, bool) { v, ok := env[name]; return v, ok }
 	m.dial = nil
 	return m
@@ -93,7 +95,7 @@ func TestAnswersAreWhereNixReadsThem(t *testing.T) {
 			"XDG_DATA_HOME is not tidy": with(base, "XDG_DATA_HOME", in+"//home/./xdg/"),
 		} {
 			t.Run(name, func(t *testing.T) {
-				m := inRoot(nix, env)
+				m := inRoot(nix, alice, env)
 				f := Look(context.Background(), m, Options{User: "alice", Cwd: in + "/cwd"})
 				if f.Nix.Version != nix.Version {
 					t.Fatalf("version %v, want %v", f.Nix.Version, nix.Version)
@@ -172,7 +174,7 @@ func TestAnswersThatAreNoFileFailInNixsWords(t *testing.T) {
 				"HOME": in + "/home-" + name[:1], "NIX_STATE_DIR": in + "/state", "NIX_STORE_DIR": in + "/store", "NIX_LOG_DIR": in + "/log",
 				"NIX_CONFIG": "experimental-features = nix-command flakes\nsubstituters =", "NIX_REMOTE": "local",
 			}
-			f := Look(context.Background(), inRoot(nix, env), Options{User: "root", Cwd: "/"})
+			f := Look(context.Background(), inRoot(nix, userOf(t, nix, "root"), env), Options{User: "root", Cwd: "/"})
 			r := nix.Run(t, realnix.Cmd{Args: []string{"nix", "eval", "path:" + in + "#x"}, Env: environ(env)})
 			if f.Answers.Err == nil || f.Answers.State != nixconf.SourceRead {
 				t.Errorf("%s: state %v, error %v", name, f.Answers.State, f.Answers.Err)
@@ -223,7 +225,7 @@ func TestStoreIsTheOneNixOpens(t *testing.T) {
 				}
 				t.Run(user+"/"+name, func(t *testing.T) {
 					a := userOf(t, nix, user)
-					f := Look(context.Background(), inRoot(nix, env), Options{User: user, Cwd: d.inside})
+					f := Look(context.Background(), inRoot(nix, a, env), Options{User: user, Cwd: d.inside})
 					if f.Nix.StoreWhy == "" {
 						t.Error("it does not say why")
 					}

@@ -40,7 +40,7 @@ func (f *finder) configRoots(home, config string) {
 	}
 	prefs, err := parsePreferences(data)
 	if err != nil {
-		f.note(file, err.Error())
+		f.note(file, "It cannot be read as it stands: "+err.Error()+".")
 	}
 	budget := maxFolders
 	for _, root := range prefs.Roots {
@@ -96,12 +96,12 @@ func parsePreferences(data []byte) (preferences, error) {
 	switch {
 	case errors.As(err, &strict) && len(strict.Errors) > 0:
 		line, _ := strict.Errors[0].Position()
-		return p, fmt.Errorf("Line %d: %q is not a key that is known here.", line, strings.Join(strict.Errors[0].Key(), "."))
+		return p, fmt.Errorf("line %d: %q is not a key that is known here", line, strings.Join(strict.Errors[0].Key(), "."))
 	case errors.As(err, &syntax):
 		line, col := syntax.Position()
-		return preferences{}, fmt.Errorf("Line %d, column %d: %s. The roots it lists are not searched.", line, col, strings.TrimPrefix(syntax.Error(), "toml: "))
+		return preferences{}, fmt.Errorf("line %d, column %d: %s; the roots it lists are not searched", line, col, strings.TrimPrefix(syntax.Error(), "toml: "))
 	case err != nil:
-		return preferences{}, fmt.Errorf("It is not read: %s. The roots it lists are not searched.", err)
+		return preferences{}, fmt.Errorf("%w; the roots it lists are not searched", err)
 	}
 	return p, nil
 }

@@ -24,8 +24,11 @@ type storeChoice struct {
 // setting decides; NIX_REMOTE is only its default.
 // Nix: src/libstore/globals.hh, storeUri; src/libstore/store-registration.cc.
 func (l *look) lookStore(cfg *nixconf.Config) storeChoice {
+	if l.user.UID == noID {
+		return storeChoice{why: "there is no user " + l.user.Name}
+	}
 	spec, why := "auto", ""
-	if remote, set := l.m.lookup("NIX_REMOTE"); set {
+	if remote, set := l.lookup("NIX_REMOTE"); set {
 		spec, why = remote, "NIX_REMOTE="+remote
 	}
 	if v := cfg.Get("store"); v != nil && v.Origin.Layer != nixconf.LayerDefault {
@@ -129,8 +132,8 @@ func (l *look) autoStore(c storeChoice, params url.Values) storeChoice {
 // chrootAllowed says whether Nix falls back to a store in the user's home, on
 // Linux from 2.10 on.
 func (l *look) chrootAllowed(params url.Values) bool {
-	_, storeDir := l.m.lookup("NIX_STORE_DIR")
-	_, stateDir := l.m.lookup("NIX_STATE_DIR")
+	_, storeDir := l.lookup("NIX_STORE_DIR")
+	_, stateDir := l.lookup("NIX_STATE_DIR")
 	return l.m.goos == "linux" && l.facts.Nix.Version.AtLeast(2, 10) && len(params) == 0 &&
 		l.user.UID != 0 && !storeDir && !stateDir && l.places.data != ""
 }

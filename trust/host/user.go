@@ -19,6 +19,9 @@ import (
 // files do not have the user.
 const getentTime = 500 * time.Millisecond
 
+// noID is the id of nobody: no user and no group has it.
+const noID = ^uint32(0)
+
 // person is the user looked at, with what the rest of the look needs to know.
 type person struct {
 	trust.User
@@ -47,7 +50,7 @@ func (l *look) lookUser() {
 		}
 		if !ok {
 			l.note("/etc/passwd", fmt.Sprintf("%s has no user %q, so nothing that depends on the user is known.", cmp.Or(l.o.Root, "This machine"), l.o.User))
-			p.Name = l.o.User
+			p.Name, p.UID, p.id = l.o.User, noID, identity{uid: noID, gid: noID}
 			return
 		}
 		p.id = identity{uid: acc.uid, gid: acc.gid}
@@ -126,7 +129,7 @@ func (l *look) getentUser(key string) (account, bool) {
 // none. From 2.10 on $HOME only counts when nothing is there or the user owns it.
 // Nix: src/libutil/unix/users.cc, getHome (src/libutil/util.cc before 2.19).
 func (l *look) home(v nixconf.Version) string {
-	env, set := l.m.lookup("HOME")
+	env, set := l.lookup("HOME")
 	if !set {
 		return l.user.passwdHome
 	}

@@ -3,12 +3,15 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/nixconf/realnix"
+	"github.com/nix-trust/nix-trust/trust"
 )
 
 const passwd = `# comment
@@ -65,6 +68,45 @@ func TestUserIsMatchedAsTheDaemonMatchesIt(t *testing.T) {
 		if l.user.self != tc.self {
 			t.Errorf("%q as %v: the daemon would answer for it: %v", tc.user, tc.who, l.user.self)
 		}
+	}
+}
+
+// A user that does not exist has nobody's rights, least of all root's.
+func TestAUserThatDoesNotExistIsNotRoot(t *testing.T) {
+	nix := realnix.Get(t, "2.26")
+	for _, user := range []string{"ghost", "0", "", "root"} {
+		f := Look(context.Background(), Real(nix.Root), Options{User: user, Root: nix.Root})
+		root := user == "" || user == "root" // this test runs as root
+		if known := f.Nix.Store != trust.StoreUnknown; known != root || (f.User.UID == 0) != root {
+			t.Errorf("%q: uid %d, store %v (%s)", user, f.User.UID, f.Nix.Store, f.Nix.StoreWhy)
+		}
+		if said := strings.Contains(fmt.Sprint(f.Notes), "has no user"); said == root {
+			t.Errorf("%q: notes %q", user, f.Notes)
+		}
+	}
+}
+
+// Looking at another user must not take this user's files for that one's.
+func TestAnotherUsersEnvironmentIsNotOurs(t *testing.T) {
+	m := made(t, map[string]string{
+		"/etc/passwd": passwd, "/etc/group": groupFile, "/priv/nix.conf": "", "/root/.config/nix/nix.conf": "", "/home/alice/.config/nix/nix.conf": "",
+	}, map[string]string{"HOME": "/root", "XDG_CONFIG_HOME": "/root/.config", "NIX_CONFIG": "store = local", "NIX_DATA_HOME": "/root/data", "NIX_CONF_DIR": "/priv", "NIX_REMOTE": "daemon"})
+	m.user, m.who = nil, &identity{}
+	f := Look(context.Background(), m, Options{User: "alice"})
+	var read []string
+	for _, s := range f.Client.Read {
+		if s.State == nixconf.SourceRead {
+			read = append(read, s.Path)
+		}
+	}
+	if want := []string{"/priv/nix.conf", "/home/alice/.config/nix/nix.conf"}; !slices.Equal(read, want) {
+		t.Errorf("read %q, want %q", read, want)
+	}
+	if f.User.Home != "/home/alice" || !strings.HasPrefix(f.Answers.Path, "/home/alice/") || f.Nix.Store != trust.StoreDaemon {
+		t.Errorf("home %q, answers %q, store %v", f.User.Home, f.Answers.Path, f.Nix.Store)
+	}
+	if f.Daemon.State != trust.DaemonNotAsked || f.Daemon.Err == "" || !strings.Contains(fmt.Sprint(f.Notes), "environment of alice") {
+		t.Errorf("daemon %v (%s), notes %q", f.Daemon.State, f.Daemon.Err, f.Notes)
 	}
 }
 
