@@ -82,10 +82,9 @@ func (l *loader) defaults() {
 		switch {
 		case bad != "" && s.kind == kindRef:
 			text, raw = "auto", jsonString("auto")
-			if l.cfg.Fatal != nil {
-				break
+			if l.cfg.Fatal == nil {
+				l.cfg.Fatal = fatal("environment", Pos{File: "NIX_REMOTE"}, bad, "NIX_REMOTE is not a store that Nix can parse: correct or unset it")
 			}
-			l.cfg.Fatal = fatal("environment", Pos{File: "NIX_REMOTE"}, bad, "NIX_REMOTE is not a store that Nix can parse: correct or unset it")
 		case s.kind == kindAbsPath || s.kind == kindOptPath && value != "":
 			text, raw = value, jsonString(value) // what the constructor takes from variables is not cleaned
 		}
@@ -93,8 +92,8 @@ func (l *loader) defaults() {
 	}
 }
 
-// layers reads and applies every source in order, the one in confDir first.
-func (l *loader) layers(confDir string) {
+// layers reads and applies every source in order, the one in dir first.
+func (l *loader) layers(dir string) {
 	var user []Source
 	var bad *Diagnostic
 	early := !l.version.AtLeast(2, 34) // finds the user's files before it reads any
@@ -105,7 +104,7 @@ func (l *loader) layers(confDir string) {
 		l.cfg.Fatal = bad
 		return
 	}
-	l.file(Source{Layer: LayerSystem, Path: confDir + "/nix.conf"})
+	l.file(Source{Layer: LayerSystem, Path: dir + "/nix.conf"})
 	for _, s := range l.slots {
 		s.forwarded = false
 	}
