@@ -52,7 +52,7 @@ func (b *screenBuffer) Write(p []byte) (int, error) {
 }
 
 func TestProgramDrawsQuitsAndLeavesNothingBehind(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	m, screen, err := playProgram(t, ctx, Options{Backend: &backend{report: fixture()}, Home: home}, "hypr-config", "q")
