@@ -162,9 +162,19 @@ func (l *look) readSource(s source) trust.Input {
 
 // substituters are the URLs that the daemon is asked about: those of every layer
 // of the configuration, in effect or not, then those that flakes and their
-// inputs claim.
+// inputs claim. Each is asked as it is written and, from 2.34 on, as the client
+// would print it: that is what a client sends.
 func (l *look) substituters() []string {
 	var urls []string
+	rendered := l.facts.Nix.Version.AtLeast(2, 34)
+	add := func(value string) {
+		for _, u := range tokens(value) {
+			urls = append(urls, u)
+			if ref, err := nixconf.ParseStoreRef(u); rendered && err == nil {
+				urls = append(urls, ref.String())
+			}
+		}
+	}
 	for _, name := range []string{"substituters", "trusted-substituters"} {
 		v := l.facts.Client.Get(name)
 		if v == nil {
@@ -174,13 +184,13 @@ func (l *look) substituters() []string {
 			urls = append(urls, it.Text)
 		}
 		for _, a := range v.History {
-			urls = append(urls, tokens(a.Value)...)
+			add(a.Value)
 		}
 	}
 	claims := func(settings []flake.Setting) {
 		for _, s := range settings {
 			if row, _, ok := nixconf.Lookup(s.Name); ok && (row.Name == "substituters" || row.Name == "trusted-substituters") {
-				urls = append(urls, tokens(s.Value)...)
+				add(s.Value)
 			}
 		}
 	}

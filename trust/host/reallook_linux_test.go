@@ -64,7 +64,7 @@ func TestLookAtARealDaemon(t *testing.T) {
 		if err := os.Mkdir(flake, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		write(t, flake+"/flake.nix", `{ nixConfig.extra-substituters = [ "https://claimed.example" "https://slash.example" ]; outputs = _: { }; }`)
+		write(t, flake+"/flake.nix", `{ nixConfig.extra-substituters = [ "https://claimed.example" "https://slash.example" "https://claimed.example?b=1&a=%41" ]; outputs = _: { }; }`)
 		for user, want := range map[string]trust.Trust{"alice": trust.Untrusted, "dave": trust.Trusted} {
 			a := userOf(t, nix, user)
 			m := inRoot(nix, a, map[string]string{
@@ -81,7 +81,12 @@ func TestLookAtARealDaemon(t *testing.T) {
 			}
 			admits := map[string]bool{
 				"https://listed.example/": true, "https://slash.example/": true, "https://slash.example": true,
-				"https://claimed.example": want == trust.Trusted, "https://from-env.example": want == trust.Trusted,
+				"https://claimed.example?b=1&a=%41": want == trust.Trusted,
+				"https://claimed.example":           want == trust.Trusted, "https://from-env.example": want == trust.Trusted,
+			}
+			if nix.Short == "2.34" {
+				// What a client of this release makes of it, and sends.
+				admits["https://claimed.example?a=A&b=1"] = want == trust.Trusted
 			}
 			for u, w := range admits {
 				if got, asked := f.Daemon.Admits[u]; !asked || got != w {
