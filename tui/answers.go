@@ -22,8 +22,8 @@ func newAnswers() *answers {
 	s := &answers{}
 	s.all = &list{
 		title: "Saved answers",
-		cols: []column{{title: "answer", min: 12}, {title: "setting", min: 18, most: 28, keep: keepEnds, drop: 1}, {title: "value", min: 20, keep: keepEnds},
-			{title: "used by", min: 11, most: 12, drop: 2}, {title: "of", min: 4, most: 5, drop: 3}},
+		cols: []column{{title: "answer", min: 14}, {title: "setting", min: 14, most: 28, keep: keepEnds, drop: 1}, {title: "value", min: 18, keep: keepEnds},
+			{title: "used by", min: 9, most: 12, drop: 2}},
 		empty: []string{
 			"No answer is saved.",
 			"Nix saves one when you reply y to “do you want to permanently mark this value as trusted”. Until then it asks each time, or, without a terminal, ignores the setting.",
@@ -37,13 +37,17 @@ func (s *answers) name() string  { return "Answers" }
 func (s *answers) board() *board { return &s.b }
 
 func answerMark(a *trust.AnswerReport, g explain.Glyphs) explain.Mark {
+	m := explain.Mark{Glyph: g.Bad, Word: "no", Role: explain.Bad}
 	switch {
 	case a.Skeleton:
-		return explain.Mark{Glyph: g.Alarm, Word: "YES", Role: explain.Danger}
+		m = explain.Mark{Glyph: g.Alarm, Word: "YES", Role: explain.Danger}
 	case a.Yes:
-		return explain.Mark{Glyph: g.Good, Word: "yes", Role: explain.Good}
+		m = explain.Mark{Glyph: g.Good, Word: "yes", Role: explain.Good}
 	}
-	return explain.Mark{Glyph: g.Bad, Word: "no", Role: explain.Bad}
+	if a.Root {
+		m.Word = "root: " + m.Word
+	}
+	return m
 }
 
 func (s *answers) load(v *view) {
@@ -100,7 +104,7 @@ func (s *answers) row(a *trust.AnswerReport) row {
 	used, role := "orphan", explain.Caution
 	switch {
 	case a.Skeleton:
-		used, role = "every flake", explain.Danger
+		used, role = "all", explain.Danger
 	case len(a.Asked) == 1:
 		used, role = "1 flake", explain.Plain
 	case len(a.Asked) > 1:
@@ -108,17 +112,13 @@ func (s *answers) row(a *trust.AnswerReport) row {
 	case len(a.Near) > 0:
 		used, role = "near miss", explain.Caution
 	}
-	owner := "you"
-	if a.Root {
-		owner = "root"
-	}
 	value := explain.Value(a.Setting, a.Value)
 	valueRole := explain.Plain
 	if a.Skeleton {
 		valueRole = explain.Danger
 	}
 	r := newRow(a.File+"\n"+a.Setting+"\n"+a.Value,
-		own(m.Role, m.String()), cell{safetext.Line(a.Setting), valueRole}, cell{value, valueRole}, own(role, used), own(explain.Faint, owner))
+		own(m.Role, m.String()), cell{safetext.Line(a.Setting), valueRole}, cell{value, valueRole}, own(role, used))
 	r.old = a.Root
 	return r
 }

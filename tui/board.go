@@ -97,7 +97,10 @@ func (b *board) place() {
 func (b *board) placeWide() {
 	n := len(b.lists)
 	left := b.w * 2 / 5
-	if n == 1 || b.shape == listsLeft {
+	switch {
+	case n == 1:
+		left = b.w * 11 / 20
+	case b.shape == listsLeft:
 		left = b.w / 2
 	}
 	switch {
