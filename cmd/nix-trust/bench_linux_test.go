@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nix-trust/nix-trust/trust/host/hosttest"
+)
+
+// The figures of docs/performance.md come from these, which run the program
+// itself, exec included:
+//
+//	go test -run '^$' -bench . ./cmd/nix-trust
+
+func BenchmarkStatus(b *testing.B) {
+	bin := benchProgram(b)
+	root := b.TempDir()
+	if _, err := hosttest.Write(root, hosttest.Usual); err != nil {
+		b.Fatal(err)
+	}
+	var peak int64
+	var times []time.Duration
+	for b.Loop() {
+		began := time.Now()
+		cmd := exec.Command(bin, "status", "--root", root)
+		out, err := cmd.Output()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) || !bytes.Contains(out, []byte("Flakes")) {
+			b.Fatalf("%v: %s", err, out)
+		}
+		times = append(times, time.Since(began))
+		peak = max(peak, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
+	}
+	report(b, times)
+	b.ReportMetric(float64(peak)/1024, "MB-peak")
+}
+
+// BenchmarkFirstFrame is the time from exec until the terminal has got the
+// first whole frame with the machine's data in it.
+func BenchmarkFirstFrame(b *testing.B) {
+	bin := benchProgram(b)
+	var times []time.Duration
+	for b.Loop() {
+		times = append(times, firstFrame(b, bin, "demo"))
+	}
+	report(b, times)
+}
+
+func BenchmarkHelp(b *testing.B) {
+	bin := benchProgram(b)
+	for b.Loop() {
+		if err := exec.Command(bin, "--help").Run(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func report(b *testing.B, times []time.Duration) {
+	slices.Sort(times)
+	b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "ms-median")
+	b.ReportMetric(float64(times[len(times)-1].Microseconds())/1000, "ms-max")
+}
+
+func benchProgram(b *testing.B) string {
+	b.Helper()
+	bin := b.TempDir() + "/nix-trust"
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", bin, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v: %s", err, out)
+	}
+	return bin
+}
+
+// firstFrame runs the program on a terminal of its own.
+func firstFrame(b *testing.B, bin string, args ...string) time.Duration {
+	b.Helper()
+	ptmx, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer ptmx.Close()
+	fd := int(ptmx.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		b.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		b.Fatal(err)
+	}
+	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer tty.Close()
+	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 36, Col: 120}); err != nil {
+		b.Fatal(err)
+	}
+	cmd := exec.Command(bin, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+	cmd.Env = append(os.Environ(), "TERM=xterm-256color", "LANG=C.UTF-8")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	var seen strings.Builder
+	buf := make([]byte, 1<<16)
+	for {
+		n, err := ptmx.Read(buf)
+		if err != nil {
+			b.Fatalf("%v after %q", err, seen.String())
+		}
+		seen.Write(buf[:n])
+		// The last thing that is drawn of a frame with data.
+		if s := seen.String(); strings.Contains(s, "comet.cachix.org") && strings.Contains(s, "quit") {
+			return time.Since(began)
+		}
+		if time.Since(began) > 5*time.Second {
+			b.Fatalf("no frame: %q", seen.String())
+		}
+	}
+}
