@@ -22,6 +22,12 @@ var wellKnown = []string{
 // shared are domains under which anybody can have a name.
 var shared = []string{"cachix.org"}
 
+// Names shorter than these are one edit away from too many honest ones.
+const (
+	longName   = 6 // under a shared domain
+	longDomain = 5 // of an owner, without the last label
+)
+
 // SuspectHost reports whether the host of a store URL is, or may be meant to
 // be, mistaken for another one, and why, in a sentence that is safe to show.
 // It reports false for a URL that names no host. A host that it does not
@@ -104,7 +110,7 @@ func imitates(host string) (known string, ok bool) {
 	for _, k := range wellKnown {
 		owner := domain(k)
 		if domain(host) == owner {
-			if isShared(owner) && k != owner && oneEdit(host, k) {
+			if label, _, _ := strings.Cut(k, "."); isShared(owner) && k != owner && len(label) >= longName && oneEdit(host, k) {
 				return k, true
 			}
 			continue
@@ -116,9 +122,7 @@ func imitates(host string) (known string, ok bool) {
 			return k, true // the real owner is what comes last
 		case squeeze(host) == squeeze(k), squeeze(domain(host)) == squeeze(k):
 			return k, true
-		case oneEdit(host, k):
-			return k, true
-		case len(name) >= 5 && oneEdit(domain(host), owner):
+		case len(name) >= longDomain && (oneEdit(host, k) || oneEdit(domain(host), owner)):
 			return k, true
 		case strings.HasPrefix(host, stem) && !strings.Contains(host[len(stem):], "."):
 			return k, true

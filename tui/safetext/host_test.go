@@ -42,7 +42,12 @@ func TestSuspectHostTrustsHonestNames(t *testing.T) {
 		"https://staging.nixos.org", "https://nix-community.cachix.org", "https://my-team.cachix.org", "https://cache.example.org",
 		"https://cache.garnix.io", "https://attic.example.com/main?priority=30", "file:///tmp/cache", "/nix/store", "daemon", "local", "s3://bucket?region=eu-west-1",
 		"http://127.0.0.1:5000", "http://[::1]:5000/", "ssh-ng://builder@host.example", "https://user:pass@cache.example/", "https://nixcache.reflex-frp.org", "",
-		"https://", "unix://", "https://cache.flakehub.com", "https://attic.xuyh0120.win/lantian", "https://cache.lix.systems",
+		"https://", "unix://", "https://cache.flakehub.com", "https://attic.xuyh0120.win/lantian",
+		"https://hydra.iohk.io", "https://cache.zw3rk.com", "https://cosmic.cachix.org", "https://ai.cachix.org", "https://cache.ngi0.nixos.org", "https://cache.saumon.network/proxmox-nixos",
+		"https://cache.m7.rs", "https://nixpkgs-unfree.cachix.org", "https://niri.cachix.org", "https://walker.cachix.org", "https://yazi.cachix.org", "https://felix.cachix.org",
+		"https://cache.flox.dev", "https://nix-darwin.cachix.org", "https://mirrors.ustc.edu.cn/nix-channels/store", "https://mirror.sjtu.edu.cn/nix-channels/store",
+		"https://cache.clan.lol", "https://cache.thalheim.io", "https://nixos-raspberrypi.cachix.org", "https://lean4.cachix.org", "https://cache.ion.io", "https://cache.nix.systems",
+		"http://cache:8080", "http://localhost:5000/x", "https://nix-cache.my-company.example:8443/main", "https://cache.lix.systems",
 	} {
 		if reason, ok := SuspectHost(url); ok {
 			t.Errorf("SuspectHost(%q) says %q", url, reason)
