@@ -251,7 +251,7 @@ func TestInputsAreReadFromTheStoreOnce(t *testing.T) {
 		return fmt.Sprintf(`{"version":7,"root":"root","nodes":{"root":{"inputs":{"a":"a","b":"b","c":"c","d":"d"}},
 		"a":{"locked":{"type":"github","owner":"o","repo":"r","rev":"x","narHash":%q,"dir":%q},"original":{"type":"github","owner":"o","repo":"r"}},
 		"b":{"flake":false,"locked":{"type":"github","owner":"o","repo":"s","narHash":%q},"original":{"type":"github","owner":"o","repo":"s"}},
-		"c":{"locked":{"type":"path","path":"./local"},"original":{"type":"path","path":"./local"}},
+		"c":{"locked":{"type":"path","path":"./local"},"original":{"type":"path","path":"./local"},"parent":[]},
 		"d":{"locked":{"type":"github","owner":"o","repo":"t","narHash":"sha512-xx"},"original":{"type":"github","owner":"o","repo":"t"}}}}`, hash, dir, hash)
 	}
 	claims := `{ nixConfig.extra-substituters = [ "https://in.example" ]; outputs = _: { }; }`

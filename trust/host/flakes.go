@@ -111,38 +111,34 @@ func (l *look) readFlake(c candidate) (trust.Flake, []source) {
 	sources := make([]source, len(locked))
 	for i, in := range locked {
 		f.Inputs[i] = trust.Input{Name: in.Name, Ref: in.Ref, IsFlake: in.IsFlake}
-		tree := l.inputTree(c.folder, in)
-		if strings.HasPrefix(tree, l.facts.Nix.StoreDir+"/") {
-			f.Inputs[i].StorePath = tree
+		at := l.inputSource(c.folder, in)
+		if !in.InRoot && strings.HasPrefix(at.tree, l.facts.Nix.StoreDir+"/") {
+			f.Inputs[i].StorePath = at.tree
 		}
 		if in.IsFlake {
-			sources[i] = source{tree, in.Dir}
+			sources[i] = at
 		}
 	}
 	return f, sources
 }
 
-// inputTree is the folder of an input's source: the store path of its narHash,
-// or a folder beside the flake for a relative one, which has no hash.
-func (l *look) inputTree(folder string, in flake.LockedInput) string {
+// inputSource is where an input's source is: in the store by its narHash, beside
+// the flake for a relative one, which has no hash, or in a folder of its own.
+func (l *look) inputSource(folder string, in flake.LockedInput) source {
+	if in.InRoot {
+		return source{tree: path.Join(folder, in.Dir)}
+	}
 	if in.NarHash != "" {
 		tree, err := flake.StorePath(in.NarHash, l.facts.Nix.StoreDir)
 		if err != nil {
-			return ""
+			return source{}
 		}
-		return tree
+		return source{tree, in.Dir}
 	}
-	at := in.Node.Locked.Attrs["path"]
-	if in.Node.Locked.Type != "path" || at == "" {
-		return ""
+	if at := in.Node.Locked.Attrs["path"]; in.Node.Locked.Type == "path" && path.IsAbs(at) {
+		return source{path.Clean(at), in.Dir}
 	}
-	if path.IsAbs(at) {
-		return path.Clean(at)
-	}
-	if strings.Contains(in.Name, "/") {
-		return "" // relative to another input
-	}
-	return path.Join(folder, at)
+	return source{}
 }
 
 // readSource reads the nixConfig of one input's source.
