@@ -172,7 +172,7 @@ func TestALongTextTakesNoLongTime(t *testing.T) {
 	v.Reasons[1].Text, v.Reasons[1].NixSays, v.Reasons[1].Subject = long, long, long
 	start := time.Now()
 	out := strings.Join(Cache(v, Style{Width: 80}), "\n") + Headline(v, Style{Width: 80}) + Shorten(safetext.Line(long), 40, "~")
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > time.Minute {
 		t.Errorf("it took %v", took)
 	}
 	if len(out) > 2<<20 {
