@@ -22,7 +22,7 @@ func TestReadConfigGivesNamesValuesAndPlaces(t *testing.T) {
 }`
 	settings, r := ReadConfig("flake.nix", []byte(src), nixconf.Newest)
 	if r == nil {
-		t.Fatalf("rec takes its names from nowhere: %+v", settings)
+		t.Fatalf("a rec that is merged into another set still binds names: %+v", settings)
 	}
 	src = strings.Replace(src, "rec {", "{", 1)
 	src = strings.Replace(src, "a = extra-substituters;", "", 1)
@@ -64,7 +64,7 @@ func TestReadConfigRefusesInNixsWords(t *testing.T) {
 		`{ outputs = _: ~/a; }`:                                  "0:0 the path '~/a' can not be resolved in pure mode",
 		`{ outputs = _: 1 |> 2; }`:                               "1:18 experimental Nix feature 'pipe-operators' is disabled; add '--extra-experimental-features pipe-operators' to enable it",
 		"{\r\n  outputs = _: { };\r\n  nixConfig.a = null;\r\n}": "3:3 flake configuration setting 'a' is null",
-		`{ outputs = _: { }; nixConfig.a = "` + "\x1b[31m" + `"; x.y = 1; }`: "1:46 flake has an unsupported attribute 'x'",
+		`{ outputs = _: { }; nixConfig.a = "` + "\x1b[31m" + `"; x.y = 1; }`: "1:44 flake has an unsupported attribute 'x'",
 	} {
 		settings, r := ReadConfig("f", []byte(src), nixconf.Newest)
 		if r == nil {

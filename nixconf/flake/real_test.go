@@ -44,7 +44,6 @@ type nixVerdict struct {
 }
 
 var (
-	nixError = regexp.MustCompile(`(?s)error:.*?error: |error: `)
 	nixPlace = regexp.MustCompile(`(?m)at (?:/[^\n]*|«[^\n]*»):(\d+):(\d+):?$`)
 )
 
@@ -62,9 +61,9 @@ func readVerdict(stderr string) nixVerdict {
 	return v
 }
 
-// runEach runs a script once for each file in a folder, two at a time, and
-// returns what each wrote to stderr; nil for a success.
-func runEach(t *testing.T, nix realnix.Nix, outside, inside, script string) []nixVerdict {
+// runEach runs a script once for each file in a folder that has a number for
+// its name, two at a time, and returns what each said, by file.
+func runEach(t *testing.T, nix realnix.Nix, outside, inside, script string) map[string]nixVerdict {
 	t.Helper()
 	if err := os.WriteFile(outside+"/run", []byte("f=$1; if ! { "+script+"; } >/dev/null 2>$f.err; then echo FAILED >>$f.err; fi\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -75,51 +74,93 @@ func runEach(t *testing.T, nix realnix.Nix, outside, inside, script string) []ni
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := make([]nixVerdict, len(files))
-	for i := range out {
-		b, err := os.ReadFile(fmt.Sprintf("%s/%d.err", outside, i))
+	out := map[string]nixVerdict{}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
+		var v nixVerdict
 		if text, failed := strings.CutSuffix(string(b), "FAILED\n"); failed {
-			if out[i] = readVerdict(text); out[i].message == "" {
-				out[i].message = "failed: " + text
+			if v = readVerdict(text); v.message == "" {
+				v.message = "failed: " + text
 			}
 		}
+		out[strings.TrimSuffix(filepath.Base(file), ".err")] = v
 	}
 	return out
 }
 
 func TestParserTakesExactlyWhatNixTakes(t *testing.T) {
 	all := lines(t, "expressions.txt")
-	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
-		outside, inside := nix.Dir(t)
-		for i, e := range all {
-			if err := os.WriteFile(fmt.Sprintf("%s/%d", outside, i), []byte(e), 0o644); err != nil {
+	realnix.Each(t, func(t *testing.T, nix realnix.Nix) { compareParsers(t, nix, all) })
+}
+
+func TestParserTakesPipesAsNixDoes(t *testing.T) {
+	all := []string{
+		"1 |> 2 |> 3", "1 <| 2 <| 3", "1 |> 2 <| 3", "1 <| 2 |> 3", "1 |> a: a", "1 |> if true then 2 else 3", "1 |> -2",
+		"x: 1 |> x", "true || 1 |> 2", "1 |> 2 -> 3", "1 |>", "|> 1", "[ 1 |> 2 ]", "(1 |> 2) 3", "{ a = 1 |> 2; }", "1<|2", "<a|>", "1 |>> 2",
+	}
+	for _, short := range []string{"2.26", "2.34"} {
+		t.Run("nix-"+short, func(t *testing.T) { compareParsers(t, realnix.Get(t, short), all, "pipe-operators") })
+	}
+}
+
+// compareParsers parses each expression with Nix and here.
+func compareParsers(t *testing.T, nix realnix.Nix, all []string, features ...string) {
+	t.Helper()
+	outside, inside := nix.Dir(t)
+	for i, e := range all {
+		if err := os.WriteFile(fmt.Sprintf("%s/%d", outside, i), []byte(e), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name := "«stdin»"
+	if nix.Short == "2.8" {
+		name = "(string)"
+	}
+	ours := make([]nixVerdict, len(all))
+	var taken []string
+	for i, e := range all {
+		var p parser
+		r := p.parse(name, e, nix.Version, true, features)
+		if r == nil {
+			taken = append(taken, fmt.Sprint(i))
+			continue
+		}
+		ours[i].message = r.message
+		if r.off >= 0 {
+			pos := position(name, []byte(e), r.off)
+			ours[i].where = fmt.Sprintf("%d:%d", pos.Line, pos.Col)
+		}
+	}
+	xp := "nix-instantiate --extra-experimental-features '" + strings.Join(features, " ") + "' "
+	// What is taken here goes to one process. When that refuses any, each goes to
+	// its own.
+	r := nix.Run(t, realnix.Cmd{
+		Args: []string{"/bin/sh", "-c", "cd " + inside + "; " + xp + "--parse " + strings.Join(taken, " ")},
+		Env:  []string{"HOME=" + inside, "NO_COLOR=1"},
+	})
+	if r.Code != 0 {
+		t.Logf("one by one, as Nix refuses one: %s", r.Stderr)
+	} else {
+		for _, i := range taken {
+			if err := os.Remove(outside + "/" + i); err != nil {
 				t.Fatal(err)
 			}
 		}
-		got := runEach(t, nix, outside, inside, "nix-instantiate --pure-eval --parse - <$f")
-		if len(got) != len(all) {
-			t.Fatalf("Nix read %d of %d expressions", len(got), len(all))
+	}
+	// From stdin: a file is nothing that pure evaluation opens.
+	got := runEach(t, nix, outside, inside, xp+"--pure-eval --parse - <$f")
+	if r.Code != 0 {
+		taken = nil
+	}
+	if len(got) != len(all)-len(taken) {
+		t.Fatalf("Nix read %d of %d expressions", len(got), len(all)-len(taken))
+	}
+	for i, e := range all {
+		if ours[i] != got[fmt.Sprint(i)] {
+			t.Errorf("%q:\n\tNix:  %+v\n\tours: %+v", e, got[fmt.Sprint(i)], ours[i])
 		}
-		for i, e := range all {
-			var p parser
-			name := "«stdin»"
-			if nix.Short == "2.8" {
-				name = "(string)"
-			}
-			ours := nixVerdict{}
-			if r := p.parse(name, e, nix.Version, true, nil); r != nil {
-				ours.message = r.message
-				if r.off >= 0 {
-					pos := position(name, []byte(e), r.off)
-					ours.where = fmt.Sprintf("%d:%d", pos.Line, pos.Col)
-				}
-			}
-			if ours != got[i] {
-				t.Errorf("%q:\n\tNix:  %+v\n\tours: %+v", e, got[i], ours)
-			}
-		}
-	})
+	}
 }

@@ -25,9 +25,25 @@ import (
 // flakes are the flake.nix files that real Nix is asked about.
 func flakes(t testing.TB) []string {
 	var all []string
-	for _, s := range lines(t, "settings.txt") {
-		all = append(all, "{\n  outputs = _: { x = 1; };\n  nixConfig = {\n"+s+"\n};\n}\n")
+	flake := func(settings string) string {
+		return "{\n  outputs = _: { x = 1; };\n  nixConfig = {\n" + settings + "\n};\n}\n"
 	}
+	together := ""
+	for i, s := range lines(t, "settings.txt") {
+		// What every version takes goes into one flake, under names of its own.
+		settings, r := ReadConfig("", []byte(flake(s)), threeVersions[0])
+		for _, v := range threeVersions[1:] {
+			if r == nil {
+				_, r = ReadConfig("", []byte(flake(s)), v)
+			}
+		}
+		if value, ok := strings.CutPrefix(s, "a = "); ok && r == nil && len(settings) == 1 && !settings[0].Opaque {
+			together += fmt.Sprintf("a%d = %s\n", i, value)
+			continue
+		}
+		all = append(all, flake(s))
+	}
+	all = append(all, flake(together))
 	all = append(all, lines(t, "flakes.txt")...)
 	files, err := filepath.Glob(corpus + "*.nix")
 	if err != nil || len(files) == 0 {
@@ -41,7 +57,7 @@ func flakes(t testing.TB) []string {
 		all = append(all, string(b))
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 60 {
+	for range 40 {
 		all = append(all, randomFlake(r))
 	}
 	return all
@@ -236,7 +252,7 @@ func ask(nix realnix.Nix, inside string, i int) (reply, error) {
 		Env: []string{"HOME=" + home, "TERM=xterm", "XDG_CACHE_HOME=" + inside + "/cache"},
 	})
 	cmd.Stdin, cmd.Stderr = slave, slave
-	if _, err := master.WriteString(strings.Repeat("y\n", 40)); err != nil {
+	if _, err := master.WriteString(strings.Repeat("y\n", 200)); err != nil {
 		return reply{}, err
 	}
 	if err := cmd.Start(); err != nil {
