@@ -1,7 +1,7 @@
 package host
 
 import (
-	"net/url"
+	"fmt"
 	"path"
 	"strings"
 
@@ -156,7 +156,7 @@ func (f *finder) refOf(folder string) string {
 		if f.there(top + "/.git") {
 			ref := "git+file://" + escapePath(top)
 			if top != folder {
-				ref += "?dir=" + strings.ReplaceAll(url.QueryEscape(folder[len(top)+1:]), "%2F", "/")
+				ref += "?dir=" + percentEncode(folder[len(top)+1:], ":@/?")
 			}
 			return ref
 		}
@@ -164,7 +164,22 @@ func (f *finder) refOf(folder string) string {
 	return "path:" + escapePath(folder)
 }
 
-func escapePath(p string) string { return (&url.URL{Path: p}).EscapedPath() }
+// percentEncode writes a path or a query's value as Nix does in references.
+// Nix: src/libutil/url.cc, percentEncode, allowedInPath and allowedInQuery.
+func percentEncode(s, keep string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0 || strings.IndexByte(keep, c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+func escapePath(p string) string { return percentEncode(p, ":@/") }
 
 // named adds the flake that the user asked about.
 func (f *finder) named(spec string, registries []registry) {
