@@ -3,6 +3,7 @@ package tui
 import (
 	"strings"
 
+	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -165,9 +166,9 @@ func (s *overview) listClaims(i int) {
 	}
 	g := s.theme.glyphs
 	var rows []row
-	add := func(c claim, id string, m explain.Mark, what safetext.S, kind string, where safetext.S, old bool) {
+	add := func(c claim, id string, m explain.Mark, what safetext.S, kind cell, where safetext.S, old bool) {
 		s.items = append(s.items, c)
-		r := newRow(id, own(m.Role, m.String()), cell{what, explain.Plain}, own(explain.Faint, kind), cell{where, explain.Faint})
+		r := newRow(id, own(m.Role, m.String()), cell{what, explain.Plain}, kind, cell{where, explain.Faint})
 		r.old = old
 		rows = append(rows, r)
 	}
@@ -178,12 +179,12 @@ func (s *overview) listClaims(i int) {
 			if c.Claimed != claimed {
 				continue
 			}
-			kind, where := "cache", s.style(0).Spot(c.Where)
+			kind, where := own(explain.Faint, "cache"), s.style(0).Spot(c.Where)
 			if !claimed {
-				kind = "not asked for"
+				kind = own(explain.Faint, "not asked for")
 			}
 			if _, bad := safetext.SuspectHost(c.URL); bad {
-				kind = g.Alarm + " look-alike"
+				kind = own(explain.Danger, g.Alarm+" look-alike")
 			}
 			add(claim{cache: c}, "cache "+c.URL, explain.CacheMark(c.State, g), safetext.URL(c.URL), kind, at(base(where)), !claimed)
 		}
@@ -195,7 +196,7 @@ func (s *overview) listClaims(i int) {
 	}
 	for j := range f.Inputs {
 		in := &f.Inputs[j]
-		add(claim{input: in}, "input "+in.Name, explain.Mark{Glyph: g.Off, Word: "inert", Role: explain.Faint}, safetext.Line(in.Name), "input", at(""), true)
+		add(claim{input: in}, "input "+in.Name, explain.Mark{Glyph: g.Off, Word: "inert", Role: explain.Faint}, safetext.Line(in.Name), own(explain.Faint, "input"), at(""), true)
 	}
 	if len(rows) == 0 && f.Rejected == nil && f.Err == "" {
 		s.claims.title = "Asks for nothing, in effect anyway"
@@ -221,11 +222,16 @@ func (s *overview) firstFailing() int {
 	return 0
 }
 
-func settingKind(v trust.SettingVerdict) string {
-	if v.Risk != "" {
-		return string(v.Risk)
+// settingKind says what a setting gives the flake, loudly when it is more than
+// caches.
+func settingKind(v trust.SettingVerdict) cell {
+	switch v.Risk {
+	case nixconf.RiskNone:
+		return own(explain.Faint, "setting")
+	case nixconf.RiskCache:
+		return own(explain.Faint, string(v.Risk))
 	}
-	return "setting"
+	return own(explain.RiskRole(v.Risk), string(v.Risk))
 }
 
 // base returns the last part of a path, which is enough in a column.

@@ -49,7 +49,7 @@ func Setting(v trust.SettingVerdict, s Style) []string {
 	p.body(v.Reasons, func() {
 		p.at("at", v.Where)
 		if v.Risk != nixconf.RiskNone {
-			p.spans("  ", "    ", own(Faint, "gives the flake"), own(riskRole(v.Risk), string(v.Risk)))
+			p.spans("  ", "    ", own(Faint, "gives the flake"), own(RiskRole(v.Risk), string(v.Risk)))
 		}
 		for _, item := range items {
 			p.spans("  ", "        ", own(Faint, "value"), span{Plain, Value(v.Name, item)})
@@ -354,12 +354,12 @@ func (p *page) fixes(fixes []trust.Fix, ordered bool) {
 	}
 }
 
-// riskRole returns how loud a risk is.
-func riskRole(r nixconf.Risk) Role {
+// RiskRole returns how loud a risk is.
+func RiskRole(r nixconf.Risk) Role {
 	switch r {
-	case nixconf.RiskCache, nixconf.RiskCode, nixconf.RiskSandbox, nixconf.RiskCredential:
+	case nixconf.RiskCode, nixconf.RiskSandbox, nixconf.RiskCredential:
 		return Danger
-	case nixconf.RiskEvaluation, nixconf.RiskDenial:
+	case nixconf.RiskCache, nixconf.RiskEvaluation, nixconf.RiskDenial:
 		return Caution
 	}
 	return Faint
