@@ -260,6 +260,15 @@ func TestBackgroundChangesColoursAndNotWords(t *testing.T) {
 	if d.screen() != words {
 		t.Errorf("a light background changes words:\n%s", d.screen())
 	}
+	light := d.m.View().Content
+	d.send(tea.EnvMsg{"COLORFGBG=15;0"})
+	if d.m.View().Content != dark {
+		t.Error("COLORFGBG with a dark background changes nothing")
+	}
+	d.send(tea.EnvMsg{"COLORFGBG=0;default;15"})
+	if d.m.View().Content != light {
+		t.Error("COLORFGBG with a light background changes nothing")
+	}
 }
 
 func TestASCIIFramesAreASCII(t *testing.T) {

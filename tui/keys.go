@@ -135,8 +135,8 @@ func (m *root) lookup(key string) (binding, bool) {
 	return binding{}, false
 }
 
-// KeyTable returns every key as a page in Markdown, for docs/keys.md.
-func KeyTable() string {
+// keyTable is every key as a page in Markdown, as docs/keys.md has it.
+func keyTable() string {
 	var b strings.Builder
 	b.WriteString("# Keys\n\nMade from the program's own table of bindings; a test keeps it true.\n")
 	for _, sc := range scopes {

@@ -39,12 +39,12 @@ func TestEveryBindingIsComplete(t *testing.T) {
 // TestKeyTableIsUpToDate compares docs/keys.md with the bindings. Run it with
 // -update to write the file.
 func TestKeyTableIsUpToDate(t *testing.T) {
-	golden.RequireEqual(t, KeyTable())
+	golden.RequireEqual(t, keyTable())
 	want, err := os.ReadFile("../docs/keys.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(want) != KeyTable() {
+	if string(want) != keyTable() {
 		t.Error("docs/keys.md is out of date: cp tui/testdata/TestKeyTableIsUpToDate.golden docs/keys.md")
 	}
 }

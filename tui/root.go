@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -72,12 +73,14 @@ func (m *root) take(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.w, m.h = msg.Width, msg.Height
-	case tea.BackgroundColorMsg:
-		if dark := msg.IsDark(); dark != m.dark {
-			m.dark = dark
-			m.view.theme = newTheme(dark, m.opt.ASCII)
-			m.version++
+	case tea.EnvMsg:
+		// Some terminals say it here and do not answer the question.
+		if colours := strings.Split(msg.Getenv("COLORFGBG"), ";"); len(colours) > 1 {
+			back := colours[len(colours)-1]
+			m.background(back != "7" && back != "15")
 		}
+	case tea.BackgroundColorMsg:
+		m.background(msg.IsDark())
 	case snapshotMsg:
 		return m.snapshot(msg)
 	case slowMsg:
@@ -110,6 +113,16 @@ func (m *root) take(msg tea.Msg) tea.Cmd {
 		return m.click(msg.Mouse())
 	}
 	return nil
+}
+
+// background changes the theme to the terminal's background.
+func (m *root) background(dark bool) {
+	if dark == m.dark {
+		return
+	}
+	m.dark = dark
+	m.view.theme = newTheme(dark, m.opt.ASCII)
+	m.version++
 }
 
 // snapshot takes the end of a reading. A result that is no longer waited for
