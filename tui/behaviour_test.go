@@ -12,6 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 )
 
@@ -296,6 +297,19 @@ func TestOnlyRowsInSightAreDrawn(t *testing.T) {
 	if base := testing.AllocsPerRun(5, func() { few.m.View() }); draws > 4*base {
 		t.Errorf("a frame takes %.0f allocations with 10 009 flakes and %.0f with 9", draws, base)
 	}
+}
+
+func TestAConfigurationThatFailsIsSaidFirst(t *testing.T) {
+	r := fixture()
+	r.Client.Fatal = &nixconf.Diagnostic{Kind: "syntax", Severity: nixconf.SeverityFatal, Pos: at(sysConf, 3), Message: "error: syntax error in configuration line 'a=b\x1b' in '/etc/nix/nix.conf'", Text: "There is no space around the =."}
+	b := &backend{report: r}
+	d := drive(t, 80, 24, Options{Backend: b})
+	d.press("4").expect("▸ ✗  Nix stops here", "every Nix command", "There is no space around the =.", `syntax error in configuration line 'a=b\x1b'`, "/etc/nix/nix.conf:3")
+	d.press("y").expect("Nothing is selected that could be copied")
+	d.press("j").expect("access-tokens").expectNot("every Nix command")
+	b.report = &trust.Report{Client: r.Client}
+	d.press("r").settle()
+	d.expect("Nix stops here")
 }
 
 func TestHugeTextsDoNotStallAFrame(t *testing.T) {

@@ -13,9 +13,12 @@ import (
 type settings struct {
 	b    board
 	all  *list
-	rows []int // for each row, the index of its setting
+	rows []int // for each row, the index of its setting; stops for why Nix stops
 	*view
 }
+
+// stops is in place of an index for the row that says why Nix stops.
+const stops = -1
 
 func newSettings() *settings {
 	s := &settings{}
@@ -36,6 +39,11 @@ func (s *settings) load(v *view) {
 	s.view = v
 	s.rows = s.rows[:0]
 	var rows []row
+	if f := s.fatal(); f != nil {
+		s.rows = append(s.rows, stops)
+		rows = append(rows, newRow("stops", own(explain.Bad, v.theme.glyphs.Bad), own(explain.Bad, "Nix stops here"), cell{safetext.Line(f.Message), explain.Bad},
+			cell{safetext.Line(base(explain.Style{}.Spot(f.Pos))), explain.Faint}))
+	}
 	// What somebody set comes before what is a default.
 	for _, set := range []bool{true, false} {
 		for i := range v.report.Settings {
@@ -49,6 +57,14 @@ func (s *settings) load(v *view) {
 	}
 	s.all.set(rows)
 	s.follow()
+}
+
+// fatal returns what makes every Nix command fail, nil when the configuration loads.
+func (s *settings) fatal() *nixconf.Diagnostic {
+	if s.report.Client == nil {
+		return nil
+	}
+	return s.report.Client.Fatal
 }
 
 // isSet reports whether any line set the value.
@@ -94,7 +110,7 @@ func valueText(v *nixconf.Value) safetext.S {
 }
 
 func (s *settings) setting() *trust.SettingReport {
-	if i := s.all.selected(); i >= 0 {
+	if i := s.all.selected(); i >= 0 && s.rows[i] != stops {
 		return &s.report.Settings[s.rows[i]]
 	}
 	return nil
@@ -102,11 +118,28 @@ func (s *settings) setting() *trust.SettingReport {
 
 func (s *settings) follow() {
 	r := s.setting()
+	if f := s.fatal(); r == nil && f != nil && len(s.all.shown) > 0 {
+		s.b.detail.show("stops", "Configuration", func(w int) []string { return s.fatalText(f, w) })
+		return
+	}
 	if r == nil {
 		s.b.detail.show("", "Setting", nil)
 		return
 	}
 	s.b.detail.show(r.Value.Setting.Name, "Setting", func(w int) []string { return s.text(r, w) })
+}
+
+func (s *settings) fatalText(f *nixconf.Diagnostic, w int) []string {
+	d := newDoc(s.view, w)
+	d.head(explain.Mark{Glyph: s.theme.glyphs.Bad, Word: "fails", Role: explain.Bad}, safetext.Line("every Nix command"))
+	d.para(explain.Plain, safetext.Text(f.Text))
+	d.para(explain.Plain, safetext.Line("Until it is repaired Nix does nothing at all, and what is shown of the configuration here is what Nix would have read up to there."))
+	d.gap()
+	if at := s.style(0).Spot(f.Pos); at != "" {
+		d.fieldIn(explain.Place, "at", safetext.Line(at))
+	}
+	d.field("Nix prints", safetext.Text(f.Message))
+	return d.lines
 }
 
 func (s *settings) text(r *trust.SettingReport, w int) []string {
