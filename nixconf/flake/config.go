@@ -20,8 +20,9 @@ import (
 // features are the experimental features in force that change the language:
 // "pipe-operators", "no-url-literals".
 //
-// Whether a flake's inputs can be fetched is not looked at, nor is the syntax
-// of their URLs.
+// Whether a flake's inputs can be fetched is not looked at; of their URLs only
+// the scheme and the fragment are. Nix refuses some flakes for such a URL that
+// are read here.
 //
 // Nix: src/libflake/flake.cc, readFlake.
 func ReadConfig(name string, src []byte, v nixconf.Version, features ...string) ([]Setting, *Rejection) {
@@ -81,6 +82,9 @@ func (p *parser) flake() ([]Setting, *refusal) {
 		return nil, refuse(root.off, "flake lacks attribute 'outputs'")
 	}
 	if r := p.want(vFunction, m.value, m.off); r != nil {
+		return nil, r
+	}
+	if r := p.arguments(m.value); r != nil {
 		return nil, r
 	}
 	var settings []Setting

@@ -29,7 +29,7 @@ func (p *parser) inputs(v *value, off uint32, top bool) *refusal {
 			}
 			continue
 		}
-		if r := p.input(m.value, m.off); r != nil {
+		if r := p.input(name, m.value, m.off); r != nil {
 			return r
 		}
 	}
@@ -40,7 +40,7 @@ func (p *parser) overridden(off uint32) *refusal {
 	return &refusal{off: int(off), unsure: true, message: "the attribute '__overrides' changes others; only Nix knows how"}
 }
 
-func (p *parser) input(v *value, off uint32) *refusal {
+func (p *parser) input(name string, v *value, off uint32) *refusal {
 	if r := p.want(vSet, v, off); r != nil {
 		return r
 	}
@@ -55,6 +55,7 @@ func (p *parser) input(v *value, off uint32) *refusal {
 			p.force(a.value)
 			switch {
 			case a.value.kind == vString:
+				r = p.address(a)
 			case !p.lexer.version.AtLeast(2, 26):
 				r = p.want(vString, a.value, a.off)
 			case a.value.kind != vPath:
@@ -88,8 +89,51 @@ func (p *parser) input(v *value, off uint32) *refusal {
 	if (typed || url) && follows && p.lexer.version.AtLeast(2, 30) {
 		return refuse(off, "flake input has both a flake reference and a follows attribute")
 	}
+	if !typed && !url && !follows && !p.lexer.version.AtLeast(2, 30) && !isFlakeName(name) {
+		return refuse(off, "'%s' is not a valid flake ID", name)
+	}
 	return nil
 }
+
+// address refuses a URL with a fragment, and one of a scheme that no version of
+// Nix has. What else may be wrong with a URL is not looked at.
+func (p *parser) address(a member) *refusal {
+	url := p.text(a.value)
+	if _, fragment, ok := strings.Cut(url, "#"); ok && fragment != "" && !strings.Contains(fragment, "%") {
+		return refuse(a.off, "unexpected fragment '%s' in flake reference '%s'", fragment, url)
+	}
+	scheme, rest, ok := strings.Cut(url, ":")
+	if !ok || !isScheme(scheme) || strings.Contains(scheme, "+") || !isWord(rest, "/._-") {
+		return nil
+	}
+	switch scheme {
+	case "path", "flake", "indirect", "github", "gitlab", "sourcehut", "git", "http", "https", "file", "tarball", "hg", "s3":
+		return nil
+	}
+	return refuse(a.off, "input '%s' is unsupported", url)
+}
+
+// arguments checks the names that the outputs take: each is an input.
+func (p *parser) arguments(v *value) *refusal {
+	if v.node < 0 {
+		return nil
+	}
+	f := &p.funs[p.nodes[v.node].a]
+	var bad *formal
+	for i := range f.formals {
+		x := &f.formals[i]
+		if !isFlakeName(p.names[x.sym]) && (bad == nil || p.before(x.sym, bad.sym)) {
+			bad = x
+		}
+	}
+	if bad == nil {
+		return nil
+	}
+	return refuse(bad.off, "flake reference '%s' is not an absolute path", p.names[bad.sym])
+}
+
+// isFlakeName tells whether a registry could have the name.
+func isFlakeName(s string) bool { return isWord(s, "_-") && letter(s[0]) }
 
 // follows checks the path of names that an input follows.
 func (p *parser) follows(a member) *refusal {
@@ -98,7 +142,7 @@ func (p *parser) follows(a member) *refusal {
 		word = "flake input path"
 	}
 	for _, elem := range strings.FieldsFunc(p.text(a.value), func(r rune) bool { return r == '/' }) {
-		if !letter(elem[0]) || !isWord(elem, "_-") {
+		if !isFlakeName(elem) {
 			return refuse(a.off, "invalid %s element '%s'", word, elem)
 		}
 	}

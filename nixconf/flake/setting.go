@@ -12,7 +12,8 @@ type Setting struct {
 	// ItemPos has the place of each element of Items.
 	ItemPos []nixconf.Pos
 	// Opaque says that Value cannot be known without Nix: a path literal, which
-	// Nix copies into the store. Value then is the literal's source text.
+	// Nix copies into the store. Value then is the literal's source text. When the
+	// flake's source has no such file, Nix refuses the flake.
 	Opaque bool
 }
 
