@@ -247,6 +247,13 @@ var catalogue = map[Code]Entry{
 		Title:   "not in the list of substituters",
 		Explain: "Only the caches in the effective list of substituters are ever asked.",
 	},
+	CodeUnknownScheme: {
+		Title:    "Nix cannot open a cache of this kind",
+		Explain:  "What stands before :// says what kind of store it is, in lower case. One that Nix does not know is passed over with a warning.",
+		Severity: Warn,
+		// The subject is the scheme since 2.9, the URL before.
+		Says: []Said{{since(2, 9), "warning: don't know how to open Nix store with scheme '%s'"}, {since(0, 0), "warning: don't know how to open Nix store '%s'"}},
+	},
 	CodeDaemonStale: {
 		Title:    "the running daemon disagrees with its files",
 		Explain:  "The daemon reads its configuration once, when it starts. What was edited since is not in force until it is restarted.",

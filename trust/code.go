@@ -58,6 +58,7 @@ const (
 	CodeSubstitutionOff Code = "substitution-off"
 	CodeOffline         Code = "offline"
 	CodeNotInList       Code = "not-in-list"
+	CodeUnknownScheme   Code = "unknown-scheme"
 
 	// What clouds the view.
 	CodeDaemonStale     Code = "daemon-stale"

@@ -42,7 +42,8 @@ type engine struct {
 	client       *nixconf.Config // never nil
 	system       *nixconf.Config // never nil
 	rule         urlRule
-	base         *view // without any flake
+	admits       map[string]bool // the daemon's answers, by the URL as the client sends it
+	base         *view           // without any flake
 }
 
 func (e *engine) prepare() {
@@ -54,6 +55,10 @@ func (e *engine) prepare() {
 		e.system = &nixconf.Config{Version: e.f.Daemon.Version}
 	}
 	e.rule = urlRule{refs: e.daemonVersion().AtLeast(2, 34)}
+	e.admits = make(map[string]bool, len(e.f.Daemon.Admits))
+	for url, said := range e.f.Daemon.Admits {
+		e.admits[sentAs(url, e.f.Nix.Version)] = said
+	}
 	e.trust, e.trustReasons = e.standing()
 	e.base = e.view(e.client)
 }
@@ -81,7 +86,8 @@ func (e *engine) systemItems(name string) []nixconf.Item {
 // everything unknown on every machine. It is told of as a finding.
 func (e *engine) hiddenSystem() *nixconf.Pos {
 	for _, d := range e.system.Warnings {
-		if d.Kind == "unreadable" && d.Pos.Line > 0 { // an include
+		include := d.Kind == "unreadable" && d.Pos.Line > 0
+		if include || d.Kind == "too-large" || d.Kind == "plugin" {
 			return &d.Pos
 		}
 	}
@@ -101,7 +107,7 @@ func (e *engine) reason(code Code, o Outcome, subject, text string) Reason {
 // speaker is the version of the program that prints the code's message.
 func (e *engine) speaker(code Code) nixconf.Version {
 	switch code {
-	case CodeSettingRestricted, CodeKeyRestricted, CodeSubstituterUnlisted, CodeNearMissURL:
+	case CodeSettingRestricted, CodeKeyRestricted, CodeSubstituterUnlisted, CodeNearMissURL, CodeUnknownScheme:
 		return e.daemonVersion()
 	}
 	return e.f.Nix.Version

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
 // findings lists what is wrong or dangerous on the machine, worst first within
@@ -212,7 +213,15 @@ func (e *engine) keyFindings(r *Report, add addFinding) {
 
 func (e *engine) flakeFindings(r *Report, add addFinding) {
 	for _, f := range r.Flakes {
+		for _, c := range f.Caches {
+			if _, bad := safetext.SuspectHost(c.URL); bad && c.Claimed {
+				add(CodeSuspectText, Danger, c.Where, c.URL, f.ID.Ref+" asks for this cache, and its host is not what it seems: it looks like another one, or hides a part of itself.", e.caseOf())
+			}
+		}
 		for _, s := range f.Settings {
+			if !safetext.Exact(s.Value) || !safetext.Exact(s.Name) {
+				add(CodeSuspectText, Warn, s.Where, s.Name, fmt.Sprintf("%s sets %s to a text with characters that cannot be seen, or that change what a terminal shows.", f.ID.Ref, s.Name), e.caseOf())
+			}
 			if !dangerous(s.Risk) || s.State != SettingApplied || len(s.Reasons) == 0 {
 				continue
 			}

@@ -3,6 +3,7 @@ package trust
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/nixconf/flake"
@@ -224,12 +225,26 @@ type judged struct {
 // judgeIn judges a cache under a view: whether it is in the list, admitted, and
 // whether its signatures would be believed.
 func (e *engine) judgeIn(v *view, url string, keys []declaredKey, settings []SettingVerdict) judged {
-	at, listed := v.byURL[url]
+	at, listed := v.byURL[sentAs(url, e.f.Nix.Version)]
 	if !listed {
 		r := e.reason(CodeNotInList, Fail, url, "It is not in the list of substituters that this user's nix uses.")
 		return judged{StateOff, false, []Reason{r}}
 	}
 	o := v.urls[at]
+	if o.admitted != Fail {
+		switch openable(url) {
+		case Fail:
+			subject := url
+			if e.daemonVersion().AtLeast(2, 9) {
+				subject, _, _ = strings.Cut(url, "://")
+			}
+			r := e.reason(CodeUnknownScheme, Fail, subject, "Nix does not know this kind of store and passes over it.")
+			return judged{StateOff, true, append(slices.Clip(o.reasons), r)}
+		case Unknown:
+			r := e.reason(CodeUnknownScheme, Unknown, url, "What Nix makes of a store of this kind as a cache is not explained here.")
+			return judged{StateUnknown, true, append(slices.Clip(o.reasons), r)}
+		}
+	}
 	keyed, keyReasons := e.judgeKeys(v, url, keys, settings)
 	var reasons []Reason
 	// That the user is not trusted is a step only where it makes a difference.
@@ -262,7 +277,10 @@ func (e *engine) unclaimed(v *view, claimed []string, c *consent) []CacheVerdict
 	if c != nil {
 		settings = c.settings
 	}
-	seen := slices.Clone(claimed)
+	seen := make([]string, len(claimed))
+	for i, url := range claimed {
+		seen[i] = sentAs(url, e.f.Nix.Version)
+	}
 	add := func(o offered, from *view) {
 		url := o.item.Text
 		if slices.Contains(seen, url) {

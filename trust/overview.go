@@ -29,7 +29,7 @@ func (e *engine) caches(flakes []FlakeReport) []CacheReport {
 			if !cv.Claimed {
 				continue
 			}
-			if at, ok := index[cv.URL]; ok {
+			if at, ok := index[sentAs(cv.URL, e.f.Nix.Version)]; ok {
 				out[at].Flakes = append(out[at].Flakes, i)
 				continue
 			}

@@ -81,7 +81,7 @@ func (e *engine) filtered(s *SettingVerdict, all *view) (DaemonVerdict, Reason) 
 	pass, fail, unknown := 0, 0, 0
 	var first *Reason
 	for _, url := range s.Items {
-		at, ok := all.byURL[url]
+		at, ok := all.byURL[sentAs(url, e.f.Nix.Version)]
 		if !ok {
 			continue
 		}

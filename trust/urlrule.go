@@ -41,11 +41,41 @@ func (u urlRule) admits(listed []nixconf.Item, sent string) (index int, ok bool)
 
 func findRef(listed []nixconf.Item, want nixconf.StoreRef) (int, bool) {
 	for i, it := range listed {
-		if have, err := nixconf.ParseStoreRef(it.Text); err == nil && have.Equal(want) {
+		if it.StoreRef().Equal(want) {
 			return i, true
 		}
 	}
 	return 0, false
+}
+
+// sentAs is how a client of a version writes a URL that it was given: from
+// 2.34 on it parses the URL and prints it again.
+func sentAs(url string, client nixconf.Version) string {
+	if !client.AtLeast(2, 34) {
+		return url
+	}
+	ref, err := nixconf.ParseStoreRef(url)
+	if err != nil {
+		return url
+	}
+	return ref.String()
+}
+
+// openable says whether Nix can open a substituter: by the kind of store that
+// its scheme names. Stores without a scheme, and kinds that are experimental,
+// are unknown here. Nix: the uriSchemes of src/libstore/*-store.hh.
+func openable(s string) Outcome {
+	scheme, _, ok := strings.Cut(s, "://")
+	if !ok {
+		return Unknown
+	}
+	switch scheme {
+	case "http", "https", "file", "s3", "ssh", "ssh-ng", "unix":
+		return Pass
+	case "local", "daemon", "auto", "dummy", "local-overlay", "mounted-ssh-ng", "experimental-ssh-ng":
+		return Unknown
+	}
+	return Fail
 }
 
 // near finds a listed URL that differs from the sent one only in ways that

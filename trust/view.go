@@ -89,7 +89,7 @@ func (e *engine) ownEntry(it nixconf.Item) (Outcome, []Reason) {
 	if e.f.Daemon.State == DaemonRefused {
 		return Fail, nil
 	}
-	if said, asked := e.f.Daemon.Admits[it.Text]; asked && !said {
+	if said, asked := e.admits[it.Text]; asked && !said {
 		r := e.disagreement(fmt.Sprintf("%s is among the daemon's substituters in its files, yet the running daemon does not admit it.", it.Text))
 		return Unknown, []Reason{r}
 	}
@@ -115,7 +115,7 @@ func (e *engine) admission(it nixconf.Item) (Outcome, []Reason) {
 	}
 	listed, names := e.listed()
 	i, inFiles := e.rule.admits(listed, it.Text)
-	said, asked := e.f.Daemon.Admits[it.Text]
+	said, asked := e.admits[it.Text]
 	asked = asked && e.trust == Untrusted
 
 	yes := func() Reason {

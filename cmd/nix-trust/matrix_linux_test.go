@@ -41,6 +41,7 @@ type rule struct {
 	name, user string
 	conf       string
 	refused    bool
+	local      bool // no daemon: the user owns the store
 }
 
 var rules = []rule{
@@ -49,6 +50,7 @@ var rules = []rule{
 	{name: "group-member", user: "bob", conf: "trusted-users = root @wheel"},
 	{name: "primary-group", user: "carol", conf: "trusted-users = root @staff"},
 	{name: "everyone", user: "alice", conf: "trusted-users = *"},
+	{name: "local", user: "root", conf: "trusted-users = nobody", local: true},
 	{name: "refused", user: "dave", conf: "trusted-users = root\nallowed-users = alice", refused: true},
 }
 
@@ -88,6 +90,10 @@ var matrixCases = []matrixCase{
 		answers: `{"extra-substituters":{"A/":true},"extra-trusted-public-keys":{"KA":true}}`, daemon: listA},
 	{name: "parameter-differs", some: true, config: `extra-substituters = "A?priority=10"; extra-trusted-public-keys = "KA";`,
 		answers: `{"extra-substituters":{"A?priority=10":true},"extra-trusted-public-keys":{"KA":true}}`, daemon: listA},
+	{name: "parameters-in-another-order", some: true, config: `extra-substituters = "A?want-mass-query=true&priority=10"; extra-trusted-public-keys = "KA";`,
+		answers: `{"extra-substituters":{"A?want-mass-query=true&priority=10":true},"extra-trusted-public-keys":{"KA":true}}`, daemon: "extra-trusted-substituters = A?priority=10&want-mass-query=true\nextra-trusted-public-keys = KA"},
+	{name: "capital-scheme", some: true, config: `extra-substituters = "HTTPA"; extra-trusted-public-keys = "KA";`,
+		answers: `{"extra-substituters":{"HTTPA":true},"extra-trusted-public-keys":{"KA":true}}`, daemon: listA},
 	{name: "reordered", some: true, config: `extra-substituters = [ "B" "A" ];`, answers: yesAB, daemon: listA},
 	{name: "skeleton-key", some: true, config: `accept-flake-config = true; ` + asksA, answers: `{"accept-flake-config":{"true":true}}`, daemon: listA},
 	{name: "skeleton-key-not-saved", some: true, config: `accept-flake-config = true; ` + asksA},
@@ -219,7 +225,8 @@ func (m *matrix) run(t *testing.T, r rule, c matrixCase, uid, gid uint32) {
 	name := r.name + "-" + c.name
 	base, a, b := m.caches.add(1, name+"/base"), m.caches.add(2, name+"/a"), m.caches.add(3, name+"/b")
 	other := newKey(a.keyName)
-	fill := strings.NewReplacer("KA", a.key(), "KB", b.key(), "KX", other.text, "A", a.url, "B", b.url).Replace
+	fill := strings.NewReplacer("KA", a.key(), "KB", b.key(), "KX", other.text,
+		"HTTPA", "HTTP"+strings.TrimPrefix(a.url, "http"), "A", a.url, "B", b.url).Replace
 	dir := m.inside + "/" + name
 	drv := fmt.Sprintf(`derivation { name = "%s"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "echo built > $out" ]; }`, name)
 	m.write(t, name+"/flake/flake.nix", fmt.Sprintf("{\n  nixConfig = { %s };\n  outputs = _: { x = %s; };\n}\n", fill(c.config), drv))
@@ -249,10 +256,13 @@ func (m *matrix) run(t *testing.T, r rule, c matrixCase, uid, gid uint32) {
 	// The base cache is there to be in effect and has nothing.
 	base.narinfo = ""
 
-	stop := m.daemon(t, dir, common)
-	defer stop()
-	env := append([]string{"HOME=" + dir + "/home", "NIX_REMOTE=daemon", "USER=" + r.user,
+	env := append([]string{"HOME=" + dir + "/home", "USER=" + r.user,
 		"NIX_CONFIG=substitute = true\n" + fill(c.env)}, common...)
+	if !r.local {
+		stop := m.daemon(t, dir, common)
+		defer stop()
+		env = append(env, "NIX_REMOTE=daemon")
+	}
 	user := func(args ...string) realnix.Result {
 		return m.nix.Run(t, realnix.Cmd{Args: args, Env: env, Dir: dir, UID: uid, GID: gid, Timeout: 30 * time.Second})
 	}

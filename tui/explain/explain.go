@@ -125,7 +125,11 @@ func Finding(f trust.Finding, s Style) []string {
 	p := &page{Style: s}
 	m := SeverityMark(f.Severity, s.glyphs())
 	p.spans("", "  ", span{m.Role, safetext.Line(m.String())}, span{Strong, safetext.Line(f.Code.Title())}, own(Faint, "["+string(f.Code)+"]"))
-	if f.Subject != "" {
+	switch {
+	case strings.Contains(f.Subject, "://"):
+		p.text("  ", Strong, safetext.URL(f.Subject))
+		p.suspect(f.Subject)
+	case f.Subject != "":
 		p.text("  ", Strong, safetext.Text(f.Subject))
 	}
 	p.text("  ", Plain, safetext.Text(f.Text))
