@@ -21,8 +21,9 @@ import (
 // A Backend is where the program's data comes from.
 type Backend interface {
 	// Snapshot looks at the machine and returns what it found. It is called
-	// outside the program's loop, never twice at once, and stops early when
-	// ctx ends. The report is not changed afterwards by anybody.
+	// outside the program's loop. It stops early when ctx ends; it may be
+	// called again before a call that was given up has returned. Nobody
+	// changes the report afterwards.
 	Snapshot(ctx context.Context) (*trust.Report, error)
 }
 

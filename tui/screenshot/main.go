@@ -8,6 +8,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -32,13 +33,14 @@ func main() {
 	keys := flag.String("keys", "", "keys to press first, separated by commas")
 	light := flag.Bool("light", false, "dark text on white")
 	flag.Parse()
-	if err := write(*width, *height, *keys, *light); err != nil {
+	if err := write(os.Stdout, *width, *height, *keys, *light); err != nil {
 		fmt.Fprintln(os.Stderr, "screenshot:", err)
 		os.Exit(1)
 	}
 }
 
-func write(w, h int, keys string, light bool) error {
+// write draws one screen of the demo.
+func write(out io.Writer, w, h int, keys string, light bool) error {
 	var press []string
 	if keys != "" {
 		press = strings.Split(keys, ",")
@@ -51,5 +53,5 @@ func write(w, h int, keys string, light bool) error {
 	if light {
 		p = svg.Light()
 	}
-	return svg.Render(os.Stdout, "nix-trust demo", frame, p)
+	return svg.Render(out, "nix-trust demo", frame, p)
 }
