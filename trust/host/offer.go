@@ -53,7 +53,7 @@ func (c *conversation) offerSettings(urls []string) (offer, error) {
 	w := c.wire
 	verbosity := uint64(logWarn)
 	if c.daemon.Trust == trust.TrustUnknown {
-		verbosity = logDebug // before 2.11 dropped settings are only mentioned at this level
+		verbosity = logDebug // before 2.22 it mentions dropped settings at this level only
 	}
 	w.putNumber(opSetOptions)
 	for _, n := range []uint64{
@@ -149,7 +149,7 @@ func canary() string {
 }
 
 // ask learns what the handshake did not say: whether the user is trusted, from
-// daemons before 2.18, and which of the URLs the daemon would use if this user
+// daemons before 2.15, and which of the URLs the daemon would use if this user
 // named them. Again opens another connection to the same daemon, as each can be
 // asked once only: what is offered replaces what it is compared with.
 func (c *conversation) ask(ctx context.Context, urls []string, again func(context.Context) *conversation) {

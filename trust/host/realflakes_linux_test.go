@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,5 +84,48 @@ func TestCurrentFlakeIsTheOneNixTakes(t *testing.T) {
 				t.Errorf("in %s: %q, and Nix takes %q %s", cwd, got, want, r.Stderr)
 			}
 		}
+	})
+}
+
+// What Nix leaves behind when it builds and installs leads back to the flakes.
+func TestFlakesThatNixBuiltAndInstalledAreFound(t *testing.T) {
+	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
+		out, in := nix.Dir(t)
+		alice := userOf(t, nix, "alice")
+		for _, d := range []string{"", "home", "built", "built/sub", "installed"} {
+			dir := filepath.Join(out, d)
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chown(dir, int(alice.uid), int(alice.gid)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text := `{ outputs = _: { hello = derivation { name = "hello"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "/bin/mkdir $out" ]; }; }; }`
+		write(t, out+"/built/flake.nix", text)
+		write(t, out+"/installed/flake.nix", text)
+		env := map[string]string{
+			"HOME": in + "/home", "USER": "alice", "NIX_STATE_DIR": in + "/state", "NIX_STORE_DIR": in + "/store", "NIX_LOG_DIR": in + "/log",
+			"NIX_CONFIG": "experimental-features = nix-command flakes\nsubstituters =\nsandbox = false", "NIX_REMOTE": "local", "PATH": "/usr/bin:/bin",
+		}
+		for _, args := range [][]string{
+			{"nix", "build", "path:" + in + "/built#hello"},
+			{"nix", "profile", "install", "path:" + in + "/installed#hello"},
+		} {
+			r := nix.Run(t, realnix.Cmd{Args: args, Env: environ(env), Dir: in + "/built/sub", UID: alice.uid, GID: alice.gid})
+			if r.Code != 0 {
+				t.Fatalf("%q: %s", args, r.Stderr)
+			}
+		}
+		f := Look(context.Background(), inRoot(nix, alice, env), Options{User: "alice"})
+		var got []string
+		for _, fl := range f.Flakes {
+			got = append(got, fl.ID.Ref+": "+strings.Join(fl.Found, ", "))
+		}
+		slices.Sort(got)
+		expect(t, got, []string{
+			"path:" + in + "/built: gc root " + in + "/built/sub/result",
+			"path:" + in + "/installed: profile .nix-profile: hello",
+		})
 	})
 }
