@@ -147,6 +147,9 @@ func (m *root) overlay(lines []string) string {
 	t := m.view.theme
 	p := m.popupPlace(m.headRows(), m.bodyRows())
 	box := frame(p, m.popup.label(), m.popup.draw(t), true, t)
+	for i := m.headRows(); i < len(lines)-1; i++ { // what lies under it steps back
+		lines[i] = t.stale.Render(ansi.Strip(lines[i]))
+	}
 	canvas := lipgloss.NewCanvas(m.w, m.h)
 	canvas.Compose(lipgloss.NewCompositor(
 		lipgloss.NewLayer(strings.Join(lines, "\n")).Z(0),
