@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
@@ -110,7 +111,7 @@ func TestCommandIsOnlyRunAsTheLastResort(t *testing.T) {
 		go server.Write(honest(2))
 		return client, nil
 	}
-	if got := Look(context.Background(), m, Options{}).Nix.Version; got != (nixconf.Version{Major: 2, Minor: 26, Patch: 3}) || ran != 0 {
+	if got := Look(context.Background(), m, Options{Deadline: 200 * time.Millisecond}).Nix.Version; got != (nixconf.Version{Major: 2, Minor: 26, Patch: 3}) || ran != 0 {
 		t.Errorf("version %v after %d runs, although the daemon said it", got, ran)
 	}
 }
