@@ -38,11 +38,12 @@ var (
 func Redact(s string) string {
 	if strings.Contains(s, "@") {
 		s = userInfo.ReplaceAllStringFunc(s, func(m string) string {
-			user := strings.TrimSuffix(strings.TrimPrefix(m, "://"), "@")
-			if !strings.Contains(user, ":") && strings.Contains(user, ".") {
+			scheme, user, _ := strings.Cut(m, "://")
+			password := strings.Contains(user, ":")
+			if !password && (strings.Contains(user, ".") || strings.HasPrefix(scheme, "ssh") || strings.HasSuffix(scheme, "+ssh")) {
 				return m
 			}
-			return "://***@"
+			return scheme + "://***@"
 		})
 	}
 	if strings.Contains(s, "=") {
