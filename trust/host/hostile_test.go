@@ -238,6 +238,10 @@ func TestOldDaemonsThatSayNothingAreNotTrusting(t *testing.T) {
 		"unrelated":              {[]string{"warning: unknown setting 'x'"}, trust.TrustUnknown},
 		"restricted":             {[]string{"ignoring the client-specified setting 'require-sigs', because it is a restricted setting and you are not a trusted user"}, trust.Untrusted},
 		"complains of the value": {[]string{"\x1b[35;1mwarning:\x1b[0m Boolean setting '\x1b[33;1mrequire-sigs\x1b[0m' has invalid value '\x1b[33;1mnix-trust-asks\x1b[0m'"}, trust.Trusted},
+		"a URL that reads like it": {[]string{
+			"warning: ignoring untrusted substituter 'https://require-sigs.has-invalid-value.nix-trust-asks'",
+			"ignoring the client-specified setting 'require-sigs', because it is a restricted setting and you are not a trusted user",
+		}, trust.Untrusted},
 		"both": {[]string{
 			"Boolean setting 'require-sigs' has invalid value 'nix-trust-asks'",
 			"ignoring the client-specified setting 'require-sigs', because it is a restricted setting and you are not a trusted user",

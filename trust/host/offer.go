@@ -84,7 +84,8 @@ func (c *conversation) offerSettings(urls []string) (offer, error) {
 }
 
 // readOffer finds the daemon's verdicts in what it said. Releases differ in the
-// case of the first letter, in the quotes, and in what follows.
+// case of the first letter, in the quotes, and in what follows. The URLs, which
+// come from flakes, have neither quotes nor spaces: none can pass for a verdict.
 func readOffer(lines []string, urls []string) offer {
 	o := offer{rejected: map[string]bool{}}
 	for _, line := range lines {
@@ -92,7 +93,7 @@ func readOffer(lines []string, urls []string) offer {
 		if quoted(line, "gnoring the client-specified setting ") == "require-sigs" {
 			o.dropped = true
 		}
-		if strings.Contains(line, "require-sigs") && strings.Contains(line, noBool) {
+		if quoted(line, "setting ") == "require-sigs" && quoted(line, "has invalid value ") == noBool {
 			o.trusted = true
 		}
 		if u := quoted(line, "gnoring untrusted substituter "); u != "" {
