@@ -165,6 +165,10 @@ func (e *engine) claimVerdict(cl claim, keys []declaredKey, c consent, sure, all
 		v.State = StateOff
 	}
 	v.Reasons = append(consents, shown.reasons...)
+	if _, anyway := e.base.byURL[sentAs(cl.url, e.f.Nix.Version)]; v.State == StateUsable && !anyway {
+		v.Reasons = append(v.Reasons, e.reason(CodeCommandIgnores, Pass, cl.url,
+			"It is asked only because of the flake, so only by commands that apply nixConfig: nix build, run, develop, shell and the like, and not nix flake show, nix-build or nix-shell."))
+	}
 	e.fixClaim(v.Reasons, cl.url, keys, all, then.state == StateUsable)
 	return v
 }
