@@ -275,7 +275,10 @@ func (p *parser) formals() lambda {
 			p.take()
 		case '}':
 		default:
-			p.unexpected(',', '}')
+			if p.lexer.version.AtLeast(2, 25) {
+				p.unexpected('}', ',')
+			}
+			p.unexpected('}')
 		}
 	}
 }

@@ -3,6 +3,7 @@ package flake
 import (
 	"bufio"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -93,6 +94,40 @@ func runEach(t *testing.T, nix realnix.Nix, outside, inside, script string) map[
 
 func TestParserTakesExactlyWhatNixTakes(t *testing.T) {
 	all := lines(t, "expressions.txt")
+	realnix.Each(t, func(t *testing.T, nix realnix.Nix) { compareParsers(t, nix, all) })
+}
+
+// mutations is how many broken expressions each version is asked about.
+const mutations = 60
+
+func TestParserAgreesOnMutations(t *testing.T) {
+	text, err := os.ReadFile(corpus + "everything.nix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := append(lines(t, "expressions.txt"), strings.Split(string(text), "\n")...)
+	pieces := strings.Fields(`{ } [ ] ( ) ; : , . = == // ++ -> ? @ or if then else let in rec with inherit assert a b "x" ${ " '' ''' ''$ 1 1.5 ./a ~/b <c> a:b ... ! - + /* */ # \ $ $$ '`)
+	r := rand.New(rand.NewPCG(3, 4))
+	var all []string
+	for range mutations {
+		e := base[r.IntN(len(base))]
+		if strings.Contains(e, "\x00") {
+			continue // after a NUL Nix loses count of the lines
+		}
+		for range 1 + r.IntN(3) {
+			at := r.IntN(len(e) + 1)
+			switch r.IntN(4) {
+			case 0:
+				e = e[:at] + e[min(len(e), at+1+r.IntN(3)):]
+			case 1:
+				other := base[r.IntN(len(base))]
+				e = e[:at] + other[r.IntN(len(other)+1):]
+			default:
+				e = e[:at] + " "[:r.IntN(2)] + pieces[r.IntN(len(pieces))] + " "[:r.IntN(2)] + e[at:]
+			}
+		}
+		all = append(all, e)
+	}
 	realnix.Each(t, func(t *testing.T, nix realnix.Nix) { compareParsers(t, nix, all) })
 }
 
