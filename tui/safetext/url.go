@@ -25,16 +25,17 @@ func Text(s string) S {
 var (
 	// The greediness matters: an @ in the password is part of the user
 	// information, and the host starts after the last one.
-	userInfo = regexp.MustCompile(`(://)[^/?#\s"'<>]*@`)
+	userInfo = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*)?://[^/?#\s"'<>]*@`)
 	// A line of nix.conf that is quoted in an error, with tokens in it.
 	secretLine  = regexp.MustCompile(`((?:access-tokens|impure-env)[ \t]*=?[ \t]*)[^'"\n]*=[^'"\n]*`)
 	secretParam = regexp.MustCompile(`(?i)([?&;][^=&#\s"'<>]*(?:token|secret|passw|passphrase|api_?-?key|access_?-?key|private-?_?key|credential|signature|\bsig\b|\bauth)[^=&#\s"'<>]*=)[^&#\s"'<>]+`)
 )
 
-// Redact replaces what is secret in the URLs of a text by ***: the user and
-// password before the host, unless they are a bare name that passes for a host
-// (which is a trick to be seen, not a secret), query parameters whose name says
-// that they are secret, and the tokens of a quoted line of nix.conf. The result is not yet safe to show.
+// Redact replaces what is secret in a text by ***: the user and password before
+// the host of a URL, query parameters whose name says that they are secret, and
+// the tokens of a quoted line of nix.conf. A bare name stays where it is the
+// account of an ssh URL, or passes for a host, which is a trick to be seen and
+// no secret; elsewhere it is often a token. The result is not yet safe to show.
 func Redact(s string) string {
 	if strings.Contains(s, "@") {
 		s = userInfo.ReplaceAllStringFunc(s, func(m string) string {
