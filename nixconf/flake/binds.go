@@ -223,7 +223,7 @@ func (p *parser) quoted(sym int32) string {
 	for i := range len(name) {
 		ok = ok && class[name[i]]&isIDChar != 0
 	}
-	if _, keyword := keywords[name]; ok && (!keyword || name == "or") {
+	if _, reserved := keyword(name); ok && (!reserved || name == "or") {
 		return name
 	}
 	var b strings.Builder

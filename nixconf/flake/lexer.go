@@ -276,12 +276,8 @@ func (l *lexer) word() token {
 			}
 		}
 	}
-	if end-start <= 7 {
-		if kind, ok := keywords[src[start:end]]; ok {
-			return l.take(kind, end-start)
-		}
-	}
-	return l.take(tID, end-start)
+	kind, _ := keyword(src[start:end])
+	return l.take(kind, end-start)
 }
 
 // number reads what begins with a digit, or with a dot before one.

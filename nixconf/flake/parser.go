@@ -286,22 +286,12 @@ func (p *parser) formals() lambda {
 // lambda adds a function. Nix looks for names that come twice only when it has
 // read the body.
 func (p *parser) lambda(off uint32, f lambda) int32 {
-	if len(f.formals) > 0 {
-		seen := make(map[int32]bool, len(f.formals))
-		var twice *formal
-		for i := range f.formals {
-			x := &f.formals[i]
-			if seen[x.sym] && (twice == nil || p.before(x.sym, twice.sym)) {
-				twice = x
-			}
-			seen[x.sym] = true
-		}
-		if twice != nil {
-			p.fail(twice.off, "duplicate formal function argument '%s'", p.names[twice.sym])
-		}
-		if f.arg >= 0 && seen[f.arg] {
-			p.fail(off, "duplicate formal function argument '%s'", p.names[f.arg])
-		}
+	twice, named := p.repeated(f)
+	if twice != nil {
+		p.fail(twice.off, "duplicate formal function argument '%s'", p.names[twice.sym])
+	}
+	if named {
+		p.fail(off, "duplicate formal function argument '%s'", p.names[f.arg])
 	}
 	p.funs = append(p.funs, f)
 	return p.add(node{nLambda, off, int32(len(p.funs) - 1), 0})
@@ -381,4 +371,30 @@ func (p *parser) simple() int32 {
 		return p.thunk(t.off, n)
 	}
 	return n
+}
+
+// repeated finds the first name that comes twice among a function's formals,
+// and tells whether one of them has the name of the whole argument.
+func (p *parser) repeated(f lambda) (twice *formal, named bool) {
+	const few = 16 // up to here a search is faster than a map
+	var seen map[int32]bool
+	if len(f.formals) > few {
+		seen = make(map[int32]bool, len(f.formals))
+	}
+	for i := range f.formals {
+		x := &f.formals[i]
+		again := seen[x.sym]
+		if seen != nil {
+			seen[x.sym] = true
+		} else {
+			for k := range i {
+				again = again || f.formals[k].sym == x.sym
+			}
+		}
+		if again && (twice == nil || p.before(x.sym, twice.sym)) {
+			twice = x
+		}
+		named = named || x.sym == f.arg
+	}
+	return twice, named
 }

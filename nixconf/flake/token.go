@@ -56,9 +56,31 @@ type token struct {
 	sub partKind
 }
 
-var keywords = map[string]tokenKind{
-	"if": tIf, "then": tThen, "else": tElse, "assert": tAssert, "with": tWith, "let": tLet,
-	"in": tIn, "rec": tRec, "inherit": tInherit, "or": tOrKw,
+// keyword tells whether a word is one.
+func keyword(word string) (tokenKind, bool) {
+	switch word {
+	case "if":
+		return tIf, true
+	case "then":
+		return tThen, true
+	case "else":
+		return tElse, true
+	case "assert":
+		return tAssert, true
+	case "with":
+		return tWith, true
+	case "let":
+		return tLet, true
+	case "in":
+		return tIn, true
+	case "rec":
+		return tRec, true
+	case "inherit":
+		return tInherit, true
+	case "or":
+		return tOrKw, true
+	}
+	return tID, false
 }
 
 // What Nix calls each token in a syntax error: up to 2.33 by the grammar's own
