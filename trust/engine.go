@@ -99,6 +99,14 @@ func (e *engine) hiddenSystem() *nixconf.Pos {
 	return nil
 }
 
+// unread says in words that a place hides something.
+func unread(p nixconf.Pos) string {
+	if p.Line > 0 {
+		return place(p) + " leads to a file that cannot be read here"
+	}
+	return place(p) + " cannot be read here"
+}
+
 // reason makes a step of a chain with what Nix prints for it.
 func (e *engine) reason(code Code, o Outcome, subject, text string) Reason {
 	return Reason{Code: code, Outcome: o, Subject: subject, Text: text, NixSays: code.says(e.speaker(code), subject)}

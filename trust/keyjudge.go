@@ -44,8 +44,7 @@ func keysFor(url string, keys []declaredKey, urls []string) []declaredKey {
 
 // keyHost is the host a key is named after: "example.org" for "example.org-1:…".
 func keyHost(text string) string {
-	name, _, _ := strings.Cut(text, ":")
-	name = strings.ToLower(name)
+	name := strings.ToLower(keyName(text))
 	if i := strings.LastIndexByte(name, '-'); i > 0 && strings.Trim(name[i+1:], "0123456789") == "" {
 		return name[:i]
 	}
@@ -88,10 +87,8 @@ func (e *engine) judgeKeys(v *view, url string, declared []declaredKey, settings
 	pass, fail := 0, 0
 	for _, k := range declared {
 		r := e.judgeKey(v, url, k, settings)
-		if v.cloudy != nil && r.Outcome != Unknown {
-			r.Outcome, r.NixSays = Unknown, ""
-			r.Text += " But " + place(*v.cloudy) + " could not be read and may change the keys."
-			r.Fixes = e.caseOf().fixes(CodeUnreadableLayer)
+		if v.cloudy != nil && r.Outcome == Fail {
+			r = e.clouded(v, fmt.Sprintf("%s is not among the keys of the files that can be read.", keyName(k.text)))
 		}
 		switch r.Outcome {
 		case Pass:
@@ -101,6 +98,10 @@ func (e *engine) judgeKeys(v *view, url string, declared []declaredKey, settings
 		}
 		reasons = append(reasons, r)
 	}
+	if v.cloudy != nil && pass > 0 {
+		reasons = append(reasons, e.clouded(v, "The keys may be others than the files say that can be read."))
+		return Unknown, reasons
+	}
 	switch len(declared) {
 	case pass:
 		return Pass, reasons
@@ -108,6 +109,19 @@ func (e *engine) judgeKeys(v *view, url string, declared []declaredKey, settings
 		return Fail, reasons
 	}
 	return Unknown, reasons
+}
+
+// clouded is the doubt that a file raises which is there and cannot be read.
+func (e *engine) clouded(v *view, text string) Reason {
+	r := e.reason(CodeUnreadableLayer, Unknown, v.cloudy.File, text+" "+unread(*v.cloudy)+", and may change them.")
+	r.Where = *v.cloudy
+	r.Fixes = e.caseOf().fixes(CodeUnreadableLayer)
+	return r
+}
+
+func keyName(text string) string {
+	name, _, _ := strings.Cut(text, ":")
+	return name
 }
 
 // judgeKey decides about one declared key.

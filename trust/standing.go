@@ -104,7 +104,7 @@ func (e *engine) ruleReason(said Trust) []Reason {
 // layer that cannot be read, or an edit since it started.
 func (e *engine) disagreement(text string) Reason {
 	if hidden := e.hiddenSystem(); hidden != nil {
-		r := e.reason(CodeUnreadableLayer, Unknown, hidden.File, text+" "+place(*hidden)+" could not be read and may say why.")
+		r := e.reason(CodeUnreadableLayer, Unknown, hidden.File, text+" "+unread(*hidden)+", and may say why.")
 		r.Where = *hidden
 		r.Fixes = e.caseOf().fixes(CodeUnreadableLayer)
 		return r

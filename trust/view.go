@@ -99,7 +99,7 @@ func (e *engine) ownEntry(it nixconf.Item) (Outcome, []Reason) {
 	r := e.reason(CodeSubstituterListed, Pass, it.Text, "It is one of the daemon's own substituters.")
 	r.Where = it.Origin.Pos
 	if hidden := e.hiddenSystem(); hidden != nil {
-		u := e.reason(CodeUnreadableLayer, Unknown, it.Text, place(*hidden)+" could not be read and may replace the list.")
+		u := e.reason(CodeUnreadableLayer, Unknown, it.Text, unread(*hidden)+", and may replace the list.")
 		u.Where, u.Fixes = *hidden, e.caseOf().fixes(CodeUnreadableLayer)
 		return Unknown, []Reason{r, u}
 	}
@@ -137,10 +137,13 @@ func (e *engine) admission(it nixconf.Item) (Outcome, []Reason) {
 		return Unknown, nil
 	case inFiles && e.hiddenSystem() == nil:
 		return Pass, []Reason{yes()}
-	case e.trust == TrustUnknown || e.hiddenSystem() != nil:
-		r := e.unlisted(it.Text, listed)
-		r.Outcome, r.NixSays = Unknown, ""
-		r.Text = "No file that can be read here lists it, but not every file could be read, or the user may be trusted."
+	case e.hiddenSystem() != nil:
+		hidden := e.hiddenSystem()
+		r := e.reason(CodeUnreadableLayer, Unknown, hidden.File, "No file that can be read lists the URL, and "+unread(*hidden)+".")
+		r.Where, r.Fixes = *hidden, e.caseOf().fixes(CodeUnreadableLayer)
+		return Unknown, []Reason{r}
+	case e.trust == TrustUnknown:
+		r := e.reason(CodeTrustUnknown, Unknown, it.Text, "No file of the daemon's lists the URL, so it depends on whether the daemon trusts the user, which is not known.")
 		return Unknown, []Reason{r}
 	}
 	return Fail, []Reason{e.unlisted(it.Text, listed)}
