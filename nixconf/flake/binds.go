@@ -8,9 +8,14 @@ import (
 // binds reads bindings up to the token that ends them, which stays. Where
 // there is neither, expected is what Nix says it expected.
 func (p *parser) binds(s int32, end tokenKind, expected ...tokenKind) {
+	symbols := 4 // the brace, the bindings so far, the name and the equals sign
+	if p.lexer.version.AtLeast(2, 25) {
+		symbols = 3
+	}
 	for p.peek() != end {
 		if p.peek() == tInherit {
 			p.inherit(s)
+			symbols = 4
 			continue
 		}
 		switch p.peek() {
@@ -28,8 +33,11 @@ func (p *parser) binds(s int32, end tokenKind, expected ...tokenKind) {
 			p.unexpected('.', '=')
 		}
 		p.take()
+		p.weigh(symbols)
 		value := p.expr()
+		p.weigh(-symbols)
 		p.expect(';')
+		symbols = 4
 		p.addPath(s, mark, off, value)
 		p.path = p.path[:mark]
 	}

@@ -62,7 +62,9 @@ func (p *parser) stringParts(off uint32) int32 {
 			p.unexpected('"')
 		}
 		p.take()
+		p.weigh(2)
 		p.pushKid(p.expr())
+		p.weigh(-2)
 		p.expect('}')
 		text.a, text.b = 0, 0
 		if p.peek() == tStr {
@@ -84,7 +86,9 @@ func (p *parser) indString(off uint32) int32 {
 			parts = append(parts, indToken{kind: t.sub, off: t.off, end: t.end})
 		case tDollarCurly:
 			t := p.take()
+			p.weigh(3)
 			parts = append(parts, indToken{kind: partExpr, off: t.off, node: p.expr()})
+			p.weigh(-3)
 			p.expect('}')
 		default:
 			p.unexpected(tIndStr, tDollarCurly, tIndClose)

@@ -65,12 +65,14 @@ func (p *parser) op(tightness int) int32 {
 	case '!', '-':
 		p.take()
 		p.deeper(t.off)
+		p.weigh(1)
 		if t.kind == '!' {
 			p.pushKid(p.op(precNot + 1))
 		} else {
 			p.pushKid(p.op(precNegate + 1))
 		}
 		p.depth--
+		p.weigh(-1)
 		p.pushKid(p.gather(nThunk, t.off, mark))
 	default:
 		p.pushKid(p.apply())

@@ -19,6 +19,7 @@ type parser struct {
 	ahead       [8]token
 	head, count int
 	depth       int
+	load        int    // see weigh
 	name        string // of the file
 	pure        bool   // as flakes are evaluated: no paths in the home folder
 	stack       []int32
@@ -43,7 +44,7 @@ func (p *parser) fail(off uint32, format string, args ...any) {
 func (p *parser) parse(name, src string, v nixconf.Version, pure bool, features []string) (r *refusal) {
 	p.tree.reset(src)
 	p.lexer = lexer{src: src, version: v, features: features, modes: p.lexer.modes[:0]}
-	p.head, p.count, p.depth, p.pure = 0, 0, 0, pure
+	p.head, p.count, p.depth, p.load, p.pure = 0, 0, 0, 0, pure
 	p.name = name
 	p.stack, p.path, p.forms = p.stack[:0], p.path[:0], p.forms[:0]
 	defer func() {
@@ -115,6 +116,15 @@ func (p *parser) unexpected(expected ...tokenKind) {
 	p.fail(off, "%s", message)
 }
 
+// weigh counts what Nix's parser has on its stack around what is read next: so
+// many symbols more, or fewer. Up to 2.31 the stack held no more than this.
+func (p *parser) weigh(symbols int) {
+	const room = 10000
+	if p.load += symbols; p.load > room && !p.lexer.version.AtLeast(2, 32) {
+		p.fail(p.look(0).off, "memory exhausted")
+	}
+}
+
 func (p *parser) deeper(off uint32) {
 	if p.depth++; p.depth > maxDepth {
 		panic(&refusal{off: int(off), message: "this is nested deeper than nix-trust reads", unsure: true})
@@ -150,7 +160,6 @@ func (p *parser) prefix() int32 {
 			p.take()
 			p.take()
 			f := lambda{arg: p.intern(p.src[t.off:t.end])}
-			f.body = p.expr()
 			return p.lambda(t.off, f)
 		case '@':
 			p.take()
@@ -159,7 +168,6 @@ func (p *parser) prefix() int32 {
 			f := p.formals()
 			f.arg = arg
 			p.expect(':')
-			f.body = p.expr()
 			return p.lambda(t.off, f)
 		}
 	case '{':
@@ -176,7 +184,6 @@ func (p *parser) prefix() int32 {
 			default:
 				p.unexpected(':', '@')
 			}
-			f.body = p.expr()
 			return p.lambda(t.off, f)
 		}
 	case tAssert, tWith:
@@ -215,7 +222,9 @@ func (p *parser) let() int32 {
 	p.sets[s].open = t.end
 	p.binds(s, tIn, tIn, tInherit)
 	p.take()
+	p.weigh(3)
 	body := p.expr()
+	p.weigh(-3)
 	if len(p.sets[s].dyn) > 0 {
 		p.fail(t.off, "dynamic attributes not allowed in let")
 	}
@@ -283,9 +292,12 @@ func (p *parser) formals() lambda {
 	}
 }
 
-// lambda adds a function. Nix looks for names that come twice only when it has
-// read the body.
+// lambda reads the body of a function. Nix looks for names that come twice only
+// after that.
 func (p *parser) lambda(off uint32, f lambda) int32 {
+	p.weigh(2)
+	f.body = p.expr()
+	p.weigh(-2)
 	twice, named := p.repeated(f)
 	if twice != nil {
 		p.fail(twice.off, "duplicate formal function argument '%s'", p.names[twice.sym])
@@ -334,12 +346,15 @@ func (p *parser) simple() int32 {
 	case tIndOpen:
 		return p.indString(t.off)
 	case '(':
+		p.weigh(1)
 		e := p.expr()
+		p.weigh(-1)
 		p.expect(')')
 		return e
 	case '[':
 		mark := len(p.stack)
 		p.deeper(t.off)
+		p.weigh(2)
 		for p.peek() != ']' {
 			if !p.atSimple() {
 				p.unexpected()
@@ -347,6 +362,7 @@ func (p *parser) simple() int32 {
 			p.pushKid(p.selection())
 		}
 		p.depth--
+		p.weigh(-2)
 		p.take()
 		return p.gather(nList, t.off, mark)
 	}

@@ -199,3 +199,39 @@ func compareParsers(t *testing.T, nix realnix.Nix, all []string, features ...str
 		}
 	}
 }
+
+// Nested deep enough, an expression is too much for older versions.
+func TestParserRunsOutOfRoomWhereNixDoes(t *testing.T) {
+	var all []string
+	for _, c := range []struct {
+		open, middle, shut string
+		counts             []int
+	}{
+		{"[", "", "]", []int{4900, 5100}}, {"(", "1", ")", []int{9900}}, {"{a=", "1", ";}", []int{2400, 3200, 3500}},
+		{`"${`, `"1"`, `}"`, []int{4900, 5100}}, {"x: ", "1", "", []int{4900, 5100}}, {"!", "1", "", []int{9900}}, {"''${", "1", "}''", []int{3200, 3500}},
+		{"let a=", "1", "; in a", []int{2400, 3500}},
+	} {
+		for _, n := range c.counts {
+			all = append(all, strings.Repeat(c.open, n)+c.middle+strings.Repeat(c.shut, n))
+		}
+	}
+	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
+		outside, inside := nix.Dir(t)
+		for i, e := range all {
+			if err := os.WriteFile(fmt.Sprintf("%s/%d", outside, i), []byte(e), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := runEach(t, nix, outside, inside, "nix-instantiate --parse - <$f")
+		for i, e := range all {
+			var p parser
+			ours := ""
+			if r := p.parse("", e, nix.Version, true, nil); r != nil {
+				ours = r.message
+			}
+			if theirs := got[fmt.Sprint(i)].message; ours != theirs {
+				t.Errorf("%.10s… %d bytes:\n\tNix:  %s\n\tours: %s", e, len(e), theirs, ours)
+			}
+		}
+	})
+}
