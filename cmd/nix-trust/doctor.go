@@ -120,7 +120,15 @@ func (a *app) printDoctor(r *trust.Report) {
 	if len(r.Notes) > 0 {
 		a.print("", paint(s, explain.Strong, "Could not be looked at"))
 		for _, n := range r.Notes {
-			a.print("  " + s.Path(n.Path).String() + ": " + safetext.Line(n.Text).String())
+			a.print("  " + noteLine(n, s))
 		}
 	}
+}
+
+// noteLine is a note with the place it is about, if it is about one.
+func noteLine(n trust.Note, s explain.Style) string {
+	if n.Path == "" {
+		return safetext.Line(n.Text).String()
+	}
+	return s.Path(n.Path).String() + ": " + safetext.Line(n.Text).String()
 }

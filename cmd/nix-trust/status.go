@@ -178,7 +178,7 @@ func (a *app) printStatus(r *trust.Report) {
 	}
 	a.printDanger(r)
 	for _, note := range r.Notes {
-		a.warn("%s: %s", note.Path, note.Text)
+		a.warn("%s", noteLine(note, s))
 	}
 }
 

@@ -107,6 +107,16 @@ func (a *accounts) groupName(gid uint32) string {
 	return strconv.FormatUint(uint64(gid), 10)
 }
 
+// groupID is a group's id by its name.
+func (a *accounts) groupID(name string) (gid uint32, ok bool) {
+	for _, g := range a.groups {
+		if g.name == name {
+			return g.gid, true
+		}
+	}
+	return 0, false
+}
+
 // memberOf has the groups whose own entry lists the user. The daemon looks at
 // the first entry of each name only.
 // Nix: src/nix/unix/daemon.cc, matchUser.

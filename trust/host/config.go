@@ -2,6 +2,8 @@ package host
 
 import (
 	"net"
+	"strings"
+	"time"
 
 	"github.com/nix-trust/nix-trust/nixconf"
 )
@@ -61,6 +63,32 @@ func (l *look) systemConfig(env func(string) (string, bool)) *nixconf.Config {
 		root = home
 	}
 	return nixconf.Load(l.m.files, l.environment(env, root, true), v)
+}
+
+// lastChange is the latest change of a file that the daemon's configuration
+// comes from.
+func (l *look) lastChange(cfg *nixconf.Config) (at time.Time, file string) {
+	seen := map[string]bool{}
+	look := func(path string) {
+		if seen[path] || !strings.HasPrefix(path, "/") {
+			return
+		}
+		seen[path] = true
+		if info, err := l.m.files.Stat(path); err == nil && info.ModTime().After(at) {
+			at, file = info.ModTime(), path
+		}
+	}
+	for _, s := range cfg.Read {
+		if s.State == nixconf.SourceRead {
+			look(s.Path)
+		}
+	}
+	for _, v := range cfg.All() {
+		for _, a := range v.History {
+			look(a.Origin.Pos.File)
+		}
+	}
+	return at, file
 }
 
 // privateDaemon names the variable that leads away from the system's daemon.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -66,13 +67,14 @@ func Look(ctx context.Context, m *Machine, o Options) *trust.Facts {
 	}
 	started, env := l.listener(c)
 	c.ask(ctx, l.substituters(), func(ctx context.Context) *conversation {
-		return greet(ctx, l.m.dial, store.socket, l.o.Deadline)
+		return greet(ctx, l.dialler(), store.socket, l.o.Deadline)
 	})
 	f.Daemon = c.daemon
 	f.Daemon.Started = started
 
 	l.lookPlatform()
 	f.System = l.systemConfig(env)
+	f.Daemon.FilesChanged, f.Daemon.ChangedFile = l.lastChange(f.System)
 	f.Answers = l.lookAnswers(l.places.answers(), f.Nix.Version)
 	f.RootAnswers = l.rootAnswers()
 	if ctx.Err() != nil {
@@ -136,14 +138,28 @@ func (l *look) greet(store storeChoice) *conversation {
 	switch {
 	case store.kind != trust.StoreDaemon:
 		return not("this user's commands do not use a daemon: " + store.why)
-	case !l.user.self:
+	case !l.user.self && (l.m.dialAs == nil || l.user.id.uid == noID):
 		return not("it answers for the user who asks, and that would not be " + l.user.Name)
 	case l.m.dial == nil:
 		c := not("nobody listens on the socket; start the daemon")
 		c.daemon.State = trust.DaemonAbsent
 		return c
 	}
-	return greet(l.ctx, l.m.dial, store.socket, l.o.Deadline)
+	return greet(l.ctx, l.dialler(), store.socket, l.o.Deadline)
+}
+
+// dialler connects as the user looked at.
+func (l *look) dialler() func(context.Context, string) (net.Conn, error) {
+	if l.user.self {
+		return l.m.dial
+	}
+	id := l.user.id
+	for _, g := range l.user.MemberOf {
+		if gid, ok := l.accounts.groupID(g); ok {
+			id.groups = append(id.groups, gid)
+		}
+	}
+	return func(ctx context.Context, socket string) (net.Conn, error) { return l.m.dialAs(ctx, id, socket) }
 }
 
 func (l *look) listener(c *conversation) (started time.Time, env func(string) (string, bool)) {

@@ -35,6 +35,8 @@ type Machine struct {
 	// dial connects to a daemon's socket, given its path on the machine looked
 	// at. Nil means that no daemon can be asked.
 	dial func(ctx context.Context, socket string) (net.Conn, error)
+	// dialAs is dial with another user's credentials. Nil means that it cannot be done.
+	dialAs func(ctx context.Context, id identity, socket string) (net.Conn, error)
 	// run runs a program and returns what it printed. Nil means that none can be run.
 	run func(ctx context.Context, name string, args ...string) ([]byte, error)
 	// addrs lists the addresses of the network interfaces. Nil means unknown.
@@ -66,7 +68,8 @@ type Options struct {
 	// Root is the root folder as the user named it, to be named in messages. The
 	// Machine says what is looked at.
 	Root string
-	// User is whose view to take, by login name; "" means the process's own.
+	// User is whose view to take, by login name; "" means the process's own. The
+	// daemon answers for another user only when root asks in that user's name.
 	User string
 	// Cwd is the folder in which flakes are searched first, "" means none.
 	Cwd string
@@ -103,6 +106,9 @@ func Real(root string) *Machine {
 	m.run = runProgram
 	m.addrs = net.InterfaceAddrs
 	m.access = accessible
+	if m.who.uid == 0 {
+		m.dialAs = dialAs
+	}
 	return m
 }
 

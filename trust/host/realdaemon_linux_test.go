@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -18,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
 
 	"github.com/nix-trust/nix-trust/nixconf/realnix"
 	"github.com/nix-trust/nix-trust/trust"
@@ -82,46 +80,11 @@ func startDaemon(t *testing.T, nix realnix.Nix, conf string) *realDaemon {
 	return d
 }
 
-// dialAs connects with a user's credentials, which the kernel hands to the
-// daemon as they were at that moment. They belong to one thread, which ends
-// with its goroutine as it is never unlocked.
-func dialAs(t *testing.T, a account) func(context.Context, string) (net.Conn, error) {
-	return func(_ context.Context, socket string) (net.Conn, error) {
-		type result struct {
-			conn net.Conn
-			err  error
-		}
-		done := make(chan result)
-		go func() {
-			runtime.LockOSThread()
-			conn, err := connectAs(a.uid, a.gid, socket)
-			done <- result{conn, err}
-		}()
-		r := <-done
-		return r.conn, r.err
+// dialFor connects with a user's credentials.
+func dialFor(a account) func(context.Context, string) (net.Conn, error) {
+	return func(ctx context.Context, socket string) (net.Conn, error) {
+		return dialAs(ctx, identity{uid: a.uid, gid: a.gid}, socket)
 	}
-}
-
-func connectAs(uid, gid uint32, socket string) (net.Conn, error) {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	f := os.NewFile(uintptr(fd), socket)
-	defer f.Close()
-	for _, call := range [][4]uintptr{
-		{unix.SYS_SETGROUPS, 0, 0, 0},
-		{unix.SYS_SETRESGID, uintptr(gid), uintptr(gid), uintptr(gid)},
-		{unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)},
-	} {
-		if _, _, errno := unix.RawSyscall(call[0], call[1], call[2], call[3]); errno != 0 {
-			return nil, fmt.Errorf("changing credentials: %w", errno)
-		}
-	}
-	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: socket}); err != nil {
-		return nil, err
-	}
-	return net.FileConn(f)
 }
 
 // ask has the whole conversation as a user.
@@ -133,7 +96,7 @@ func (d *realDaemon) ask(t *testing.T, user string, urls []string) trust.Daemon 
 	}
 	ctx := context.Background()
 	again := func(ctx context.Context) *conversation {
-		return greet(ctx, dialAs(t, a), d.socket(), 10*time.Second)
+		return greet(ctx, dialFor(a), d.socket(), 10*time.Second)
 	}
 	c := again(ctx)
 	c.ask(ctx, urls, again)

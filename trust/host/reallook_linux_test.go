@@ -73,7 +73,7 @@ func TestLookAtARealDaemon(t *testing.T) {
 				"NIX_CONFIG": "extra-substituters = https://from-env.example",
 			})
 			m.dial = func(ctx context.Context, socket string) (net.Conn, error) {
-				return dialAs(t, a)(ctx, nix.Root+socket)
+				return dialFor(a)(ctx, nix.Root+socket)
 			}
 			f := Look(context.Background(), m, Options{User: user, Cwd: d.inside + "/flake", Deadline: 10 * time.Second})
 			if f.Nix.Store != trust.StoreDaemon || f.Daemon.State != trust.DaemonAnswered || f.Daemon.Trust != want {
