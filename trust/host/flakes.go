@@ -89,7 +89,7 @@ func (l *look) readFlake(c candidate) (trust.Flake, []source) {
 	if err != nil {
 		f.Err = name + " could not be read: " + plain(err) + "."
 	} else {
-		f.Config, f.Rejection = flake.ReadConfig(name, src, v)
+		f.Config, f.Rejection = flake.ReadConfig(name, src, v, l.facts.Client.Tokens("experimental-features")...)
 	}
 	name = path.Join(c.folder, "flake.lock")
 	data, err := l.m.files.ReadFile(name)
@@ -152,7 +152,7 @@ func (l *look) readSource(s source) trust.Input {
 		return trust.Input{}
 	}
 	in := trust.Input{Present: true}
-	in.Config, in.Rejection = flake.ReadConfig(name, src, l.facts.Nix.Version)
+	in.Config, in.Rejection = flake.ReadConfig(name, src, l.facts.Nix.Version, l.facts.Client.Tokens("experimental-features")...)
 	return in
 }
 
