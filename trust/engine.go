@@ -107,6 +107,32 @@ func unread(p nixconf.Pos) string {
 	return place(p) + " cannot be read here"
 }
 
+// A doubt is why the daemon's files, as read here, may not be what the running
+// daemon goes by.
+type doubt struct {
+	code  Code
+	where nixconf.Pos
+	text  string // a clause
+}
+
+// doubt is the doubt about the daemon's files, nil when there is none.
+func (e *engine) doubt() *doubt {
+	if hidden := e.hiddenSystem(); hidden != nil {
+		return &doubt{CodeUnreadableLayer, *hidden, unread(*hidden)}
+	}
+	if d := e.f.Daemon; e.f.Nix.Store == StoreDaemon && d.stale() {
+		return &doubt{CodeDaemonStale, nixconf.Pos{File: d.ChangedFile}, d.ChangedFile + " was changed after the daemon had started"}
+	}
+	return nil
+}
+
+// doubted is the step that leaves something unknown because of a doubt.
+func (e *engine) doubted(d *doubt, subject, text string) Reason {
+	r := e.reason(d.code, Unknown, subject, text)
+	r.Where, r.Fixes = d.where, e.caseOf().fixes(d.code)
+	return r
+}
+
 // reason makes a step of a chain with what Nix prints for it.
 func (e *engine) reason(code Code, o Outcome, subject, text string) Reason {
 	return Reason{Code: code, Outcome: o, Subject: subject, Text: text, NixSays: code.says(e.speaker(code), subject)}

@@ -95,6 +95,12 @@ type Daemon struct {
 	Err          string // for a person: what went wrong, "" when nothing did
 }
 
+// stale says that a file which the daemon reads was changed after it started.
+// The start of a process is known to about a second.
+func (d Daemon) stale() bool {
+	return !d.Started.IsZero() && d.FilesChanged.After(d.Started.Add(2*time.Second))
+}
+
 // DaemonState is how the conversation with the daemon ended.
 type DaemonState int
 

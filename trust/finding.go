@@ -3,7 +3,6 @@ package trust
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -171,8 +170,7 @@ func (e *engine) daemonFindings(add addFinding) {
 	case DaemonSilent, DaemonGarbled:
 		add(CodeDaemonSilent, Warn, nixconf.Pos{File: e.f.Daemon.Socket}, "daemon", daemonTrouble(e.f.Daemon), e.caseOf())
 	}
-	// The start of a process is known to about a second.
-	if t := e.f.Daemon; !t.Started.IsZero() && t.FilesChanged.After(t.Started.Add(2*time.Second)) {
+	if t := e.f.Daemon; t.stale() {
 		add(CodeDaemonStale, Warn, nixconf.Pos{File: t.ChangedFile}, "daemon", fmt.Sprintf("The file changed at %s, after the daemon had started at %s: the daemon does not know about it.",
 			t.FilesChanged.Format("2006-01-02 15:04:05"), t.Started.Format("2006-01-02 15:04:05")), e.caseOf())
 	}

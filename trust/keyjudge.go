@@ -70,6 +70,9 @@ func (e *engine) judgeKeys(v *view, url string, declared []declaredKey, settings
 		r := e.reason(CodeKeyMalformed, Fail, bad.Text, fmt.Sprintf("%q among the keys cannot be read, and then no signature of any cache is accepted.", bad.Text))
 		r.Where, r.NixSays = v.keys[bad.Index].Origin.Pos, "error: "+bad.Err.Error()
 		r.Fixes = e.caseAt(r.Where).fixes(CodeKeyMalformed)
+		if v.cloudy != nil {
+			return Unknown, []Reason{r, e.clouded(v, "The running daemon's keys may be others:")}
+		}
 		return Fail, []Reason{r}
 	}
 	if len(declared) == 0 {
@@ -88,7 +91,7 @@ func (e *engine) judgeKeys(v *view, url string, declared []declaredKey, settings
 	for _, k := range declared {
 		r := e.judgeKey(v, url, k, settings)
 		if v.cloudy != nil && r.Outcome == Fail {
-			r = e.clouded(v, fmt.Sprintf("%s is not among the keys of the files that can be read.", keyName(k.text)))
+			r = e.clouded(v, fmt.Sprintf("%s is not among the keys of the files that can be read, but these may not be all that the daemon goes by:", keyName(k.text)))
 		}
 		switch r.Outcome {
 		case Pass:
@@ -99,7 +102,7 @@ func (e *engine) judgeKeys(v *view, url string, declared []declaredKey, settings
 		reasons = append(reasons, r)
 	}
 	if v.cloudy != nil && pass > 0 {
-		reasons = append(reasons, e.clouded(v, "The keys may be others than the files say that can be read."))
+		reasons = append(reasons, e.clouded(v, "The running daemon's keys may be others:"))
 		return Unknown, reasons
 	}
 	switch len(declared) {
@@ -111,12 +114,9 @@ func (e *engine) judgeKeys(v *view, url string, declared []declaredKey, settings
 	return Unknown, reasons
 }
 
-// clouded is the doubt that a file raises which is there and cannot be read.
+// clouded is the step for the doubt about where the keys come from.
 func (e *engine) clouded(v *view, text string) Reason {
-	r := e.reason(CodeUnreadableLayer, Unknown, v.cloudy.File, text+" "+unread(*v.cloudy)+", and may change them.")
-	r.Where = *v.cloudy
-	r.Fixes = e.caseOf().fixes(CodeUnreadableLayer)
-	return r
+	return e.doubted(v.cloudy, v.cloudy.where.File, text+" "+v.cloudy.text+".")
 }
 
 func keyName(text string) string {

@@ -103,11 +103,8 @@ func (e *engine) ruleReason(said Trust) []Reason {
 // disagreement explains a running daemon that differs from its files: another
 // layer that cannot be read, or an edit since it started.
 func (e *engine) disagreement(text string) Reason {
-	if hidden := e.hiddenSystem(); hidden != nil {
-		r := e.reason(CodeUnreadableLayer, Unknown, hidden.File, text+" "+unread(*hidden)+", and may say why.")
-		r.Where = *hidden
-		r.Fixes = e.caseOf().fixes(CodeUnreadableLayer)
-		return r
+	if d := e.doubt(); d != nil {
+		return e.doubted(d, d.where.File, text+" "+d.text+", which may be why.")
 	}
 	r := e.reason(CodeDaemonStale, Unknown, "", text+" Its files were edited after it started, or root's own configuration says otherwise.")
 	r.Fixes = e.caseOf().fixes(CodeDaemonStale)

@@ -15,9 +15,8 @@ type view struct {
 	keys    []nixconf.Item
 	ring    *bincache.Keyring
 	keyFrom keySource
-	// cloudy says that the keys come from files of which one is known to be
-	// there and could not be read.
-	cloudy *nixconf.Pos
+	// cloudy is the doubt about the files that the keys come from.
+	cloudy *doubt
 	off    *Reason // nothing is asked at all
 	noSigs *Reason // signatures are not checked
 }
@@ -98,10 +97,8 @@ func (e *engine) ownEntry(it nixconf.Item) (Outcome, []Reason) {
 	}
 	r := e.reason(CodeSubstituterListed, Pass, it.Text, "It is one of the daemon's own substituters.")
 	r.Where = it.Origin.Pos
-	if hidden := e.hiddenSystem(); hidden != nil {
-		u := e.reason(CodeUnreadableLayer, Unknown, it.Text, unread(*hidden)+", and may replace the list.")
-		u.Where, u.Fixes = *hidden, e.caseOf().fixes(CodeUnreadableLayer)
-		return Unknown, []Reason{r, u}
+	if d := e.doubt(); d != nil {
+		return Unknown, []Reason{r, e.doubted(d, it.Text, d.text+", and may have replaced the list.")}
 	}
 	return Pass, []Reason{r}
 }
@@ -117,6 +114,7 @@ func (e *engine) admission(it nixconf.Item) (Outcome, []Reason) {
 	i, inFiles := e.rule.admits(listed, it.Text)
 	said, asked := e.admits[it.Text]
 	asked = asked && e.trust == Untrusted
+	d := e.doubt()
 
 	yes := func() Reason {
 		r := e.reason(CodeSubstituterListed, Pass, it.Text, fmt.Sprintf("The daemon lists it in %s, so any user may use it.", names[i]))
@@ -135,13 +133,12 @@ func (e *engine) admission(it nixconf.Item) (Outcome, []Reason) {
 		return Fail, []Reason{e.unlisted(it.Text, listed)}
 	case e.trust == TrustUnknown && e.f.Daemon.State != DaemonAnswered:
 		return Unknown, nil
-	case inFiles && e.hiddenSystem() == nil:
+	case inFiles && d == nil:
 		return Pass, []Reason{yes()}
-	case e.hiddenSystem() != nil:
-		hidden := e.hiddenSystem()
-		r := e.reason(CodeUnreadableLayer, Unknown, hidden.File, "No file that can be read lists the URL, and "+unread(*hidden)+".")
-		r.Where, r.Fixes = *hidden, e.caseOf().fixes(CodeUnreadableLayer)
-		return Unknown, []Reason{r}
+	case d != nil && inFiles:
+		return Unknown, []Reason{e.doubted(d, it.Text, fmt.Sprintf("It is listed at %s, but %s.", place(listed[i].Origin.Pos), d.text))}
+	case d != nil:
+		return Unknown, []Reason{e.doubted(d, it.Text, "No file that can be read lists the URL, and "+d.text+".")}
 	case e.trust == TrustUnknown:
 		r := e.reason(CodeTrustUnknown, Unknown, it.Text, "No file of the daemon's lists the URL, so it depends on whether the daemon trusts the user, which is not known.")
 		return Unknown, []Reason{r}
@@ -189,7 +186,7 @@ func (e *engine) viewKeys(v *view, cfg *nixconf.Config) {
 	case e.f.Nix.Store == StoreDaemon:
 		v.keyFrom = keysDaemon
 		v.keys = e.systemItems("trusted-public-keys")
-		v.cloudy = e.hiddenSystem()
+		v.cloudy = e.doubt()
 	}
 	v.ring = bincache.NewKeyring(texts(v.keys))
 
@@ -201,7 +198,11 @@ func (e *engine) viewKeys(v *view, cfg *nixconf.Config) {
 		r := e.reason(CodeSigsOff, Pass, "require-sigs", "require-sigs is off in "+where+": nothing has to be signed, and any cache may put anything into the store.")
 		r.Where = val.Origin.Pos
 		r.Fixes = e.caseAt(r.Where).fixes(CodeSigsOff)
-		v.noSigs = &r
+		if d := e.doubt(); d != nil && !local {
+			v.cloudy = d
+		} else {
+			v.noSigs = &r
+		}
 	}
 }
 

@@ -1,0 +1,47 @@
+package trust
+
+import (
+	"testing"
+	"time"
+)
+
+// A daemon does not know what was written into its files since it started, so
+// nothing that rests on them is said to be so.
+func TestNothingRestsOnFilesThatAreNewerThanTheDaemon(t *testing.T) {
+	start := time.Unix(1_700_000_000, 0)
+	newer := func(f *Facts) {
+		f.Daemon.Started, f.Daemon.FilesChanged, f.Daemon.ChangedFile = start, start.Add(time.Hour), "/etc/nix/nix.conf"
+		f.Daemon.Admits = map[string]bool{cacheURL: true}
+	}
+	trusted := func(f *Facts) {
+		newer(f)
+		f.Daemon.Trust = Trusted
+	}
+	for name, s := range map[string]scene{
+		"a listed key":                 {flake: claimText, answers: yes, system: lists, change: newer},
+		"a missing key":                {flake: claimText, answers: yes, change: newer},
+		"a malformed key":              {flake: claimText, answers: yes, system: lists + "extra-trusted-public-keys = junk", change: newer},
+		"signatures off":               {flake: claimText, answers: yes, system: "require-sigs = false", change: newer},
+		"the daemon's own list":        {flake: claimText, system: "substituters = " + cacheURL + "\nextra-trusted-public-keys = " + goodKey, change: trusted},
+		"a list that was not asked":    {flake: claimText, answers: yes, system: lists, change: func(f *Facts) { newer(f); f.Daemon.Admits = nil }},
+		"none lists it, nor was asked": {flake: claimText, answers: yes, change: func(f *Facts) { newer(f); f.Daemon.Admits = nil }},
+	} {
+		c := s.decide(t).Flakes[0].Caches[0]
+		if c.State != StateUnknown {
+			t.Errorf("%s: %v, %s", name, c.State, codes(c.Reasons))
+		}
+		last := c.Reasons[len(c.Reasons)-1]
+		if last.Code != CodeDaemonStale || last.Outcome != Unknown {
+			t.Errorf("%s: the last step is %s:%s, want the doubt", name, last.Code, last.Outcome)
+		}
+	}
+	// The running daemon's own words, and what the client sends, stand.
+	for name, want := range map[CacheState]scene{
+		StateIgnored: {flake: claimText, answers: yes, system: lists, change: func(f *Facts) { newer(f); f.Daemon.Admits = map[string]bool{cacheURL: false} }},
+		StateUsable:  {flake: claimText, answers: yes, change: trusted},
+	} {
+		if c := want.decide(t).Flakes[0].Caches[0]; c.State != name {
+			t.Errorf("%v, want %v: %s", c.State, name, codes(c.Reasons))
+		}
+	}
+}
