@@ -1,8 +1,6 @@
 package tui
 
 import (
-	"strings"
-
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/nix-trust/nix-trust/tui/explain"
@@ -208,83 +206,4 @@ func (m *root) whyNoHit() string {
 		return "Nothing was searched for, or nothing was found. Press / to search."
 	}
 	return ""
-}
-
-// An input is a filter or a search being typed.
-type input struct {
-	text   string
-	list   *list // what it filters, nil for a search
-	detail *text // what it searches
-	before string
-}
-
-const longestInput = 200
-
-func (m *root) startInput() tea.Cmd {
-	if m.view.report == nil {
-		return nil
-	}
-	b := m.screen().board()
-	if l := b.list(); l != nil {
-		m.input = &input{text: l.filter, list: l, before: l.filter}
-	} else {
-		m.input = &input{text: b.detail.search, detail: b.detail, before: b.detail.search}
-	}
-	m.toast = nil
-	return nil
-}
-
-// typed adds characters to the input. What cannot be seen is left out.
-func (m *root) typed(s string) {
-	var b strings.Builder
-	for _, r := range s {
-		if safetext.Exact(string(r)) && r != '\n' {
-			b.WriteRune(r)
-		}
-	}
-	if text := m.input.text + b.String(); len(text) <= longestInput {
-		m.setInput(text)
-	}
-}
-
-func (m *root) setInput(s string) {
-	m.input.text = s
-	if m.input.list != nil {
-		m.input.list.setFilter(s)
-		return
-	}
-	m.input.detail.find(s)
-	m.input.detail.next(0)
-}
-
-func (m *root) keepInput() tea.Cmd {
-	m.input = nil
-	return nil
-}
-
-func (m *root) dropInput() tea.Cmd {
-	m.setInput(m.input.before)
-	if m.input.before == m.input.text {
-		m.setInput("")
-	}
-	m.input = nil
-	return nil
-}
-
-func (m *root) eraseChar() tea.Cmd {
-	if r := []rune(m.input.text); len(r) > 0 {
-		m.setInput(string(r[:len(r)-1]))
-	}
-	return nil
-}
-
-func (m *root) eraseWord() tea.Cmd {
-	s := strings.TrimRight(m.input.text, " ")
-	m.setInput(s[:strings.LastIndexByte(s, ' ')+1])
-	return nil
-}
-
-func (m *root) eraseAll() tea.Cmd {
-	m.setInput("")
-	return nil
 }

@@ -178,7 +178,7 @@ func (s *answers) text(a *trust.AnswerReport, w int) []string {
 	for _, item := range items {
 		d.para(explain.Plain, explain.Value(a.Setting, item))
 		if why, bad := safetext.SuspectHost(item); bad {
-			d.para(explain.Danger, safetext.Line(s.theme.glyphs.Alarm+" "+why))
+			d.para(explain.Danger, safetext.Join(safetext.Line(s.theme.glyphs.Alarm), why))
 		}
 	}
 	if a.Orphan && len(a.Near) == 0 {

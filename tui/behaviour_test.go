@@ -70,6 +70,39 @@ func TestTypingAFilterDoesNotRunKeys(t *testing.T) {
 	d.expect("/ q1234!?@yYra[2Jbc")
 }
 
+func TestTheInputIsEditedAtItsCursor(t *testing.T) {
+	d := demo(t, 80, 24)
+	is := func(want string, at int) {
+		t.Helper()
+		if got := string(d.m.input.text); got != want || d.m.input.at != at {
+			t.Errorf("the input is %q with the cursor at %d, want %q at %d", got, d.m.input.at, want, at)
+		}
+		if d.m.input.list.filter != want {
+			t.Errorf("the filter is %q, want %q", d.m.input.list.filter, want)
+		}
+	}
+	d.press("/").typeText("src née 漢字")
+	is("src née 漢字", 10)
+	d.expect("/ src née 漢字")
+	d.press("left", "left", "x")
+	is("src née x漢字", 9)
+	d.press("delete", "backspace")
+	is("src née 字", 8)
+	d.press("home", "delete", "ctrl+f", "ctrl+w")
+	is("c née 字", 0)
+	d.press("backspace", "ctrl+b", "ctrl+e", "right")
+	is("c née 字", 7)
+	d.press("ctrl+w")
+	is("c née ", 6)
+	d.send(tea.PasteMsg{Content: "q\n\u200br"})
+	is("c née qr", 8)
+	d.press("left", "ctrl+u")
+	is("r", 0)
+	d.press("ctrl+k").typeText("src").press("enter")
+	d.press("/").typeText("zz").press("esc").expect("with “src”")
+	d.press("/", "esc").expectNot("with")
+}
+
 func TestRefreshKeepsSelectionFilterAndScroll(t *testing.T) {
 	b := &backend{report: fixture()}
 	d := drive(t, 80, 24, Options{Backend: b})
@@ -112,7 +145,9 @@ func TestResultOfAnOldReadingIsDropped(t *testing.T) {
 	d.press("esc").expect("Reading was stopped")
 	d.send(snapshotMsg{gen: old, report: &trust.Report{}})
 	d.expect("~/src/hypr-config").expectNot("No flake was found")
-	d.send(tickMsg{old})
+	if cmd := d.send(d.m.spin.Tick()); cmd != nil {
+		t.Error("the spinner goes on without a reading")
+	}
 	d.press("r", "r").expect("It is being read already")
 	d.settle()
 	d.expectNot("reading again")
@@ -336,7 +371,7 @@ func TestAnyKeysOnAnyScreenFitAndDoNotPanic(t *testing.T) {
 	var keys []string
 	seen := map[string]bool{}
 	for _, b := range bindings() {
-		for _, k := range b.keys {
+		for _, k := range b.Keys() {
 			if !seen[k] && k != "ctrl+c" && k != "q" && k != "ctrl+z" {
 				seen[k] = true
 				keys = append(keys, k)

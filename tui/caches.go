@@ -123,7 +123,7 @@ func (s *caches) cacheText(c *trust.CacheReport, w int) []string {
 		d.para(explain.Plain, safetext.Line("It is not in effect by itself; only a flake asks for it."))
 	}
 	if why, bad := safetext.SuspectHost(c.URL); bad {
-		d.para(explain.Danger, safetext.Line(s.theme.glyphs.Alarm+" "+why))
+		d.para(explain.Danger, safetext.Join(safetext.Line(s.theme.glyphs.Alarm), why))
 	}
 	d.gap()
 	if c.Priority != "" {

@@ -7,7 +7,6 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/nix-trust/nix-trust/tui/explain"
-	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
 // footer draws the last line: what is typed, a toast, or the keys.
@@ -21,7 +20,7 @@ func (m *root) footer() string {
 	}
 	var keys []binding
 	for _, sc := range m.scopesNow() {
-		for _, b := range bindings() {
+		for _, b := range m.keys {
 			if b.scope == sc && b.brief != "" && (b.why == nil || b.why(m) == "") {
 				keys = append(keys, b)
 			}
@@ -59,32 +58,5 @@ func (m *root) keyHint(b binding) string {
 	case what == "full screen" && board.zoom:
 		what = "panes"
 	}
-	return m.view.theme.key.Render(b.keys[0]) + " " + m.view.theme.paint(explain.Faint, what)
-}
-
-func (m *root) inputLine() string {
-	t := m.view.theme
-	count := itoa(len(m.input.detailHits())) + " found"
-	if l := m.input.list; l != nil {
-		count = itoa(len(l.shown)) + "/" + itoa(len(l.rows))
-	}
-	hint := count + "  enter keep  esc drop"
-	if m.w < 60 {
-		hint = count
-	}
-	typed := safetext.Line(m.input.text)
-	room := m.w - len(hint) - 5
-	shown := typed.String()
-	if typed.Width() > room {
-		shown = t.glyphs.More + ansi.TruncateLeft(shown, typed.Width()-room+ansi.StringWidth(t.glyphs.More), "")
-	}
-	left := t.key.Render("/") + " " + shown + t.cursor.Render(" ")
-	return pad(left+strings.Repeat(" ", max(0, m.w-ansi.StringWidth(left)-len(hint)))+t.paint(explain.Faint, hint), m.w)
-}
-
-func (in *input) detailHits() []int {
-	if in.detail == nil {
-		return nil
-	}
-	return in.detail.hits
+	return m.view.theme.key.Render(b.Keys()[0]) + " " + m.view.theme.paint(explain.Faint, what)
 }

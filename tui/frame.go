@@ -95,9 +95,7 @@ func (m *root) waiting(h int) []string {
 	case m.err != nil:
 		text = append(text, t.paint(explain.Bad, t.glyphs.Bad+" This machine could not be read."))
 		for _, l := range safetext.Block(m.err.Error()) {
-			for _, part := range explain.Wrap(l, max(m.w-4, 8)) {
-				text = append(text, part)
-			}
+			text = append(text, explain.Wrap(l, max(m.w-4, 8))...)
 		}
 		text = append(text, "", t.paint(explain.Faint, "Press r to try again, q to quit."))
 	case m.jobs.current != nil && m.jobs.current.slow:
@@ -118,12 +116,10 @@ func (m *root) waiting(h int) []string {
 }
 
 func (m *root) spinner() string {
-	r := m.jobs.current
-	if r == nil || m.opt.NoMotion {
+	if m.opt.NoMotion {
 		return ""
 	}
-	s := m.view.theme.spinner
-	return s[r.frame%len(s)] + " "
+	return m.spin.View() + " "
 }
 
 // banner says on a line of its own that what is shown could not be read again.

@@ -50,7 +50,10 @@ func (m *root) standing(brief int) string {
 		add(3, explain.Caution, safetext.Line(m.spinner()+"reading again, shown is "+m.age()+" old"))
 	}
 	if r := m.view.report; r != nil {
-		mark := explain.TrustMark(r.Trust, t.glyphs)
+		mark := explain.TrustMark(r, t.glyphs)
+		if brief == 0 && mark.Role == explain.Caution {
+			mark.Word += " (as root)"
+		}
 		add(2, explain.Plain, safetext.Line(r.User.Name))
 		add(3, mark.Role, safetext.Line(mark.String()))
 		add(1, explain.Plain, safetext.Line("Nix "+versionOf(r)))

@@ -16,7 +16,6 @@ type reading struct {
 	started time.Time
 	cancel  context.CancelFunc
 	slow    bool // it has taken long enough to be said
-	frame   int  // of the spinner
 }
 
 // snapshotMsg is what a reading ended with.
@@ -27,17 +26,15 @@ type snapshotMsg struct {
 	took   time.Duration
 }
 
-// slowMsg and tickMsg arrive while a reading goes on, ageMsg while what is
-// shown is out of date.
+// slowMsg arrives while a reading goes on, ageMsg while what is shown is out of
+// date.
 type (
 	slowMsg struct{ gen int }
-	tickMsg struct{ gen int }
 	ageMsg  struct{ gen int }
 )
 
 const (
 	slowAfter = 150 * time.Millisecond
-	tickEvery = 100 * time.Millisecond
 	toastFor  = 5 * time.Second
 )
 

@@ -1,8 +1,10 @@
 package tui
 
 import (
+	"fmt"
 	"strings"
 
+	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 )
 
@@ -24,82 +26,93 @@ var scopes = []scope{everywhere, inLists, inTexts, inPopups, inInput}
 // A binding is one thing that keys do. Dispatch, footer, help and docs/keys.md
 // all come from it.
 type binding struct {
-	keys  []string // as tea.KeyPressMsg.String returns them
-	show  string   // as help writes them, when it is not the keys themselves
-	what  string   // what it does, for help
-	brief string   // the same in a word or two, for the footer; "" to leave it out
-	rank  int      // the footer shows low ranks first
-	scope scope
-	do    func(*root) tea.Cmd
+	key.Binding        // its help says how the keys are written, and what they do
+	brief       string // the same in a word or two, for the footer; "" to leave it out
+	rank        int    // the footer shows low ranks first
+	scope       scope
+	do          func(*root) tea.Cmd
 	// why says why it does nothing now, "" when it works. nil always works.
 	why func(*root) string
 }
 
-// label is how the keys are written.
-func (b binding) label() string {
-	if b.show != "" {
-		return b.show
+// on binds keys, named as tea.KeyPressMsg.String names them, to what they do.
+func on(what string, keys ...string) key.Binding {
+	written := make([]string, len(keys))
+	for i, k := range keys {
+		written[i] = k
+		if arrow := arrows[k]; arrow != "" {
+			written[i] = arrow
+		}
 	}
-	return strings.Join(b.keys, " ")
+	return key.NewBinding(key.WithKeys(keys...), key.WithHelp(strings.Join(written, " "), what))
 }
+
+// arrows are how help writes the keys that have one on them.
+var arrows = map[string]string{"up": "↑", "down": "↓", "left": "←", "right": "→"}
 
 // bindings returns every key of the program.
 func bindings() []binding {
 	return []binding{
-		{keys: []string{"q"}, what: "quit", brief: "quit", rank: 9, scope: everywhere, do: (*root).quit},
-		{keys: []string{"ctrl+c"}, what: "quit at once, with exit status 130", scope: everywhere, do: (*root).interrupt},
-		{keys: []string{"ctrl+z"}, what: "suspend", scope: everywhere, do: func(*root) tea.Cmd { return tea.Suspend }},
-		{keys: []string{"?"}, what: "show every key", brief: "help", rank: 8, scope: everywhere, do: (*root).help},
-		{keys: []string{"esc"}, what: "go back one step: popup, filter, full screen, reading, pane", brief: "back", rank: 2, scope: everywhere, do: (*root).back, why: (*root).whyNoBack},
-		{keys: []string{"1"}, what: "Overview: what each flake asks for, and why it is used or not", scope: everywhere, do: goTo(0)},
-		{keys: []string{"2"}, what: "Caches: every cache and key on this machine", scope: everywhere, do: goTo(1)},
-		{keys: []string{"3"}, what: "Answers: every decision that Nix saved", scope: everywhere, do: goTo(2)},
-		{keys: []string{"4"}, what: "Settings: what is in force, and which line set it", scope: everywhere, do: goTo(3)},
-		{keys: []string{"!"}, what: "Findings: what is wrong or dangerous", scope: everywhere, do: goTo(4)},
-		{keys: []string{"tab"}, what: "next pane", brief: "next pane", rank: 5, scope: everywhere, do: func(m *root) tea.Cmd { return m.turn(1) }},
-		{keys: []string{"shift+tab"}, what: "previous pane", scope: everywhere, do: func(m *root) tea.Cmd { return m.turn(-1) }},
-		{keys: []string{"r"}, what: "read everything again", scope: everywhere, do: (*root).refresh, why: (*root).whyNoRefresh},
-		{keys: []string{"y"}, what: "copy the selected value", brief: "copy", rank: 4, scope: everywhere, do: (*root).copyValue, why: (*root).whyNoValue},
-		{keys: []string{"Y"}, what: "copy the command or snippet of the first way out", brief: "copy fix", rank: 3, scope: everywhere, do: (*root).copyFix, why: (*root).whyNoFix},
-		{keys: []string{"@"}, what: "show what was read, and how long it took", scope: everywhere, do: (*root).readLog},
-		{keys: []string{"/"}, what: "filter a list, search a text", brief: "filter", rank: 2, scope: everywhere, do: (*root).startInput},
+		{Binding: on("quit", "q"), brief: "quit", rank: 9, scope: everywhere, do: (*root).quit},
+		{Binding: on("quit at once, with exit status 130", "ctrl+c"), scope: everywhere, do: (*root).interrupt},
+		{Binding: on("suspend", "ctrl+z"), scope: everywhere, do: func(*root) tea.Cmd { return tea.Suspend }},
+		{Binding: on("show every key", "?"), brief: "help", rank: 8, scope: everywhere, do: (*root).help},
+		{Binding: on("go back one step: popup, filter, full screen, reading, pane", "esc"), brief: "back", rank: 2, scope: everywhere, do: (*root).back, why: (*root).whyNoBack},
+		{Binding: on("Overview: what each flake asks for, and why it is used or not", "1"), scope: everywhere, do: goTo(0)},
+		{Binding: on("Caches: every cache and key on this machine", "2"), scope: everywhere, do: goTo(1)},
+		{Binding: on("Answers: every decision that Nix saved", "3"), scope: everywhere, do: goTo(2)},
+		{Binding: on("Settings: what is in force, and which line set it", "4"), scope: everywhere, do: goTo(3)},
+		{Binding: on("Findings: what is wrong or dangerous", "!"), scope: everywhere, do: goTo(4)},
+		{Binding: on("next pane", "tab"), brief: "next pane", rank: 5, scope: everywhere, do: func(m *root) tea.Cmd { return m.turn(1) }},
+		{Binding: on("previous pane", "shift+tab"), scope: everywhere, do: func(m *root) tea.Cmd { return m.turn(-1) }},
+		{Binding: on("read everything again", "r"), scope: everywhere, do: (*root).refresh, why: (*root).whyNoRefresh},
+		{Binding: on("copy the selected value", "y"), brief: "copy", rank: 4, scope: everywhere, do: (*root).copyValue, why: (*root).whyNoValue},
+		{Binding: on("copy the command or snippet of the first way out", "Y"), brief: "copy fix", rank: 3, scope: everywhere, do: (*root).copyFix, why: (*root).whyNoFix},
+		{Binding: on("show what was read, and how long it took", "@"), scope: everywhere, do: (*root).readLog},
+		{Binding: on("filter a list, search a text", "/"), brief: "filter", rank: 2, scope: everywhere, do: (*root).startInput},
 
-		{keys: []string{"enter", "right", "l"}, show: "enter → l", what: "open: the next pane, then the explanation on the full screen", brief: "open", rank: 1, scope: inLists, do: (*root).open},
-		{keys: []string{"left", "h"}, show: "← h", what: "previous pane", scope: inLists, do: func(m *root) tea.Cmd { return m.left() }},
-		{keys: []string{"down", "j"}, show: "↓ j", what: "down", scope: inLists, do: byRows(1)},
-		{keys: []string{"up", "k"}, show: "↑ k", what: "up", scope: inLists, do: byRows(-1)},
-		{keys: []string{"ctrl+d", "pgdown"}, what: "half a page down", scope: inLists, do: byHalf(1)},
-		{keys: []string{"ctrl+u", "pgup"}, what: "half a page up", scope: inLists, do: byHalf(-1)},
-		{keys: []string{"g", "home"}, what: "first row", scope: inLists, do: byRows(-1 << 30)},
-		{keys: []string{"G", "end"}, what: "last row", scope: inLists, do: byRows(1 << 30)},
+		{Binding: on("open: the next pane, then the explanation on the full screen", "enter", "right", "l"), brief: "open", rank: 1, scope: inLists, do: (*root).open},
+		{Binding: on("previous pane", "left", "h"), scope: inLists, do: func(m *root) tea.Cmd { return m.left() }},
+		{Binding: on("down", "down", "j"), scope: inLists, do: byRows(1)},
+		{Binding: on("up", "up", "k"), scope: inLists, do: byRows(-1)},
+		{Binding: on("half a page down", "ctrl+d", "pgdown"), scope: inLists, do: byHalf(1)},
+		{Binding: on("half a page up", "ctrl+u", "pgup"), scope: inLists, do: byHalf(-1)},
+		{Binding: on("first row", "g", "home"), scope: inLists, do: byRows(-1 << 30)},
+		{Binding: on("last row", "G", "end"), scope: inLists, do: byRows(1 << 30)},
 
-		{keys: []string{"enter"}, what: "full screen, and back", brief: "full screen", rank: 1, scope: inTexts, do: (*root).zoom},
-		{keys: []string{"left", "h"}, show: "← h", what: "back to the list", scope: inTexts, do: func(m *root) tea.Cmd { return m.left() }},
-		{keys: []string{"down", "j"}, show: "↓ j", what: "down", scope: inTexts, do: byRows(1)},
-		{keys: []string{"up", "k"}, show: "↑ k", what: "up", scope: inTexts, do: byRows(-1)},
-		{keys: []string{"ctrl+d", "pgdown", "space"}, what: "half a page down", scope: inTexts, do: byHalf(1)},
-		{keys: []string{"ctrl+u", "pgup"}, what: "half a page up", scope: inTexts, do: byHalf(-1)},
-		{keys: []string{"g", "home"}, what: "start", scope: inTexts, do: byRows(-1 << 30)},
-		{keys: []string{"G", "end"}, what: "end", scope: inTexts, do: byRows(1 << 30)},
-		{keys: []string{"n"}, what: "next place that the search found", scope: inTexts, do: byHits(1), why: (*root).whyNoHit},
-		{keys: []string{"N"}, what: "previous place that the search found", scope: inTexts, do: byHits(-1), why: (*root).whyNoHit},
+		{Binding: on("full screen, and back", "enter"), brief: "full screen", rank: 1, scope: inTexts, do: (*root).zoom},
+		{Binding: on("back to the list", "left", "h"), scope: inTexts, do: func(m *root) tea.Cmd { return m.left() }},
+		{Binding: on("down", "down", "j"), scope: inTexts, do: byRows(1)},
+		{Binding: on("up", "up", "k"), scope: inTexts, do: byRows(-1)},
+		{Binding: on("half a page down", "ctrl+d", "pgdown", "space"), scope: inTexts, do: byHalf(1)},
+		{Binding: on("half a page up", "ctrl+u", "pgup"), scope: inTexts, do: byHalf(-1)},
+		{Binding: on("start", "g", "home"), scope: inTexts, do: byRows(-1 << 30)},
+		{Binding: on("end", "G", "end"), scope: inTexts, do: byRows(1 << 30)},
+		{Binding: on("next place that the search found", "n"), scope: inTexts, do: byHits(1), why: (*root).whyNoHit},
+		{Binding: on("previous place that the search found", "N"), scope: inTexts, do: byHits(-1), why: (*root).whyNoHit},
 
-		{keys: []string{"esc", "q", "enter", "?", "@"}, what: "close", brief: "close", rank: 1, scope: inPopups, do: (*root).closePopup},
-		{keys: []string{"ctrl+c"}, what: "quit at once, with exit status 130", scope: inPopups, do: (*root).interrupt},
-		{keys: []string{"ctrl+z"}, what: "suspend", scope: inPopups, do: func(*root) tea.Cmd { return tea.Suspend }},
-		{keys: []string{"j", "down"}, show: "↓ j", what: "down", brief: "scroll", rank: 2, scope: inPopups, do: byRows(1)},
-		{keys: []string{"up", "k"}, show: "↑ k", what: "up", scope: inPopups, do: byRows(-1)},
-		{keys: []string{"ctrl+d", "pgdown", "space"}, what: "half a page down", scope: inPopups, do: byHalf(1)},
-		{keys: []string{"ctrl+u", "pgup"}, what: "half a page up", scope: inPopups, do: byHalf(-1)},
-		{keys: []string{"g", "home"}, what: "start", scope: inPopups, do: byRows(-1 << 30)},
-		{keys: []string{"G", "end"}, what: "end", scope: inPopups, do: byRows(1 << 30)},
+		{Binding: on("close", "esc", "q", "enter", "?", "@"), brief: "close", rank: 1, scope: inPopups, do: (*root).closePopup},
+		{Binding: on("quit at once, with exit status 130", "ctrl+c"), scope: inPopups, do: (*root).interrupt},
+		{Binding: on("suspend", "ctrl+z"), scope: inPopups, do: func(*root) tea.Cmd { return tea.Suspend }},
+		{Binding: on("down", "j", "down"), brief: "scroll", rank: 2, scope: inPopups, do: byRows(1)},
+		{Binding: on("up", "up", "k"), scope: inPopups, do: byRows(-1)},
+		{Binding: on("half a page down", "ctrl+d", "pgdown", "space"), scope: inPopups, do: byHalf(1)},
+		{Binding: on("half a page up", "ctrl+u", "pgup"), scope: inPopups, do: byHalf(-1)},
+		{Binding: on("start", "g", "home"), scope: inPopups, do: byRows(-1 << 30)},
+		{Binding: on("end", "G", "end"), scope: inPopups, do: byRows(1 << 30)},
 
-		{keys: []string{"enter"}, what: "keep it", brief: "keep", rank: 1, scope: inInput, do: (*root).keepInput},
-		{keys: []string{"esc"}, what: "drop it", brief: "drop", rank: 2, scope: inInput, do: (*root).dropInput},
-		{keys: []string{"backspace", "ctrl+h"}, what: "delete a character", scope: inInput, do: (*root).eraseChar},
-		{keys: []string{"ctrl+w"}, what: "delete a word", scope: inInput, do: (*root).eraseWord},
-		{keys: []string{"ctrl+u"}, what: "delete all", scope: inInput, do: (*root).eraseAll},
-		{keys: []string{"ctrl+c"}, what: "quit at once, with exit status 130", scope: inInput, do: (*root).interrupt},
+		{Binding: on("keep it", "enter"), brief: "keep", rank: 1, scope: inInput, do: (*root).keepInput},
+		{Binding: on("drop it", "esc"), brief: "drop", rank: 2, scope: inInput, do: (*root).dropInput},
+		{Binding: on("move", "left", "ctrl+b"), scope: inInput, do: editing(func(in *input) { in.moveTo(in.at - 1) })},
+		{Binding: on("move", "right", "ctrl+f"), scope: inInput, do: editing(func(in *input) { in.moveTo(in.at + 1) })},
+		{Binding: on("move to the start", "home", "ctrl+a"), scope: inInput, do: editing(func(in *input) { in.moveTo(0) })},
+		{Binding: on("move to the end", "end", "ctrl+e"), scope: inInput, do: editing(func(in *input) { in.moveTo(len(in.text)) })},
+		{Binding: on("delete a character", "backspace", "ctrl+h"), scope: inInput, do: editing(func(in *input) { in.erase(in.at - 1) })},
+		{Binding: on("delete the next character", "delete", "ctrl+d"), scope: inInput, do: editing(func(in *input) { in.erase(in.at + 1) })},
+		{Binding: on("delete a word", "ctrl+w", "alt+backspace"), scope: inInput, do: editing(func(in *input) { in.erase(in.word()) })},
+		{Binding: on("delete to the start", "ctrl+u"), scope: inInput, do: editing(func(in *input) { in.erase(0) })},
+		{Binding: on("delete to the end", "ctrl+k"), scope: inInput, do: editing(func(in *input) { in.erase(len(in.text)) })},
+		{Binding: on("quit at once, with exit status 130", "ctrl+c"), scope: inInput, do: (*root).interrupt},
 	}
 }
 
@@ -119,16 +132,11 @@ func (m *root) scopesNow() []scope {
 }
 
 // lookup returns the binding of a key in the scopes that work now.
-func (m *root) lookup(key string) (binding, bool) {
+func (m *root) lookup(pressed fmt.Stringer) (binding, bool) {
 	for _, sc := range m.scopesNow() {
-		for _, b := range bindings() {
-			if b.scope != sc {
-				continue
-			}
-			for _, k := range b.keys {
-				if k == key {
-					return b, true
-				}
+		for _, b := range m.keys {
+			if b.scope == sc && key.Matches(pressed, b.Binding) {
+				return b, true
 			}
 		}
 	}
@@ -143,7 +151,7 @@ func keyTable() string {
 		b.WriteString("\n## " + string(sc) + "\n\n| key | what it does |\n|---|---|\n")
 		for _, bind := range bindings() {
 			if bind.scope == sc {
-				b.WriteString("| `" + strings.Join(bind.keys, "` `") + "` | " + bind.what + " |\n")
+				b.WriteString("| `" + strings.Join(bind.Keys(), "` `") + "` | " + bind.Help().Desc + " |\n")
 			}
 		}
 	}

@@ -15,11 +15,11 @@ func TestNoKeyDoesTwoThings(t *testing.T) {
 			if !slices.Contains(together, b.scope) {
 				continue
 			}
-			for _, k := range b.keys {
+			for _, k := range b.Keys() {
 				if other, twice := seen[k]; twice {
-					t.Errorf("in %v, %s is for %q and for %q", together, k, other, b.what)
+					t.Errorf("in %v, %s is for %q and for %q", together, k, other, b.Help().Desc)
 				}
-				seen[k] = b.what
+				seen[k] = b.Help().Desc
 			}
 		}
 	}
@@ -27,11 +27,11 @@ func TestNoKeyDoesTwoThings(t *testing.T) {
 
 func TestEveryBindingIsComplete(t *testing.T) {
 	for _, b := range bindings() {
-		if len(b.keys) == 0 || b.what == "" || b.do == nil || !slices.Contains(scopes, b.scope) {
-			t.Errorf("the binding of %v lacks something", b.keys)
+		if len(b.Keys()) == 0 || b.Help().Desc == "" || b.do == nil || !slices.Contains(scopes, b.scope) {
+			t.Errorf("the binding of %v lacks something", b.Keys())
 		}
 		if b.brief != "" && b.rank == 0 {
-			t.Errorf("%v is in the footer without a rank", b.keys)
+			t.Errorf("%v is in the footer without a rank", b.Keys())
 		}
 	}
 }

@@ -276,7 +276,8 @@ func (s *overview) explain() {
 // user, and why.
 func (s *overview) standing(w int) []string {
 	d := newDoc(s.view, w)
-	d.head(explain.TrustMark(s.report.Trust, s.theme.glyphs), safetext.Line(s.report.User.Name))
+	d.head(explain.TrustMark(s.report, s.theme.glyphs), safetext.Line(s.report.User.Name))
+	d.para(explain.Plain, safetext.Line(explain.TrustMeans(s.report)))
 	if len(s.report.TrustReasons) > 0 {
 		d.gap()
 		d.lines = append(d.lines, explain.Chain(s.report.TrustReasons, s.style(w))...)

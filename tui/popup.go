@@ -45,8 +45,8 @@ func (m *root) help() tea.Cmd {
 	now := m.scopesNow()
 	type entry struct{ keys, what, why string }
 	sections := map[scope][]entry{}
-	for _, b := range bindings() {
-		e := entry{keys: b.label(), what: b.what}
+	for _, b := range m.keys {
+		e := entry{keys: b.Help().Key, what: b.Help().Desc}
 		if b.why != nil && slices.Contains(now, b.scope) {
 			e.why = b.why(m)
 		}
@@ -125,7 +125,9 @@ func (m *root) readLog() tea.Cmd {
 		}
 		d.field("version", safetext.Line(r.Daemon.Version.String()))
 		if len(r.TrustReasons) > 0 {
-			d.title("Your standing: " + r.Trust.String())
+			d.title("Your standing")
+			d.para(explain.Plain, safetext.Line(explain.TrustMeans(r)))
+			d.gap()
 			d.lines = append(d.lines, explain.Chain(r.TrustReasons, d.style(w))...)
 		}
 		if r.Client != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"charm.land/bubbles/v2/spinner"
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/nix-trust/nix-trust/tui/explain"
@@ -22,7 +23,9 @@ const (
 type root struct {
 	opt  Options
 	jobs *jobs
+	spin spinner.Model
 	view view
+	keys []binding
 
 	dark    bool
 	w, h    int
@@ -45,12 +48,14 @@ type root struct {
 func newRoot(ctx context.Context, o Options, now func() time.Time) *root {
 	m := &root{
 		opt:     o,
+		keys:    bindings(),
 		jobs:    &jobs{ctx: ctx, backend: o.Backend, now: now},
 		dark:    true,
 		screens: []screen{newOverview(o.Flake), newCaches(), newAnswers(), newSettings(), newFindings()},
 	}
 	m.loaded = make([]int, len(m.screens))
 	m.view = view{theme: newTheme(true, o.ASCII), home: o.Home}
+	m.spin = spinner.New(spinner.WithSpinner(m.view.theme.spinner))
 	return m
 }
 
@@ -86,12 +91,15 @@ func (m *root) take(msg tea.Msg) tea.Cmd {
 	case slowMsg:
 		if m.jobs.going(msg.gen) {
 			m.jobs.current.slow = true
-			return m.animate(msg.gen)
+			if !m.opt.NoMotion {
+				return m.spin.Tick
+			}
 		}
-	case tickMsg:
-		if m.jobs.going(msg.gen) {
-			m.jobs.current.frame++
-			return m.animate(msg.gen)
+	case spinner.TickMsg:
+		if m.jobs.current != nil && m.jobs.current.slow { // else it stands still
+			var cmd tea.Cmd
+			m.spin, cmd = m.spin.Update(msg)
+			return cmd
 		}
 	case ageMsg:
 		if msg.gen == m.jobs.gen && m.err != nil {
@@ -105,7 +113,7 @@ func (m *root) take(msg tea.Msg) tea.Cmd {
 		return m.press(msg)
 	case tea.PasteMsg:
 		if m.input != nil {
-			m.typed(msg.Content)
+			m.input.typed(msg.Content)
 		}
 	case tea.MouseWheelMsg:
 		return m.wheel(msg.Mouse())
@@ -167,13 +175,6 @@ func (m *root) refill() {
 	s.follow()
 }
 
-func (m *root) animate(gen int) tea.Cmd {
-	if m.opt.NoMotion {
-		return nil
-	}
-	return tea.Tick(tickEvery, func(time.Time) tea.Msg { return tickMsg{gen} })
-}
-
 func ageTick(gen int) tea.Cmd {
 	return tea.Tick(time.Second, func(time.Time) tea.Msg { return ageMsg{gen} })
 }
@@ -189,10 +190,10 @@ func (m *root) press(msg tea.KeyPressMsg) tea.Cmd {
 		}
 		return nil
 	}
-	b, ok := m.lookup(msg.String())
+	b, ok := m.lookup(msg)
 	if !ok {
 		if m.input != nil && msg.Text != "" {
-			m.typed(msg.Text)
+			m.input.typed(msg.Text)
 		}
 		return nil
 	}

@@ -3,6 +3,7 @@ package tui
 import (
 	"image/color"
 
+	"charm.land/bubbles/v2/spinner"
 	"charm.land/lipgloss/v2"
 
 	"github.com/nix-trust/nix-trust/tui/explain"
@@ -30,7 +31,7 @@ type theme struct {
 	mark     string // before the selected row
 	box      box
 	focusBox box
-	spinner  []string
+	spinner  spinner.Spinner
 	bar      string // between facts of one line
 }
 
@@ -70,7 +71,7 @@ func newTheme(dark, ascii bool) *theme {
 		mark:     "▸",
 		box:      box{"─", "│", "╭", "╮", "╰", "╯"},
 		focusBox: box{"━", "┃", "┏", "┓", "┗", "┛"},
-		spinner:  []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"},
+		spinner:  spinner.MiniDot,
 		bar:      "│",
 	}
 	if ascii {
@@ -78,7 +79,7 @@ func newTheme(dark, ascii bool) *theme {
 		t.mark = ">"
 		t.box = box{"-", "|", "+", "+", "+", "+"}
 		t.focusBox = box{"=", "#", "#", "#", "#", "#"}
-		t.spinner = []string{"|", "/", "-", `\`}
+		t.spinner = spinner.Line
 		t.bar = "|"
 	}
 	return t

@@ -75,6 +75,11 @@ func Run(ctx context.Context, o Options) error {
 	return nil
 }
 
+// typed is a key by its name.
+type typed string
+
+func (k typed) String() string { return string(k) }
+
 // Frame reads once and returns the screen after some keys as it would be drawn
 // on a dark terminal of w by h cells, with colours. It is for pictures.
 func Frame(ctx context.Context, o Options, w, h int, keys ...string) (string, error) {
@@ -89,7 +94,7 @@ func Frame(ctx context.Context, o Options, w, h int, keys ...string) (string, er
 		return "", err
 	}
 	for _, k := range keys {
-		b, ok := m.lookup(k)
+		b, ok := m.lookup(typed(k))
 		if !ok {
 			return "", fmt.Errorf("the key %q does nothing here", k)
 		}

@@ -227,7 +227,7 @@ func (p *page) at(label string, where nixconf.Pos) {
 // suspect warns of a URL whose host may be taken for another.
 func (p *page) suspect(url string) {
 	if why, ok := safetext.SuspectHost(url); ok {
-		p.spans("  ", "    ", own(Danger, p.glyphs().Alarm), own(Danger, why))
+		p.spans("  ", "    ", own(Danger, p.glyphs().Alarm), span{Danger, why})
 	}
 }
 

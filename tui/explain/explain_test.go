@@ -116,12 +116,33 @@ func TestEachFixIsGivenOnceAndOnlyForWhatFails(t *testing.T) {
 func TestTheZeroValuesAreUnknown(t *testing.T) {
 	for _, l := range []string{
 		CacheMark(trust.CacheVerdict{}.State, ASCII()).String(), SettingMark(trust.SettingVerdict{}, ASCII()).String(),
-		OutcomeMark(trust.Reason{}.Outcome, ASCII()).String(), TrustMark(trust.Report{}.Trust, ASCII()).String(),
+		OutcomeMark(trust.Reason{}.Outcome, ASCII()).String(), TrustMark(&trust.Report{}, ASCII()).String(),
 		SettingMark(trust.SettingVerdict{State: trust.SettingApplied}, ASCII()).String(),
 		CacheMark(99, ASCII()).String(), SettingMark(trust.SettingVerdict{State: -1}, ASCII()).String(), OutcomeMark(-7, ASCII()).String(),
 	} {
 		if !strings.HasPrefix(l, "[??]") || !strings.Contains(l, "unknown") {
 			t.Errorf("a value that says nothing is marked %q", l)
+		}
+	}
+}
+
+func TestATrustedUserIsTheOneWhoIsWarned(t *testing.T) {
+	for _, c := range []struct {
+		trust trust.Trust
+		store trust.StoreKind
+		want  string
+		role  Role
+	}{
+		{trust.Untrusted, trust.StoreDaemon, "untrusted", Plain},
+		{trust.Trusted, trust.StoreDaemon, "! trusted", Caution},
+		{trust.Trusted, trust.StoreUnknown, "! trusted", Caution},
+		{trust.Trusted, trust.StoreLocal, "own store", Plain},
+		{trust.TrustUnknown, trust.StoreLocal, "? trust unknown", Unsure},
+		{99, trust.StoreLocal, "? trust unknown", Unsure},
+	} {
+		r := &trust.Report{Trust: c.trust, Nix: trust.Nix{Store: c.store}}
+		if m := TrustMark(r, Unicode()); m.String() != c.want || m.Role != c.role {
+			t.Errorf("%v with store %v is marked %q in role %v", c.trust, c.store, m, m.Role)
 		}
 	}
 }

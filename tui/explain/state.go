@@ -11,8 +11,13 @@ type Mark struct {
 	Role  Role
 }
 
-// String returns the glyph and the word.
-func (m Mark) String() string { return m.Glyph + " " + m.Word }
+// String returns the glyph, when there is one, and the word.
+func (m Mark) String() string {
+	if m.Glyph == "" {
+		return m.Word
+	}
+	return m.Glyph + " " + m.Word
+}
 
 // CacheMark returns the mark of a cache's state.
 func CacheMark(s trust.CacheState, g Glyphs) Mark {
@@ -130,15 +135,32 @@ func SeverityMark(s trust.Severity, g Glyphs) Mark {
 	return Mark{g.None, "info", Faint}
 }
 
-// TrustMark returns the mark of the user's standing with the daemon.
-func TrustMark(t trust.Trust, g Glyphs) Mark {
-	switch t {
-	case trust.Trusted:
-		return Mark{g.Good, "trusted", Good}
-	case trust.Untrusted:
-		return Mark{g.Bad, "untrusted", Bad}
+// TrustMark returns the mark of the user's standing with the store. To be
+// untrusted is how most users are and should be; a user whom the daemon trusts
+// can do what root can, and it is they who are warned.
+func TrustMark(r *trust.Report, g Glyphs) Mark {
+	switch {
+	case r.Trust == trust.Untrusted:
+		return Mark{"", "untrusted", Plain}
+	case r.Trust == trust.Trusted && r.Nix.Store == trust.StoreLocal:
+		return Mark{"", "own store", Plain}
+	case r.Trust == trust.Trusted:
+		return Mark{g.Alarm, "trusted", Caution}
 	}
 	return Mark{g.Unsure, "trust unknown", Unsure}
+}
+
+// TrustMeans says what the user's standing comes to.
+func TrustMeans(r *trust.Report) string {
+	switch {
+	case r.Trust == trust.Untrusted:
+		return "The daemon does not trust this user. That is the normal, safe state: of the caches that flakes ask for, only those that the administrator lists are used."
+	case r.Trust == trust.Trusted && r.Nix.Store == trust.StoreLocal:
+		return "Your nix opens the store itself, without a daemon: your own configuration is all that counts."
+	case r.Trust == trust.Trusted:
+		return "The daemon trusts this user as much as root: it takes any cache, key and setting that they accept."
+	}
+	return "It cannot be determined. Count on no cache that the daemon does not list."
 }
 
 // Decisive returns the index of the step that settles a chain: the first that

@@ -1,7 +1,6 @@
 package safetext
 
 import (
-	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -29,31 +28,31 @@ const (
 )
 
 // SuspectHost reports whether the host of a store URL is, or may be meant to
-// be, mistaken for another one, and why, in a sentence that is safe to show.
-// It reports false for a URL that names no host. A host that it does not
-// suspect is not thereby known to be honest.
-func SuspectHost(url string) (reason string, ok bool) {
+// be, mistaken for another one, and why, in a sentence. It reports false for a
+// URL that names no host. A host that it does not suspect is not thereby known
+// to be honest.
+func SuspectHost(url string) (reason S, ok bool) {
 	_, rest, found := strings.Cut(url, "://")
 	if !found || len(url) > Limit {
-		return "", false
+		return S{}, false
 	}
 	authority := rest
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		authority = rest[:i]
 	}
 	if authority == "" {
-		return "", false
+		return S{}, false
 	}
 	if i := strings.IndexFunc(authority, func(r rune) bool {
 		return r == '\\' || r == '%' || r <= ' ' || r == 0x7f || r == utf8.RuneError || !readable(r)
 	}); i >= 0 {
-		return fmt.Sprintf("the host has a character that does not belong in one: %s", ASCII(authority)), true
+		return sentence("the host has a character that does not belong in one: %s", ASCII(authority)), true
 	}
 	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
 		user, host := authority[:i], authority[i+1:]
 		name, _, _ := strings.Cut(user, ":")
 		if strings.Contains(name, ".") {
-			return fmt.Sprintf("the host is %s: what stands before the @ is only a user name", ASCII(host)), true
+			return sentence("the host is %s: what stands before the @ is only a user name", ASCII(host)), true
 		}
 		authority = host
 	}
@@ -70,33 +69,36 @@ func hostOnly(authority string) string {
 	return strings.ToLower(strings.TrimSuffix(authority, "."))
 }
 
-func suspect(host string) (string, bool) {
-	read, puny := decodeHost(host)
-	if puny {
-		what := fmt.Sprintf("the host reads %q (%s) where other alphabets are shown", Line(read).String(), scripts(read))
-		if known, like := imitates(fold(read)); like {
-			what += ", and looks like " + known
-		}
-		return what, true
+func suspect(host string) (S, bool) {
+	if read, puny := decodeHost(host); puny {
+		return likeness(sentence("the host reads \"%s\" (%s) where other alphabets are shown", Line(read), Line(scripts(read))), read), true
 	}
 	if !isASCII(host) {
-		what := fmt.Sprintf("the host is written with letters of %s: %s", scripts(host), ASCII(host))
-		if known, like := imitates(fold(host)); like {
-			what += ", and looks like " + known
-		}
-		return what, true
+		return likeness(sentence("the host is written with letters of %s: %s", Line(scripts(host)), ASCII(host)), host), true
 	}
 	if sk := skeleton(host); sk != host {
 		for _, k := range wellKnown {
 			if host != k && sk == skeleton(k) {
-				return "the host looks like " + k + " and is another one", true
+				return another(k), true
 			}
 		}
 	}
 	if known, like := imitates(host); like && known != host {
-		return "the host looks like " + known + " and is another one", true
+		return another(known), true
 	}
-	return "", false
+	return S{}, false
+}
+
+// likeness adds what a host of other letters looks like.
+func likeness(what S, host string) S {
+	if known, like := imitates(fold(host)); like {
+		return sentence("%s, and looks like %s", what, Line(known))
+	}
+	return what
+}
+
+func another(known string) S {
+	return sentence("the host looks like %s and is another one", Line(known))
 }
 
 // imitates reports the well-known host that a host equals, is one edit away

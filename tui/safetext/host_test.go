@@ -3,6 +3,8 @@ package safetext
 import (
 	"strings"
 	"testing"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
 func TestSuspectHostKnowsTheTricks(t *testing.T) {
@@ -30,7 +32,7 @@ func TestSuspectHostKnowsTheTricks(t *testing.T) {
 		"https://cache.nixos.org\u3002evil.example/": "letters of Latin",
 	} {
 		reason, ok := SuspectHost(url)
-		if !ok || !strings.Contains(reason, want) {
+		if !ok || !strings.Contains(reason.String(), want) {
 			t.Errorf("SuspectHost(%q) = %q, %v; want %q in it", url, reason, ok, want)
 		}
 	}
@@ -51,6 +53,18 @@ func TestSuspectHostTrustsHonestNames(t *testing.T) {
 	} {
 		if reason, ok := SuspectHost(url); ok {
 			t.Errorf("SuspectHost(%q) says %q", url, reason)
+		}
+	}
+}
+
+func TestSuspectHostEscapesOnceAndKnowsItsWidth(t *testing.T) {
+	reason, ok := SuspectHost("https://c\u0430che.nixos.org")
+	if want := `the host is written with letters of Latin and Cyrillic: c\u{430}che.nixos.org, and looks like cache.nixos.org`; !ok || reason.String() != want {
+		t.Errorf("the reason is %q, %v; want %q", reason, ok, want)
+	}
+	for _, url := range []string{"https://c\u0430che.nixos.org", "https://xn--80ak6aa92e.com/", "https://cache.nixo5.org", "https://a.b@c/", "https://x\x1by/"} {
+		if reason, _ := SuspectHost(url); reason.Width() != ansi.StringWidth(reason.String()) || reason.Width() == 0 {
+			t.Errorf("%q: %q has %d cells, it says %d", url, reason, ansi.StringWidth(reason.String()), reason.Width())
 		}
 	}
 }

@@ -69,6 +69,21 @@ func Join(parts ...S) S {
 	return out
 }
 
+// sentence puts lines into a text of our own, in ASCII, at each %s of it.
+func sentence(text string, parts ...S) S {
+	var b strings.Builder
+	width := 0
+	for _, p := range parts {
+		before, after, _ := strings.Cut(text, "%s")
+		b.WriteString(before)
+		b.WriteString(p.text)
+		width += len(before) + p.width
+		text = after
+	}
+	b.WriteString(text)
+	return S{b.String(), width + len(text)}
+}
+
 // ASCII is Line for what is compared letter by letter, such as a key or a
 // host: whatever is not ASCII is written as an escape too.
 func ASCII(s string) S {

@@ -155,7 +155,7 @@ func check(t *testing.T, in string, s S) {
 func FuzzEverythingIsOneSafeLine(f *testing.F) {
 	for _, s := range []string{
 		"", "a\nb", "\x1b[2J", "\u202e", "👩‍👩‍👧", "🇩🇪", "नमस्ते", "e\u0301\u0301", "\xff", "https://u:p@h/?token=x", "\u1100\u1161\u11a8",
-		"👍🏽", "ก็", "xn--80ak6aa92e.com", "https://xn--80ak6aa92e.com/", "‍", "﷽", "a\u20e3", "🀄\ufe0f", "\U0001f1e6",
+		"👍🏽", "ก็", "xn--80ak6aa92e.com", "https://xn--80ak6aa92e.com/", "\u200d", "﷽", "a\u20e3", "🀄\ufe0f", "\U0001f1e6",
 	} {
 		f.Add(s)
 	}
@@ -168,10 +168,7 @@ func FuzzEverythingIsOneSafeLine(f *testing.F) {
 			check(t, s, l)
 		}
 		if reason, ok := SuspectHost(s); ok {
-			check(t, s, Line(reason))
-			if strings.ContainsAny(reason, "\x1b\n\r") || !utf8.ValidString(reason) {
-				t.Fatalf("the reason for %q is not safe: %q", s, reason)
-			}
+			check(t, s, reason)
 		}
 		if Exact(s) && strings.ContainsAny(s, "\x1b\r\x00") {
 			t.Fatalf("%q is called exact", s)
