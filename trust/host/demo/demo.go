@@ -26,7 +26,7 @@ import (
 var archive []byte
 
 // The machine's Nix, and the lists of its daemon, which are those of its
-// /etc/nix/nix.conf. A test holds them together.
+// /etc/nix/nix.conf.
 const daemonVersion = "2.34.8"
 
 // Machine returns the host and how to look at it.
