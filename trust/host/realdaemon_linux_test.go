@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/nix-trust/nix-trust/nixconf/realnix"
 	"github.com/nix-trust/nix-trust/trust"
 )
