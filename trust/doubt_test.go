@@ -45,3 +45,42 @@ func TestNothingRestsOnFilesThatAreNewerThanTheDaemon(t *testing.T) {
 		}
 	}
 }
+
+func local(f *Facts) { f.Nix.Store = StoreLocal }
+
+// A flake's require-sigs comes after the store was opened, and changes nothing.
+func TestAFlakeCannotTurnSignaturesOff(t *testing.T) {
+	s := scene{
+		flake:   `nixConfig.require-sigs = false; ` + claimText,
+		answers: `{"require-sigs":{"false":true},"extra-substituters":{"` + cacheURL + `":true},"extra-trusted-public-keys":{"` + goodKey + `":false}}`,
+		change:  local,
+	}
+	f := s.decide(t).Flakes[0]
+	if c := f.Caches[0]; c.State != StateWrongKey {
+		t.Errorf("%v: %s", c.State, codes(c.Reasons))
+	}
+	if v := f.Settings[2]; v.Name != "require-sigs" || v.Daemon != Dropped {
+		t.Errorf("%s is %v", v.Name, v.Daemon)
+	}
+}
+
+// The public halves of secret keys are believed as well, whoever's list of keys
+// is in force, so a key that is not listed may be one of them.
+func TestAnUnlistedKeyMayBelongToASecretOne(t *testing.T) {
+	trusted := func(f *Facts) { f.Daemon.Trust = Trusted }
+	answers := `{"extra-substituters":{"` + cacheURL + `":true},"extra-trusted-public-keys":{"` + goodKey + `":false}}`
+	sent := "extra-trusted-public-keys = " + otherName + "\n"
+	for name, s := range map[string]scene{
+		"a store opened directly":                 {user: "secret-key-files = /k", change: local},
+		"a trusted user's own":                    {user: sent + "secret-key-files = /k", change: trusted},
+		"the daemon's, for a trusted user's keys": {system: "secret-key-files = /k", user: sent, change: trusted},
+		"the daemon's":                            {system: "secret-key-files = /k\nextra-trusted-substituters = " + cacheURL},
+	} {
+		s.flake, s.answers = claimText, answers
+		if c := s.decide(t).Flakes[0].Caches[0]; c.State != StateUnknown {
+			t.Errorf("%s: %v, %s", name, c.State, codes(c.Reasons))
+		}
+	}
+}
+
+const otherName = "else.example-1:mB9FSh9qf2dCimDSUo8Zy7bkq5CX+/rkCWyvRCYg3Fs="

@@ -172,16 +172,12 @@ func (e *engine) judgeKey(v *view, url string, k declaredKey, settings []Setting
 }
 
 // secretKeys is the doubt that secret-key-files raise: the public halves of
-// those keys are believed too, and only root can read them.
+// those keys are believed too, and the files are not read here.
 func (e *engine) secretKeys(v *view) *Reason {
-	if v.keyFrom != keysDaemon {
-		return nil
-	}
-	files := e.systemItems("secret-key-files")
-	if len(files) == 0 {
+	if len(v.secret) == 0 {
 		return nil
 	}
 	r := e.reason(CodeUnreadableLayer, Unknown, "secret-key-files", "It is not listed, but the public halves of secret-key-files are believed too, and those files are not read here.")
-	r.Where = files[0].Origin.Pos
+	r.Where = v.secret[0].Origin.Pos
 	return &r
 }

@@ -43,6 +43,8 @@ func (e *engine) reached(known *nixconf.Setting, s *SettingVerdict, all *view) (
 		return NotForwarded, e.reason(CodeClientSide, Pass, known.Name, fmt.Sprintf("%s is obeyed by the nix command itself; the daemon is not asked.", known.Name))
 	case how == reachStartup:
 		return Dropped, e.reason(CodeSettingIneffective, Fail, known.Name, fmt.Sprintf("%s is read by the daemon when it starts, from its own files. A flake cannot change it.", known.Name))
+	case e.f.Nix.Store == StoreLocal && how == reachOpened:
+		return Dropped, e.reason(CodeSettingIneffective, Fail, known.Name, fmt.Sprintf("The store is opened before the flake's settings are applied, so %s has no effect.", known.Name))
 	case e.f.Nix.Store == StoreLocal:
 		return Honoured, e.reason(CodeLocalStore, Pass, known.Name, "The store is opened directly, so the setting is in force.")
 	case !daemon:

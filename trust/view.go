@@ -17,8 +17,9 @@ type view struct {
 	keyFrom keySource
 	// cloudy is the doubt about the files that the keys come from.
 	cloudy *doubt
-	off    *Reason // nothing is asked at all
-	noSigs *Reason // signatures are not checked
+	secret []nixconf.Item // files of secret keys, whose public halves are believed too
+	off    *Reason        // nothing is asked at all
+	noSigs *Reason        // signatures are not checked
 }
 
 // offered is one URL of the list and what becomes of it.
@@ -183,16 +184,22 @@ func (e *engine) viewKeys(v *view, cfg *nixconf.Config) {
 		if own != nil {
 			v.keys = own.Items
 		}
+		v.secret = e.systemItems("secret-key-files")
+		if s := cfg.Get("secret-key-files"); s != nil && (local || s.Forwarded) {
+			v.secret = s.Items
+		}
 	case e.f.Nix.Store == StoreDaemon:
 		v.keyFrom = keysDaemon
 		v.keys = e.systemItems("trusted-public-keys")
+		v.secret = e.systemItems("secret-key-files")
 		v.cloudy = e.doubt()
 	}
 	v.ring = bincache.NewKeyring(texts(v.keys))
 
 	checks, where := e.system, "the daemon's configuration"
 	if local {
-		checks, where = cfg, "the configuration"
+		// Without the flake's: the store is open by then.
+		checks, where = e.client, "the configuration"
 	}
 	if val := checks.Get("require-sigs"); v.keyFrom != keysUnknown && val != nil && !checks.Bool("require-sigs") {
 		r := e.reason(CodeSigsOff, Pass, "require-sigs", "require-sigs is off in "+where+": nothing has to be signed, and any cache may put anything into the store.")
