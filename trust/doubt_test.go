@@ -1,6 +1,8 @@
 package trust
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -84,3 +86,17 @@ func TestAnUnlistedKeyMayBelongToASecretOne(t *testing.T) {
 }
 
 const otherName = "else.example-1:mB9FSh9qf2dCimDSUo8Zy7bkq5CX+/rkCWyvRCYg3Fs="
+
+// A stranger's flake cannot keep the program busy, and what is not judged is
+// unknown.
+func TestTooManyCachesAreNotJudged(t *testing.T) {
+	var urls, keys strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&urls, "https://h%d.example ", i)
+		fmt.Fprintf(&keys, "k%d-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY= ", i)
+	}
+	s := scene{flake: `nixConfig.extra-substituters = "` + urls.String() + `"; nixConfig.extra-trusted-public-keys = "` + keys.String() + `";`}
+	if f := s.decide(t).Flakes[0]; f.State != StateUnknown || f.Err == "" || len(f.Caches) > 0 {
+		t.Errorf("%v, %q, %d caches", f.State, f.Err, len(f.Caches))
+	}
+}

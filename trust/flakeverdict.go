@@ -9,6 +9,21 @@ import (
 	"github.com/nix-trust/nix-trust/nixconf/flake"
 )
 
+// maxNamed is how many caches and keys of one flake are explained. Each cache is
+// judged with each key, so a stranger could keep the program busy for hours.
+const maxNamed = 512
+
+// named counts the caches and keys that settings name.
+func named(config []flake.Setting) int {
+	n := 0
+	for _, s := range config {
+		if known, _, ok := nixconf.Lookup(s.Name); ok && (known.Name == "substituters" || known.Name == "trusted-public-keys") {
+			n += len(tokens(s))
+		}
+	}
+	return n
+}
+
 // flake judges one flake.
 func (e *engine) flake(f *Flake) FlakeReport {
 	r := FlakeReport{ID: f.ID, Found: f.Found, Err: f.Err, State: StateNone}
@@ -29,6 +44,9 @@ func (e *engine) flake(f *Flake) FlakeReport {
 			r.Caches[i].State = StateOff
 			r.Caches[i].Reasons = append([]Reason{why}, r.Caches[i].Reasons...)
 		}
+		return r
+	case named(f.Config) > maxNamed:
+		r.Err, r.State = fmt.Sprintf("it names more than %d caches and keys, which is too many to explain", maxNamed), StateUnknown
 		return r
 	case len(f.Config) == 0:
 		r.Caches = e.unclaimed(e.base, nil, nil)
@@ -199,8 +217,9 @@ func (e *engine) fixClaim(reasons []Reason, url string, keys []declaredKey, all 
 	c := e.caseOf()
 	c.url, c.yesHelps = url, yesHelps
 	for _, k := range keys {
-		if r := e.judgeKey(all, url, k, nil); r.Outcome != Pass {
-			c.keys = append(c.keys, k.text)
+		switch e.judgeKey(all, url, k, nil).Code {
+		case CodeKeyMissing, CodeKeyRestricted, CodeUnreadableLayer:
+			c.keys = append(c.keys, k.text) // any other would not help, or spoil the rest
 		}
 	}
 	whole := false // some step's ways out cover the keys too

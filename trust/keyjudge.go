@@ -55,7 +55,7 @@ func keyHost(text string) string {
 // believed. All of them have to be for a Pass and none of them for a Fail:
 // which of several keys signs is not known here.
 func (e *engine) judgeKeys(v *view, url string, declared []declaredKey, settings []SettingVerdict) (Outcome, []Reason) {
-	if trustedParam(url) {
+	if e.rule.trusts(url) {
 		r := e.reason(CodeStoreTrustedParam, Pass, url, "trusted in the URL means that nothing from it has to be signed.")
 		r.Fixes = e.caseOf().fixes(CodeStoreTrustedParam)
 		return Pass, []Reason{r}

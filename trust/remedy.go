@@ -90,12 +90,15 @@ func (c remedyCase) fix(r Remedy) (Fix, bool) {
 			File:   c.answer, Command: moveAway(c.answer),
 		}, true
 	case RemedyAdminCache:
-		if c.url == "" {
+		if !listable(c.url) {
 			return Fix{}, false
 		}
-		return c.snippet("Have the administrator list this cache and its key",
-			"Every user of the machine may then use the cache, for any flake, and its key is believed for every path. Nobody becomes trusted.",
-			"extra-trusted-substituters", slashed(c.url)), true
+		title, detail := "Have the administrator list this cache", "Every user of the machine may then use the cache, for any flake."
+		if len(c.keys) > 0 {
+			title += " and its key"
+			detail = "Every user of the machine may then use the cache, for any flake, and its key is believed for every path."
+		}
+		return c.snippet(title, detail+" Nobody becomes trusted.", "extra-trusted-substituters", slashed(c.url)), true
 	case RemedyAdminKey:
 		if len(c.keys) == 0 {
 			return Fix{}, false
@@ -103,7 +106,7 @@ func (c remedyCase) fix(r Remedy) (Fix, bool) {
 		return c.snippet("Have the administrator add the key",
 			"Whatever is signed with it is then believed, for every path and every user. Nobody becomes trusted.", "", ""), true
 	case RemedyGlobal:
-		if c.url == "" {
+		if !listable(c.url) {
 			return Fix{}, false
 		}
 		return c.snippet("Have the administrator make it a cache for everything",
@@ -184,14 +187,22 @@ func (c remedyCase) snippet(title, detail, list, url string) Fix {
 	if len(c.keys) > 0 {
 		lines = append(lines, c.setting("extra-trusted-public-keys", c.keys...))
 	}
+	if !c.platform.modules() {
+		f.Detail += " It belongs at the end of the file, as a later line without extra- would undo it."
+	}
 	f.Command = strings.Join(lines, "\n") + c.restartLine()
 	return f
 }
 
-// setting writes one list setting the way this platform configures Nix.
+// modules reports whether the platform's configuration is made of modules, which
+// merge the lists that several of them set.
+func (p Platform) modules() bool { return p.OS == PlatformNixOS || p.OS == PlatformNixDarwin }
+
+// setting writes one list setting the way this platform configures Nix. Modules
+// merge the plain name; older ones write extra- before it, where it has no effect.
 func (c remedyCase) setting(name string, values ...string) string {
-	switch c.platform.OS {
-	case PlatformNixOS, PlatformNixDarwin:
+	if c.platform.modules() {
+		name = strings.TrimPrefix(name, "extra-")
 		quoted := make([]string, len(values))
 		for i, v := range values {
 			quoted[i] = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `${`, `\${`).Replace(v) + `"`
@@ -237,10 +248,18 @@ func slashed(url string) string {
 	return url + "/"
 }
 
-// plain reports whether text is printable ASCII and so safe to copy.
+// listable reports whether an administrator may be told to list a URL: one that
+// every Nix can read and open, and whose signatures are checked.
+func listable(url string) bool {
+	_, err := nixconf.ParseStoreRef(url)
+	return err == nil && openable(url) == Pass && !trustedParam(url)
+}
+
+// plain reports whether text is printable ASCII and so safe to copy. In nix.conf
+// a # begins a comment.
 func plain(s string) bool {
 	for i := range len(s) {
-		if s[i] < 0x21 || s[i] > 0x7e {
+		if s[i] < 0x21 || s[i] > 0x7e || s[i] == '#' {
 			return false
 		}
 	}

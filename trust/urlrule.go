@@ -137,24 +137,35 @@ func hostOf(s string) string {
 	return strings.ToLower(p.Hostname())
 }
 
-// storeParam is the value of a parameter in a substituter's URL.
-func storeParam(s, name string) string {
-	_, query, ok := strings.Cut(s, "?")
-	if !ok {
-		return ""
+// param is the value of a parameter in a substituter's URL. The first one of a
+// name counts. Before 2.34 an encoded name is another name.
+// Nix: src/libutil/url.cc, decodeQuery.
+func (u urlRule) param(s, name string) string {
+	if u.refs {
+		ref, _ := nixconf.ParseStoreRef(s)
+		return ref.Params[name]
 	}
-	vals, err := url.ParseQuery(query)
-	if err != nil {
-		return ""
+	s, _, _ = strings.Cut(s, "#")
+	_, query, _ := strings.Cut(s, "?")
+	for part := range strings.SplitSeq(query, "&") {
+		if value, ok := strings.CutPrefix(part, name+"="); ok {
+			if v, err := url.PathUnescape(value); err == nil {
+				return v
+			}
+			return value
+		}
 	}
-	return vals.Get(name)
+	return ""
 }
 
-// trustedParam reports whether the URL turns signature checks off.
-func trustedParam(s string) bool {
-	switch storeParam(s, "trusted") {
+// trusts reports whether the URL turns signature checks off.
+func (u urlRule) trusts(s string) bool {
+	switch u.param(s, "trusted") {
 	case "true", "yes", "1":
 		return true
 	}
 	return false
 }
+
+// trustedParam reports whether the URL turns signature checks off for any Nix.
+func trustedParam(s string) bool { return urlRule{}.trusts(s) || urlRule{refs: true}.trusts(s) }
