@@ -21,7 +21,11 @@ func (e *engine) standing() (Trust, []Reason) {
 		if why == "" {
 			why = "it could not be told"
 		}
-		return TrustUnknown, []Reason{e.reason(CodeNoStore, Unknown, "", "Which store will be used is not known: "+why+".")}
+		what := "No store is known that would work"
+		if f.Nix.Store == StoreOther {
+			what = "The store that will be used is not explained here"
+		}
+		return TrustUnknown, []Reason{e.reason(CodeNoStore, Unknown, "", what+": "+why+".")}
 	}
 
 	d := f.Daemon

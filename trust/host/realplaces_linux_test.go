@@ -237,6 +237,9 @@ func TestStoreIsTheOneNixOpens(t *testing.T) {
 					want, ok := storeSaid(said)
 					if !ok {
 						// Nix failed. What it tried is in its message, when it got that far.
+						if f.Nix.Store == trust.StoreLocal {
+							t.Errorf("the store is believed to be opened (%s), and Nix says %s", f.Nix.StoreWhy, said)
+						}
 						if f.Nix.Store == trust.StoreDaemon && !strings.Contains(said, "socket") && !strings.Contains(said, "daemon") && !strings.Contains(said, "remote store") {
 							t.Errorf("a daemon is believed in use (%s), and Nix says %s", f.Nix.StoreWhy, said)
 						}

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -35,6 +36,9 @@ func (l *look) lookStore(cfg *nixconf.Config) storeChoice {
 		spec, why = v.Text, "store = "+v.Text+" at "+place(v.Origin.Pos)
 	}
 	c := l.chooseStore(spec)
+	if c.kind == trust.StoreLocal {
+		l.checkLocal(&c, spec)
+	}
 	switch {
 	case why == "" && c.why == "":
 		c.why = "auto"
@@ -44,6 +48,20 @@ func (l *look) lookStore(cfg *nixconf.Config) storeChoice {
 		c.why = why + ": " + c.why
 	}
 	return c
+}
+
+// checkLocal sees whether the user can open the store directly, and with nothing
+// but the settings.
+func (l *look) checkLocal(c *storeChoice, spec string) {
+	_, query, _ := strings.Cut(spec, "?")
+	params, _ := url.ParseQuery(query)
+	state := cmp.Or(params.Get("state"), l.places.state)
+	switch {
+	case params.Has("require-sigs"):
+		c.kind, c.why = trust.StoreOther, "a store with settings of its own"
+	case l.user.UID != 0 && !l.writable(state):
+		c.kind, c.why = trust.StoreUnknown, cmp.Or(c.why, state+" is not writable by "+l.user.Name)+", so Nix fails to open the store"
+	}
 }
 
 func place(p nixconf.Pos) string {
