@@ -56,6 +56,14 @@ func (m *root) open() tea.Cmd {
 	return nil
 }
 
+func (m *root) whyNoOpen() string {
+	b := m.screen().board()
+	if l := b.list(); l != nil && len(l.shown) == 0 && len(b.detail.lines) == 0 {
+		return "There is nothing here to open."
+	}
+	return ""
+}
+
 func (m *root) zoom() tea.Cmd {
 	b := m.screen().board()
 	b.zoom = !b.zoom

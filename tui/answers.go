@@ -22,7 +22,7 @@ func newAnswers() *answers {
 	s := &answers{}
 	s.all = &list{
 		title: "Saved answers",
-		cols: []column{{title: "answer", min: 14}, {title: "setting", min: 14, most: 28, keep: keepEnds, drop: 1}, {title: "value", min: 18, keep: keepEnds},
+		cols: []column{{title: "answer", min: 14}, {title: "setting", min: 18, give: 1, drop: 1}, {title: "value", min: 18, keep: keepEnds},
 			{title: "used by", min: 9, most: 12, drop: 2}},
 		empty: []string{
 			"No answer is saved.",
@@ -105,10 +105,8 @@ func (s *answers) row(a *trust.AnswerReport) row {
 	switch {
 	case a.Skeleton:
 		used, role = "all", explain.Danger
-	case len(a.Asked) == 1:
-		used, role = "1 flake", explain.Plain
-	case len(a.Asked) > 1:
-		used, role = fmt.Sprintf("%d flakes", len(a.Asked)), explain.Plain
+	case len(a.Asked) > 0:
+		used, role = counted(len(a.Asked), "flake"), explain.Plain
 	case len(a.Near) > 0:
 		used, role = "near miss", explain.Caution
 	}

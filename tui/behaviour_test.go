@@ -47,7 +47,7 @@ func TestEscGoesBackOneStep(t *testing.T) {
 	d.press("?").expect("Everywhere")
 	d.press("esc").expectNot("Everywhere").expect("found")
 	d.press("esc").expectNot("found").expect("━━ Why").expectNot("Flakes")
-	d.press("esc").expect("━━ Asks for", "── Flakes")
+	d.press("esc").expect("━━ Caches and settings", "── Flakes")
 	d.press("esc").expect("━━ Flakes")
 	d.press("esc").expect("There is nothing to go back from")
 }
@@ -199,11 +199,11 @@ func TestCopyPutsTheExactTextOnTheClipboard(t *testing.T) {
 			t.Errorf("%s did not put %q on the clipboard", c.key, c.want)
 		}
 	}
-	d.press("enter", "G", "y").expect("copied the URL: https://cache.nixos.org/")
+	d.press("enter", "j", "y").expect("copied the URL: https://cache.nixos.org/")
 	d.press("Y").expect("Nothing here has a command to copy")
 	d.press("2", "tab", "y").expect("copied the key: cache.nixos.org-1")
 	d.press("3", "j", "j", "y").expect("copied the value: https://hyprland.cachix.org")
-	d.press("4", "y").expect("copied the line: access-tokens = ").expectNot("ghp_secret")
+	d.press("4", "j", "y").expect("copied the line: access-tokens = ").expectNot("ghp_secret")
 }
 
 // run runs a command and those in it, except what waits.
@@ -256,8 +256,10 @@ func TestMouseSelectsAndScrollsAndNeverOpens(t *testing.T) {
 	d := demo(t, 120, 36)
 	d.send(tea.MouseClickMsg{X: 5, Y: 6, Button: tea.MouseLeft})
 	d.expect("▸ ~ asks        ~/src/blog")
-	d.send(tea.MouseClickMsg{X: 60, Y: 4, Button: tea.MouseLeft})
-	d.expect("▸ ✓ usable  https://cache.nixos.org/", "┏━ Asks for")
+	d.send(tea.MouseClickMsg{X: 60, Y: 5, Button: tea.MouseLeft}) // a heading
+	d.expect("▸ ~ asks    https://ada-blog.cachix.org")
+	d.send(tea.MouseClickMsg{X: 60, Y: 6, Button: tea.MouseLeft})
+	d.expect("▸ ✓ usable  https://cache.nixos.org/", "┏━ Caches and settings")
 	d.send(tea.MouseWheelMsg{X: 5, Y: 6, Button: tea.MouseWheelUp})
 	d.expect("▸ ✗ ignored     ~/src/devshell")
 	d.send(tea.MouseClickMsg{X: 16, Y: 1, Button: tea.MouseLeft})
@@ -325,7 +327,7 @@ func TestOnlyRowsInSightAreDrawn(t *testing.T) {
 		r.Flakes = append(r.Flakes, flakeAt(fmt.Sprintf("many/%05d", i), "registry user"))
 	}
 	d := drive(t, 120, 36, Options{Backend: &backend{report: r}})
-	d.press("G").expect("▸ · none        ~/src/many/09999", "10009/10009")
+	d.press("G").expect("▸ · none        ~/src/many/09999", "10009 of 10009")
 	draws := testing.AllocsPerRun(5, func() { d.m.View() })
 	few := demo(t, 120, 36)
 	few.press("G")

@@ -96,19 +96,16 @@ func (b *board) place() {
 
 func (b *board) placeWide() {
 	n := len(b.lists)
-	left := b.w * 2 / 5
-	switch {
-	case n == 1:
-		left = b.w * 11 / 20
-	case b.shape == listsLeft:
-		left = b.w / 2
+	left := max(b.w*11/20, min(b.w*3/5, b.w-50))
+	if b.shape == listBeside { // no wider than its rows
+		left = max(b.w/4, min(b.w*2/5, b.lists[0].broad()+6))
 	}
 	switch {
 	case n == 1:
 		b.places[0] = place{0, 0, left, b.h, true}
 		b.places[1] = place{left, 0, b.w - left, b.h, true}
 	case b.shape == listBeside:
-		top := min(max(len(b.lists[1].rows)+3, 6), b.h*2/5)
+		top := min(max(b.lists[1].tall()+2, 6), b.h*2/5)
 		b.places[0] = place{0, 0, left, b.h, true}
 		b.places[1] = place{left, 0, b.w - left, top, true}
 		b.places[2] = place{left, top, b.w - left, b.h - top, true}
@@ -128,7 +125,7 @@ func (b *board) placeStack() {
 		if b.focus == i {
 			most = b.h / (n + 1)
 		}
-		rows := len(l.rows)
+		rows := l.tall()
 		if rows == 0 {
 			rows = 4 // for what to do then
 		}
@@ -155,11 +152,7 @@ func (b *board) at(x, y int) (pane, row int) {
 		if l.headed(h) {
 			first++
 		}
-		at := y - first + l.offset
-		if y < first || y >= first+l.height || at >= len(l.shown) {
-			return i, -1
-		}
-		return i, at
+		return i, l.rowAt(y - first)
 	}
 	return -1, -1
 }

@@ -22,8 +22,8 @@ func newCaches() *caches {
 	s := &caches{}
 	s.urls = &list{
 		title: "Caches",
-		cols: []column{{title: "state", min: 15}, {title: "cache", min: 28, keep: keepEnds}, {title: "in effect", min: 9, most: 9, drop: 2},
-			{title: "prio", min: 4, most: 6, drop: 3, right: true}, {title: "flakes", min: 6, most: 6, drop: 1, right: true}},
+		cols: []column{{title: "by itself", min: 11}, {title: "cache", min: 28, keep: keepEnds}, {title: "in effect", min: 9, most: 9, drop: 2},
+			{title: "prio", min: 4, most: 6, drop: 3, right: true}, {title: "asked by", min: 8, most: 10, drop: 1}},
 		empty: []string{"No cache is in effect and no flake asks for one.", "Nix then builds everything itself."},
 	}
 	s.keys = &list{
@@ -51,7 +51,7 @@ func (s *caches) load(v *view) {
 		}
 		flakes := ""
 		if n := len(c.Flakes); n > 0 {
-			flakes = itoa(n)
+			flakes = counted(n, "flake")
 		}
 		url := cell{safetext.URL(c.URL), explain.Plain}
 		if _, bad := safetext.SuspectHost(c.URL); bad {
@@ -221,7 +221,7 @@ func originText(o nixconf.Origin, home string) string {
 	if o.Name != "" && o.Append {
 		notes = append(notes, "added as "+o.Name)
 	}
-	if where != "" && o.Layer != nixconf.LayerDefault {
+	if where != "" && o.Layer != nixconf.LayerDefault && o.Layer != nixconf.LayerEnv {
 		notes = append(notes, layerName(o.Layer))
 	}
 	for _, inc := range o.Included {

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/tui/explain"
@@ -20,7 +21,7 @@ func newFindings() *findings {
 	s := &findings{}
 	s.all = &list{
 		title: "Findings",
-		cols: []column{{title: "severity", min: 9, most: 9}, {title: "what", min: 24}, {title: "about", min: 14, keep: keepEnds, drop: 1},
+		cols: []column{{title: "severity", min: 9, most: 9}, {title: "what", min: 24}, {title: "about", min: 13, give: 1, keep: keepEnds, drop: 1},
 			{title: "at", min: 14, most: 24, keep: keepEnds, spare: true}},
 		empty: []string{"Nothing wrong was found.", "What could not be looked at is not among it: press @ to see what was read."},
 	}
@@ -45,11 +46,19 @@ func (s *findings) load(v *view) {
 		f := &v.report.Findings[i]
 		m := explain.SeverityMark(f.Severity, v.theme.glyphs)
 		rows[n] = newRow(string(f.Code)+"\n"+f.Subject+"\n"+f.Where.File+itoa(f.Where.Line),
-			own(m.Role, m.String()), own(explain.Plain, f.Code.Title()), cell{safetext.Text(f.Subject), explain.Plain},
+			own(m.Role, m.String()), own(explain.Plain, f.Code.Title()), cell{subjectText(f), explain.Plain},
 			cell{safetext.Line(base(explain.Style{}.Spot(f.Where))), explain.Faint})
 	}
 	s.all.set(rows)
 	s.follow()
+}
+
+// subjectText is what a finding is about: a URL with every letter plain.
+func subjectText(f *trust.Finding) safetext.S {
+	if strings.Contains(f.Subject, "://") {
+		return safetext.URL(f.Subject)
+	}
+	return safetext.Text(f.Subject)
 }
 
 func (s *findings) finding() *trust.Finding {

@@ -102,10 +102,7 @@ func (m *root) tabLabels() []string {
 				n := len(m.view.report.Findings)
 				name = " " + itoa(n)
 				if m.w >= 66 && !compact {
-					name += " finding"
-					if n != 1 {
-						name += "s"
-					}
+					name = " " + counted(n, "finding")
 				}
 			}
 		}
@@ -122,6 +119,17 @@ func (m *root) tabLabels() []string {
 		}
 	}
 	return out
+}
+
+// counted is a number of things in words.
+func counted(n int, thing string) string {
+	switch n {
+	case 0:
+		return "no " + thing + "s"
+	case 1:
+		return "1 " + thing
+	}
+	return itoa(n) + " " + thing + "s"
 }
 
 // tabSpans returns the first cell of each tab and the one after its last.

@@ -25,9 +25,6 @@ type input struct {
 const longestInput = 200
 
 func (m *root) startInput() tea.Cmd {
-	if m.view.report == nil {
-		return nil
-	}
 	b := m.screen().board()
 	in := &input{list: b.list(), detail: b.detail, before: b.detail.search}
 	if in.list != nil {
@@ -38,6 +35,16 @@ func (m *root) startInput() tea.Cmd {
 	m.input = in
 	m.toast = nil
 	return nil
+}
+
+func (m *root) whyNoInput() string {
+	if m.view.report == nil {
+		return "Nothing was read yet."
+	}
+	if l := m.screen().board().list(); l != nil && len(l.rows) == 0 {
+		return "There is nothing here to filter."
+	}
+	return ""
 }
 
 // typed adds characters at the cursor. What cannot be seen is left out.

@@ -69,9 +69,9 @@ func bindings() []binding {
 		{Binding: on("copy the selected value", "y"), brief: "copy", rank: 4, scope: everywhere, do: (*root).copyValue, why: (*root).whyNoValue},
 		{Binding: on("copy the command or snippet of the first way out", "Y"), brief: "copy fix", rank: 3, scope: everywhere, do: (*root).copyFix, why: (*root).whyNoFix},
 		{Binding: on("show what was read, and how long it took", "@"), scope: everywhere, do: (*root).readLog},
-		{Binding: on("filter a list, search a text", "/"), brief: "filter", rank: 2, scope: everywhere, do: (*root).startInput},
+		{Binding: on("filter a list, search a text", "/"), brief: "filter", rank: 2, scope: everywhere, do: (*root).startInput, why: (*root).whyNoInput},
 
-		{Binding: on("open: the next pane, then the explanation on the full screen", "enter", "right", "l"), brief: "open", rank: 1, scope: inLists, do: (*root).open},
+		{Binding: on("open: the next pane, then the explanation on the full screen", "enter", "right", "l"), brief: "open", rank: 1, scope: inLists, do: (*root).open, why: (*root).whyNoOpen},
 		{Binding: on("previous pane", "left", "h"), scope: inLists, do: func(m *root) tea.Cmd { return m.left() }},
 		{Binding: on("down", "down", "j"), scope: inLists, do: byRows(1)},
 		{Binding: on("up", "up", "k"), scope: inLists, do: byRows(-1)},

@@ -22,7 +22,8 @@ type row struct {
 	id    string
 	cells []cell
 	find  string
-	old   bool // drawn faint: in force elsewhere, overridden, or a default
+	group string // what it belongs to: a heading where there is room for all of them
+	old   bool   // drawn faint: in force elsewhere, overridden, or a default
 }
 
 // newRow makes a row that a filter finds by any of its cells.
@@ -60,13 +61,10 @@ func (l *list) set(rows []row) {
 	}
 	l.rows = rows
 	l.wide = make([]int, len(l.cols))
-	for i, c := range l.cols {
-		l.wide[i] = len(c.title)
-	}
 	for _, r := range rows {
 		for i, c := range r.cells {
-			if i < len(l.wide) {
-				l.wide[i] = max(l.wide[i], c.text.Width())
+			if n := c.text.Width(); i < len(l.wide) && n > 0 { // a column without any cell needs no title
+				l.wide[i] = max(l.wide[i], n, len(l.cols[i].title))
 			}
 		}
 	}
@@ -148,9 +146,61 @@ func (l *list) label() string {
 	case l.filter != "":
 		return l.title + " " + itoa(len(l.shown)) + "/" + itoa(len(l.rows)) + " with “" + l.filter + "”"
 	case len(l.rows) > 0:
-		return l.title + " " + itoa(min(l.at+1, len(l.rows))) + "/" + itoa(len(l.rows))
+		return l.title + " " + itoa(min(l.at+1, len(l.rows))) + " of " + itoa(len(l.rows))
 	}
 	return l.title
+}
+
+// headings returns how many headings the shown rows have.
+func (l *list) headings() int {
+	n := 0
+	for i := range l.shown {
+		if l.heads(i) {
+			n++
+		}
+	}
+	return n
+}
+
+// heads reports whether a heading is due before the row at an index of shown.
+func (l *list) heads(i int) bool {
+	group := l.rows[l.shown[i]].group
+	return group != "" && (i == 0 || group != l.rows[l.shown[i-1]].group)
+}
+
+// grouped reports whether headings are drawn: only where every row is in sight
+// with them, so that none of them costs a row.
+func (l *list) grouped() bool {
+	return len(l.shown) <= l.height && len(l.shown)+l.headings() <= l.height
+}
+
+// tall is how many lines the rows take with their headings.
+func (l *list) tall() int { return len(l.rows) + l.headings() }
+
+// broad is how many cells the rows take when none of their cells is cut.
+func (l *list) broad() int {
+	if len(l.rows) == 0 {
+		return 0
+	}
+	return total(fit(l.cols, l.wide, 1<<20))
+}
+
+// rowAt returns the index of shown that is drawn on a line, -1 for none.
+func (l *list) rowAt(line int) int {
+	if line < 0 || line >= l.height {
+		return -1
+	}
+	grouped := l.grouped()
+	for i := l.offset; i < len(l.shown) && line >= 0; i++ {
+		if grouped && l.heads(i) {
+			line--
+		}
+		if line == 0 {
+			return i
+		}
+		line--
+	}
+	return -1
 }
 
 // lines draws the list into w cells and at most h lines.
@@ -168,8 +218,12 @@ func (l *list) lines(w, h int, focused bool, t *theme) []string {
 		out = append(out, t.paint(explain.Faint, "  "+heading(l.cols, widths)))
 		h--
 	}
+	grouped := l.grouped()
 	for i := l.offset; i < len(l.shown) && i < l.offset+h; i++ {
 		r := l.rows[l.shown[i]]
+		if grouped && l.heads(i) {
+			out = append(out, t.paint(explain.Faint, explain.Trim(safetext.Line(r.group), w, t.glyphs.More)))
+		}
 		switch {
 		case i == l.at && focused:
 			out = append(out, t.cursor.Render(t.mark+" "+pad(rowText(l.cols, widths, r, t), w-2)))

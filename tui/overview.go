@@ -37,12 +37,12 @@ func newOverview(open string) *overview {
 	s := &overview{open: open, shownOf: unlisted}
 	s.flakes = &list{
 		title: "Flakes",
-		cols:  []column{{min: 15}, {min: 20, keep: keepEnds}, {min: 4, most: 14, spare: true}},
+		cols:  []column{{min: 13}, {min: 20, keep: keepEnds}, {min: 4, most: 14, spare: true}},
 		empty: []string{"No flake was found.", "Run nix-trust in a folder with a flake.nix, or name one: nix-trust why FLAKE."},
 	}
 	s.claims = &list{
-		title: "Asks for",
-		cols:  []column{{min: 15}, {min: 22, keep: keepEnds}, {min: 12, most: 14, drop: 2}, {min: 8, most: 20, keep: keepEnds, drop: 1}},
+		title: "Caches and settings",
+		cols:  []column{{min: 13}, {min: 22, keep: keepEnds}, {min: 11, most: 14, drop: 2}, {min: 8, most: 20, keep: keepEnds, drop: 1}},
 	}
 	s.b = board{lists: []*list{s.flakes, s.claims}, detail: &text{title: "Why"}, shape: listBeside}
 	return s
@@ -149,7 +149,6 @@ func (s *overview) follow() {
 // listClaims fills in what the i-th flake asks for.
 func (s *overview) listClaims(i int) {
 	s.items = nil
-	s.claims.title = "Asks for"
 	s.claims.empty = []string{"Select a flake to see what it asks for."}
 	if i < 0 {
 		s.claims.set(nil)
@@ -166,10 +165,10 @@ func (s *overview) listClaims(i int) {
 	}
 	g := s.theme.glyphs
 	var rows []row
-	add := func(c claim, id string, m explain.Mark, what safetext.S, kind cell, where safetext.S, old bool) {
+	add := func(group string, c claim, id string, m explain.Mark, what safetext.S, kind cell, where safetext.S, old bool) {
 		s.items = append(s.items, c)
 		r := newRow(id, own(m.Role, m.String()), cell{what, explain.Plain}, kind, cell{where, explain.Faint})
-		r.old = old
+		r.group, r.old = group, old
 		rows = append(rows, r)
 	}
 	at := func(file string) safetext.S { return safetext.Line(file) }
@@ -179,29 +178,26 @@ func (s *overview) listClaims(i int) {
 			if c.Claimed != claimed {
 				continue
 			}
-			kind, where := own(explain.Faint, "cache"), s.style(0).Spot(c.Where)
+			group, kind, where := "Caches it asks for", own(explain.Faint, "cache"), s.style(0).Spot(c.Where)
 			if !claimed {
-				kind = own(explain.Faint, "not asked for")
+				group, kind = "Caches in use for every flake", own(explain.Faint, "every flake")
 			}
 			if _, bad := safetext.SuspectHost(c.URL); bad {
 				kind = own(explain.Danger, g.Alarm+" look-alike")
 			}
-			add(claim{cache: c}, "cache "+c.URL, explain.CacheMark(c.State, g), safetext.URL(c.URL), kind, at(base(where)), !claimed)
+			add(group, claim{cache: c}, "cache "+c.URL, explain.CacheMark(c.State, g), safetext.URL(c.URL), kind, at(base(where)), !claimed)
 		}
 	}
 	caches(true)
+	caches(false)
 	for j := range f.Settings {
 		v := &f.Settings[j]
-		add(claim{setting: v}, "setting "+v.Name, explain.SettingMark(*v, g), safetext.Line(v.Name), settingKind(*v), at(base(s.style(0).Spot(v.Where))), false)
+		add("Settings it sets", claim{setting: v}, "setting "+v.Name, explain.SettingMark(*v, g), safetext.Line(v.Name), settingKind(*v), at(base(s.style(0).Spot(v.Where))), false)
 	}
 	for j := range f.Inputs {
 		in := &f.Inputs[j]
-		add(claim{input: in}, "input "+in.Name, explain.Mark{Glyph: g.Off, Word: "inert", Role: explain.Faint}, safetext.Line(in.Name), own(explain.Faint, "input"), at(""), true)
+		add("What its inputs ask for, which Nix never applies", claim{input: in}, "input "+in.Name, explain.Mark{Glyph: g.Off, Word: "unused", Role: explain.Faint}, inputAsks(in), cell{safetext.Line("by " + in.Name), explain.Faint}, at(""), true)
 	}
-	if len(rows) == 0 && f.Rejected == nil && f.Err == "" {
-		s.claims.title = "Asks for nothing, in effect anyway"
-	}
-	caches(false)
 	same := s.listed == f.ID
 	s.listed = f.ID
 	if !same {
@@ -209,6 +205,21 @@ func (s *overview) listClaims(i int) {
 		s.claims.at = s.firstFailing()
 	}
 	s.claims.set(rows)
+}
+
+// inputAsks is what an input asks for, in one line.
+func inputAsks(in *trust.InputReport) safetext.S {
+	switch n := len(in.URLs); {
+	case n == 1:
+		return safetext.URL(in.URLs[0])
+	case n > 1:
+		return safetext.Line(counted(n, "cache"))
+	case len(in.Settings) == 1:
+		return safetext.Line(in.Settings[0].Name)
+	case len(in.Settings) > 1:
+		return safetext.Line(counted(len(in.Settings), "setting"))
+	}
+	return safetext.Line("unknown")
 }
 
 // firstFailing returns the claim that a person came for: the first cache that
@@ -268,7 +279,7 @@ func (s *overview) explain() {
 	case c.setting != nil:
 		s.b.detail.show(id+c.setting.Name, "Why", func(w int) []string { return explain.Setting(*c.setting, s.style(w)) })
 	default:
-		s.b.detail.show(id+c.input.Name, "Why", func(w int) []string { return s.inputText(c.input, w) })
+		s.b.detail.show(id+c.input.Name, "Why", func(w int) []string { return s.inputDetail(c.input, w) })
 	}
 }
 
@@ -305,7 +316,7 @@ func (s *overview) flakeText(f *trust.FlakeReport, w int) []string {
 	return d.lines
 }
 
-func (s *overview) inputText(in *trust.InputReport, w int) []string {
+func (s *overview) inputDetail(in *trust.InputReport, w int) []string {
 	d := newDoc(s.view, w)
 	g := s.theme.glyphs
 	d.head(explain.Mark{Glyph: g.Off, Word: "never applied", Role: explain.Faint}, safetext.Line(in.Name))

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/nix-trust/nix-trust/nixconf"
@@ -24,7 +25,7 @@ func newSettings() *settings {
 	s := &settings{}
 	s.all = &list{
 		title: "Settings",
-		cols: []column{{min: 1, most: 4}, {title: "setting", min: 22, most: 36, keep: keepEnds}, {title: "value", min: 12, keep: keepEnds},
+		cols: []column{{min: 1, most: 4}, {title: "setting", min: 23, give: 1}, {title: "value", min: 12, keep: keepEnds},
 			{title: "set by", min: 12, most: 26, keep: keepEnds, drop: 1}},
 		empty: []string{"The configuration could not be resolved.", "Press ! to see why."},
 	}
@@ -44,16 +45,17 @@ func (s *settings) load(v *view) {
 		rows = append(rows, newRow("stops", own(explain.Bad, v.theme.glyphs.Bad), own(explain.Bad, "Nix stops here"), cell{safetext.Line(f.Message), explain.Bad},
 			cell{safetext.Line(base(explain.Style{}.Spot(f.Pos))), explain.Faint}))
 	}
-	// What somebody set comes before what is a default.
-	for _, set := range []bool{true, false} {
-		for i := range v.report.Settings {
-			r := &v.report.Settings[i]
-			if r.Value == nil || r.Value.Setting == nil || isSet(r.Value) != set {
-				continue
-			}
+	for i := range v.report.Settings {
+		if r := &v.report.Settings[i]; r.Value != nil && r.Value.Setting != nil {
 			s.rows = append(s.rows, i)
-			rows = append(rows, s.row(r))
 		}
+	}
+	known := s.rows[len(rows):]
+	slices.SortStableFunc(known, func(a, b int) int {
+		return rankOf(v.report.Settings[a].Value) - rankOf(v.report.Settings[b].Value)
+	})
+	for _, i := range known {
+		rows = append(rows, s.row(&v.report.Settings[i]))
 	}
 	s.all.set(rows)
 	s.follow()
@@ -68,15 +70,67 @@ func (s *settings) fatal() *nixconf.Diagnostic {
 }
 
 // isSet reports whether any line set the value.
-func isSet(v *nixconf.Value) bool { return len(v.History) > 0 }
+func isSet(v *nixconf.Value) bool {
+	return slices.ContainsFunc(v.History, func(a nixconf.Assignment) bool { return a.Origin.Layer != nixconf.LayerDefault })
+}
+
+// aboutTrust are the settings that decide whose binaries are believed, in the
+// order in which a reader asks for them.
+var aboutTrust = []string{"substituters", "trusted-substituters", "trusted-public-keys", "trusted-users", "accept-flake-config", "require-sigs"}
+
+// rankOf orders settings: what somebody set before what is a default, and in
+// each of them what is about trust before the rest.
+func rankOf(v *nixconf.Value) int {
+	rank := slices.Index(aboutTrust, v.Setting.Name)
+	switch {
+	case rank >= 0:
+	case v.Setting.Risk == nixconf.RiskCache:
+		rank = len(aboutTrust)
+	default:
+		rank = len(aboutTrust) + 1
+	}
+	if !isSet(v) {
+		rank += len(aboutTrust) + 2
+	}
+	return rank
+}
+
+// about returns the findings that are about a line which sets the value, and
+// how many others only name the setting: a flake's or an answer's.
+func (s *settings) about(r *trust.SettingReport) (own []trust.Finding, others int) {
+	set := map[nixconf.Pos]bool{}
+	for _, v := range []*nixconf.Value{r.Value, r.Daemon} {
+		if v == nil {
+			continue
+		}
+		for _, a := range v.History {
+			set[nixconf.Pos{File: a.Origin.Pos.File, Line: a.Origin.Pos.Line}] = true
+		}
+	}
+	for _, i := range r.Findings {
+		if i < 0 || i >= len(s.report.Findings) {
+			continue
+		}
+		f := s.report.Findings[i]
+		if f.Where.File != "" && set[nixconf.Pos{File: f.Where.File, Line: f.Where.Line}] {
+			own = append(own, f)
+		} else {
+			others++
+		}
+	}
+	return own, others
+}
 
 func (s *settings) row(r *trust.SettingReport) row {
 	g := s.theme.glyphs
 	v := r.Value
 	mark := own(explain.Plain, "")
+	found, _ := s.about(r)
 	switch {
-	case len(r.Findings) > 0:
-		mark = own(explain.Danger, g.Alarm)
+	case len(found) > 0:
+		worst := slices.MaxFunc(found, func(a, b trust.Finding) int { return int(a.Severity) - int(b.Severity) })
+		m := explain.SeverityMark(worst.Severity, g)
+		mark = own(m.Role, m.Glyph)
 	case r.Daemon != nil:
 		mark = own(explain.Caution, g.Asks)
 	}
@@ -91,6 +145,29 @@ func (s *settings) row(r *trust.SettingReport) row {
 	out := newRow(v.Setting.Name, mark, cell{safetext.Line(v.Setting.Name), explain.Plain}, cell{valueText(v), explain.Plain}, cell{safetext.Line(from), explain.Faint})
 	out.old = !isSet(v)
 	return out
+}
+
+// typeWord is a type in words.
+func typeWord(t nixconf.Type) string {
+	switch t {
+	case nixconf.TypeRefs:
+		return "list of stores"
+	case nixconf.TypeRefSet:
+		return "set of stores"
+	case nixconf.TypeBool:
+		return "true or false"
+	case nixconf.TypeSandbox:
+		return "true, false or relaxed"
+	case nixconf.TypeInt:
+		return "number"
+	case nixconf.TypeOptional:
+		return "text, or nothing"
+	case nixconf.TypeString:
+		return "text"
+	case nixconf.TypeMap:
+		return "names with values"
+	}
+	return string(t)
 }
 
 // valueText is a setting's value on one line.
@@ -146,7 +223,7 @@ func (s *settings) text(r *trust.SettingReport, w int) []string {
 	v := r.Value
 	d := newDoc(s.view, w)
 	d.lines = append(d.lines, d.theme.paint(explain.Strong, explain.Shorten(safetext.Line(v.Setting.Name), w, d.theme.glyphs.More)))
-	d.field("type", safetext.Line(string(v.Setting.Type)))
+	d.field("type", safetext.Line(typeWord(v.Setting.Type)))
 	if v.Setting.Risk != nixconf.RiskNone {
 		d.field("risk", safetext.Line("a flake that sets it gains: "+string(v.Setting.Risk)))
 	}
@@ -178,11 +255,14 @@ func (s *settings) text(r *trust.SettingReport, w int) []string {
 		d.note(explain.Place, safetext.Line("at "+originText(a.Origin, d.home)))
 		d.note(explain.Faint, safetext.Line("replaced by "+originText(*a.OverriddenBy, d.home)))
 	}
-	for _, i := range r.Findings {
-		if i >= 0 && i < len(s.report.Findings) {
-			d.gap()
-			d.lines = append(d.lines, explain.Finding(s.report.Findings[i], s.style(w))...)
-		}
+	found, others := s.about(r)
+	for _, f := range found {
+		d.gap()
+		d.lines = append(d.lines, explain.Finding(f, s.style(w))...)
+	}
+	if others > 0 {
+		d.gap()
+		d.para(explain.Faint, safetext.Line("Flakes or saved answers that set it have findings of their own: press !"))
 	}
 	return d.lines
 }
@@ -227,10 +307,9 @@ func (s *settings) fixes() []trust.Fix {
 		return nil
 	}
 	var out []trust.Fix
-	for _, i := range r.Findings {
-		if i >= 0 && i < len(s.report.Findings) {
-			out = append(out, s.report.Findings[i].Fixes...)
-		}
+	found, _ := s.about(r)
+	for _, f := range found {
+		out = append(out, f.Fixes...)
 	}
 	return out
 }

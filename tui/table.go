@@ -15,6 +15,7 @@ import (
 type column struct {
 	title string
 	min   int  // it is never narrower while it is shown
+	give  int  // columns with a higher number are made narrower first
 	most  int  // it is never wider; 0 for as wide as its widest cell
 	drop  int  // columns with a higher number go first when there is no room; 0 never
 	spare bool // it goes before any other column is made narrower
@@ -56,10 +57,16 @@ func fit(cols []column, wide []int, w int) []int {
 			return out
 		}
 		// First take from the widest that has more than its minimum.
-		if i := widest(out, func(i int) bool { return out[i] > cols[i].min }); i >= 0 {
+		give := -1
+		for i, c := range cols {
+			if out[i] > c.min {
+				give = max(give, c.give)
+			}
+		}
+		if i := widest(out, func(i int) bool { return out[i] > cols[i].min && cols[i].give == give }); i >= 0 {
 			next := cols[i].min
 			for j := range out { // not below the next widest, so that they shrink together
-				if j != i && out[j] > next && out[j] < out[i] && out[j] > cols[j].min {
+				if j != i && cols[j].give == give && out[j] > next && out[j] < out[i] && out[j] > cols[j].min {
 					next = out[j]
 				}
 			}

@@ -94,15 +94,20 @@ func (x *text) next(n int) {
 	}
 }
 
-// label is the title with the position, when not all lines are in sight.
+// label is the title with how much lies below, when not all lines are in sight.
 func (x *text) label() string {
 	switch {
 	case x.search != "" && len(x.hits) > 0:
-		return x.title + " " + itoa(x.hit+1) + "/" + itoa(len(x.hits)) + " found"
+		return x.title + ", " + itoa(x.hit+1) + " of " + itoa(len(x.hits)) + " found"
 	case x.search != "":
-		return x.title + " 0 found"
+		return x.title + ", nothing found"
 	case len(x.lines) > x.height && x.height > 0:
-		return x.title + " " + itoa(min(x.offset+x.height, len(x.lines))) + "/" + itoa(len(x.lines))
+		if n := len(x.lines) - x.offset - x.height; n == 1 {
+			return x.title + ", 1 more line"
+		} else if n > 1 {
+			return x.title + ", " + itoa(n) + " more lines"
+		}
+		return x.title + ", the end"
 	}
 	return x.title
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -247,19 +249,35 @@ func (p *page) chain(reasons []trust.Reason) {
 	}
 }
 
-// step adds a reason in one line.
+// step adds a reason in one line, with no more of its place than a file's name
+// and of its subject than fits.
 func (p *page) step(number string, r trust.Reason) {
 	m := OutcomeMark(r.Outcome, p.glyphs())
-	pieces := []span{own(Faint, number[:len(number)-1]), {m.Role, safetext.Line(m.Glyph)}}
-	if r.Subject != "" {
-		pieces = append(pieces, own(Plain, r.Code.Title()+":"), span{Plain, safetext.Text(r.Subject)})
-	} else {
-		pieces = append(pieces, own(Plain, r.Code.Title()))
+	line := p.paint(Faint, number) + p.paint(m.Role, m.Glyph) + " "
+	used := len(number) + ansi.StringWidth(m.Glyph) + 1
+	title, subject := safetext.Line(r.Code.Title()), safetext.Text(r.Subject)
+	r.Where.File = r.Where.File[strings.LastIndexByte(r.Where.File, '/')+1:]
+	place := p.where(r.Where)
+	rest := title.Width()
+	if place.Width() > 0 {
+		rest += place.Width() + 3
 	}
-	if w := p.Spot(r.Where); w != "" {
-		pieces = append(pieces, own(Place, "("+w+")"))
+	w, more := p.width(), p.glyphs().More
+	switch room := w - used - rest - 2; {
+	case w > 0 && w-used < rest: // not even the title and the place
+		line += p.paint(Plain, Trim(title, w-used, more))
+		place = safetext.S{}
+	case subject.Width() == 0 || w > 0 && room < min(subject.Width(), 12):
+		line += p.paint(Plain, title.String())
+	case w > 0:
+		line += p.paint(Plain, title.String()+": "+Shorten(subject, room, more))
+	default:
+		line += p.paint(Plain, title.String()+": "+subject.String())
 	}
-	p.lines = append(p.lines, p.oneLine(pieces))
+	if place.Width() > 0 {
+		line += " " + p.paint(Place, "("+place.String()+")")
+	}
+	p.lines = append(p.lines, line)
 }
 
 func (p *page) reason(number string, r trust.Reason) {
@@ -280,7 +298,11 @@ func (p *page) reason(number string, r trust.Reason) {
 	}
 	if r.NixSays != "" {
 		p.text(indent, Faint, safetext.Line("Nix prints"))
-		for _, l := range safetext.Block(safetext.Redact(r.NixSays)) {
+		said := safetext.Block(safetext.Redact(r.NixSays))
+		if p.Brief && len(said) > 1 { // its first line is the warning, the rest advice
+			said = []safetext.S{safetext.Join(said[0], safetext.Line(g.More))}
+		}
+		for _, l := range said {
 			p.text(indent+p.paint(Faint, g.Quote)+" ", Quote, l)
 		}
 	} else if r.Outcome == trust.Fail {

@@ -135,18 +135,31 @@ func wrap(s string, first, rest int, bound bool) []string {
 	return append(out, line)
 }
 
-// chop cuts a line after first cells, and then every rest cells.
+// chop cuts a line after first cells, and then every rest cells, or a little
+// sooner where a part of a path or of a URL ends.
 func chop(s string, first, rest int) []string {
 	w := max(first, 4)
 	var out []string
 	start, used := 0, 0
+	parted := strings.HasPrefix(s, "/") || strings.HasPrefix(s, "~/") || strings.Contains(s, "://")
+	slash, after := 0, 0 // the end of the last part, and the cells since
 	for i, r := range s {
 		n := ansi.StringWidth(string(r))
 		if used+n > w {
-			out = append(out, s[start:i])
-			start, used, w = i, 0, max(rest, 4)
+			if slash > start && after <= w/3 {
+				out = append(out, s[start:slash])
+				start, used = slash, after
+			} else {
+				out = append(out, s[start:i])
+				start, used = i, 0
+			}
+			w = max(rest, 4)
 		}
 		used += n
+		after += n
+		if r == '/' && parted {
+			slash, after = i+1, 0
+		}
 	}
 	return append(out, s[start:])
 }
