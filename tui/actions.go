@@ -37,6 +37,13 @@ func (m *root) turn(n int) tea.Cmd {
 	return nil
 }
 
+func (m *root) whyNoPane() string {
+	if m.view.report == nil {
+		return "Nothing was read yet."
+	}
+	return ""
+}
+
 // focusOn moves the focus to a pane.
 func (b *board) focusOn(i int) {
 	b.focus = i

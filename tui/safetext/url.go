@@ -53,3 +53,24 @@ func Redact(s string) string {
 	}
 	return s
 }
+
+// RedactValue returns the value of a setting with *** for what is secret in it.
+// The result is not yet safe to show.
+func RedactValue(setting, value string) string {
+	switch strings.TrimPrefix(setting, "extra-") {
+	case "access-tokens", "impure-env":
+	default:
+		return Redact(value)
+	}
+	tokens := strings.Fields(value)
+	for i, t := range tokens {
+		name, _, ok := strings.Cut(t, "=")
+		if !ok {
+			name = ""
+		} else {
+			name += "="
+		}
+		tokens[i] = name + "***"
+	}
+	return strings.Join(tokens, " ")
+}
