@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
 // ParseAnswers reads a trusted-settings.json as strictly as Nix does. Where Nix
@@ -36,7 +37,7 @@ func ParseAnswers(data []byte, v nixconf.Version) (Answers, *AnswersError) {
 		for _, value := range slices.Sorted(maps.Keys(values.object)) {
 			leaf := values.object[value]
 			if leaf.kind != kindTrue && leaf.kind != kindFalse {
-				return nil, wrongType("boolean", leaf.kind, fmt.Sprintf("The answer to %q under %q has to be true or false.", value, name))
+				return nil, wrongType("boolean", leaf.kind, fmt.Sprintf("The answer to %q under %q has to be true or false.", safetext.RedactValue(name, value), name))
 			}
 			out[name][value] = leaf.kind == kindTrue
 		}

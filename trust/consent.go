@@ -7,6 +7,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/nixconf/flake"
+	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
 // consent is what the client does with a flake's nixConfig: the verdict of each
@@ -121,7 +122,7 @@ func (e *engine) answer(s flake.Setting, now *nixconf.Config) (SettingState, []R
 	}
 	asks := at(e.reason(CodeNotAsked, Fail, s.Name, fmt.Sprintf("No answer is saved for this value of %s. On a terminal Nix asks; elsewhere it ignores the setting.", s.Name)))
 	if other, gain, loss := nearAnswer(file.Answers, s); other != "" {
-		r := e.reason(CodeValueChanged, Fail, s.Name, changedText(gain, loss))
+		r := e.reason(CodeValueChanged, Fail, s.Name, changedText(s.Name, gain, loss))
 		r.Where = nixconf.Pos{File: file.Path}
 		return SettingAsks, []Reason{r, asks}
 	}
@@ -238,14 +239,16 @@ func nearAnswer(a Answers, s flake.Setting) (value string, gain, loss []string) 
 	return "", nil, nil
 }
 
-func changedText(gain, loss []string) string {
+func changedText(name string, gain, loss []string) string {
+	came := safetext.RedactValue(name, strings.Join(gain, " "))
+	went := safetext.RedactValue(name, strings.Join(loss, " "))
 	switch {
 	case len(gain) > 0 && len(loss) > 0:
-		return fmt.Sprintf("A yes is saved for another value of it: since then %s came in and %s went out.", strings.Join(gain, " "), strings.Join(loss, " "))
+		return fmt.Sprintf("A yes is saved for another value of it: since then %s came in and %s went out.", came, went)
 	case len(gain) > 0:
-		return fmt.Sprintf("A yes is saved for a value without %s.", strings.Join(gain, " "))
+		return fmt.Sprintf("A yes is saved for a value without %s.", came)
 	case len(loss) > 0:
-		return fmt.Sprintf("A yes is saved for a value that also had %s.", strings.Join(loss, " "))
+		return fmt.Sprintf("A yes is saved for a value that also had %s.", went)
 	}
 	return "A yes is saved for the same items in another order or spacing, and the answer counts for the exact text only."
 }

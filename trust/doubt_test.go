@@ -100,3 +100,11 @@ func TestTooManyCachesAreNotJudged(t *testing.T) {
 		t.Errorf("%v, %q, %d caches", f.State, f.Err, len(f.Caches))
 	}
 }
+
+// A store may be named by a URL with a password in it.
+func TestTheStoresPasswordIsNotPassedOn(t *testing.T) {
+	r := scene{change: func(f *Facts) { f.Nix.Store, f.Nix.StoreWhy = StoreOther, "NIX_REMOTE=https://u:hunter2@x" }}.decide(t)
+	if why := r.Nix.StoreWhy; strings.Contains(why, "hunter2") || !strings.Contains(why, "@x") {
+		t.Errorf("%s", why)
+	}
+}

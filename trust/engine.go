@@ -7,7 +7,10 @@
 // cache that is usable here may still serve anything its key signs.
 package trust
 
-import "github.com/nix-trust/nix-trust/nixconf"
+import (
+	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/tui/safetext"
+)
 
 // Decide turns facts into the report that is shown.
 func Decide(f *Facts) *Report {
@@ -17,6 +20,7 @@ func Decide(f *Facts) *Report {
 		Nix: f.Nix, User: f.User, Daemon: f.Daemon, Platform: f.Platform,
 		Trust: e.trust, TrustReasons: e.trustReasons, Notes: f.Notes,
 	}
+	r.Nix.StoreWhy = safetext.Redact(f.Nix.StoreWhy) // it may quote a URL
 	r.Flakes = make([]FlakeReport, len(f.Flakes))
 	for i := range f.Flakes {
 		r.Flakes[i] = e.flake(&f.Flakes[i])

@@ -125,7 +125,7 @@ func (e *engine) answerFindings(r *Report, add addFinding) {
 		case a.Skeleton:
 			add(CodeSkeletonKey, Danger, nixconf.Pos{File: a.File}, a.Setting, "A yes to accept-flake-config = true is saved: any flake that sets it has everything accepted that sorts after it, code to run included.", c)
 		case a.Yes && dangerous(a.Risk):
-			add(CodeDangerous, Danger, nixconf.Pos{File: a.File}, a.Setting, fmt.Sprintf("A yes is saved for %s = %s (%s). Any flake that asks for it gets it.", a.Setting, a.Value, a.Risk), c)
+			add(CodeDangerous, Danger, nixconf.Pos{File: a.File}, a.Setting, fmt.Sprintf("A yes is saved for %s = %s (%s). Any flake that asks for it gets it.", a.Setting, safetext.RedactValue(a.Setting, a.Value), a.Risk), c)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
 // A Remedy is a kind of way out. The catalogue orders a code's remedies by
@@ -74,7 +75,7 @@ func (c remedyCase) fix(r Remedy) (Fix, bool) {
 		}
 		return Fix{
 			Title:  "Remove the saved answer",
-			Detail: fmt.Sprintf("Delete the entry %q under %q. Nix then asks again.", c.value, c.name),
+			Detail: fmt.Sprintf("Delete the entry %q under %q. Nix then asks again.", safetext.RedactValue(c.name, c.value), c.name),
 			File:   c.answer,
 		}, true
 	case RemedyRemoveAccept:

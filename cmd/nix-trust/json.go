@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
@@ -106,12 +110,39 @@ type jsonNote struct {
 	Text string `json:"text"`
 }
 
-// writeJSON prints one object. HTML is not escaped: this is no web page.
+// writeJSON prints one object. HTML is not escaped: this is no web page. What a
+// terminal would act on or not show is, so that it may be looked at in one.
 func (a *app) writeJSON(v any) error {
-	e := json.NewEncoder(a.out)
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := a.out.Write(escapeUnseen(buf.Bytes()))
+	return err
+}
+
+// escapeUnseen writes \u escapes for the characters of a JSON text that safetext
+// does not show as they are. All of them are inside strings.
+func escapeUnseen(text []byte) []byte {
+	if bytes.IndexFunc(text, func(r rune) bool { return r >= 0x7f }) < 0 {
+		return text
+	}
+	out := make([]byte, 0, len(text)+64)
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		if r < 0x7f || safetext.Exact(string(text[:n])) {
+			out = append(out, text[:n]...)
+		} else {
+			for _, u := range utf16.Encode([]rune{r}) {
+				out = fmt.Appendf(out, `\u%04x`, u)
+			}
+		}
+		text = text[n:]
+	}
+	return out
 }
 
 func headOf(r *trust.Report) jsonHead {
@@ -202,7 +233,7 @@ func findingsOf(fs []trust.Finding) []jsonFinding {
 }
 
 func notesOf(ns []trust.Note) []jsonNote {
-	return list(ns, func(n trust.Note) jsonNote { return jsonNote{n.Path, n.Text} })
+	return list(ns, func(n trust.Note) jsonNote { return jsonNote{n.Path, safetext.Redact(n.Text)} })
 }
 
 // secretless leaves out the tokens of settings that hold them.

@@ -104,7 +104,7 @@ func statusOf(r *trust.Report) statusJSON {
 	out.Flakes = list(r.Flakes, func(f trust.FlakeReport) statusFlake {
 		s := statusFlake{
 			jsonFlake: jsonFlake{safetext.Redact(f.ID.Ref), f.ID.Path, list(f.Found, same)},
-			State:     f.State.String(), Error: f.Err, Inputs: inputsOf(f.Inputs), Caches: []statusFlakeCache{},
+			State:     f.State.String(), Error: safetext.Redact(f.Err), Inputs: inputsOf(f.Inputs), Caches: []statusFlakeCache{},
 		}
 		if f.Rejected != nil {
 			s.Rejected = &reasonsOf([]trust.Reason{*f.Rejected})[0]

@@ -202,7 +202,7 @@ func whyCode(f *trust.FlakeReport, all bool) int {
 func whyOf(r *trust.Report, f *trust.FlakeReport) whyJSON {
 	out := whyJSON{
 		jsonHead: headOf(r), Settings: settingsOf(f.Settings), Caches: cachesOf(f.Caches), Inputs: inputsOf(f.Inputs),
-		Findings: findingsOf(r.Findings), Notes: notesOf(r.Notes), Error: f.Err,
+		Findings: findingsOf(r.Findings), Notes: notesOf(r.Notes), Error: safetext.Redact(f.Err),
 	}
 	if f.ID != (trust.FlakeID{}) {
 		out.Flake = &jsonFlake{safetext.Redact(f.ID.Ref), f.ID.Path, list(f.Found, same)}
