@@ -73,7 +73,11 @@ func (s *answers) load(v *view) {
 			continue
 		}
 		m := explain.Mark{Glyph: v.theme.glyphs.Unsure, Word: "unknown", Role: explain.Unsure}
-		r := newRow("file "+f.Path, own(m.Role, m.String()), cell{v.style(0).Path(f.Path), explain.Plain}, own(explain.Unsure, fileTrouble(f)))
+		whose := "your answers"
+		if i > 0 {
+			whose = "root's answers"
+		}
+		r := newRow("file "+f.Path, own(m.Role, m.String()), own(explain.Plain, whose), own(explain.Unsure, fileTrouble(f)))
 		at := len(rows)
 		if i == 0 || f.Err != nil {
 			at = 0
@@ -90,11 +94,11 @@ func (s *answers) load(v *view) {
 func fileTrouble(f trust.AnswersFile) string {
 	switch {
 	case f.Err != nil:
-		return "Nix cannot read it"
+		return "cannot be read by Nix"
 	case f.State == nixconf.SourceUnreadable:
-		return "you may not read it"
+		return "may not be read by you"
 	case f.State == nixconf.SourceUnseen:
-		return "not even its existence could be checked"
+		return "cannot be seen from here"
 	}
 	return ""
 }
@@ -192,7 +196,7 @@ func (s *answers) fileText(f *trust.AnswersFile, w int) []string {
 	d := newDoc(s.view, w)
 	d.head(explain.Mark{Glyph: s.theme.glyphs.Unsure, Word: "unknown", Role: explain.Unsure}, s.style(0).Path(f.Path))
 	if f.Err == nil {
-		d.para(explain.Plain, safetext.Line("What is saved in this file is unknown: "+fileTrouble(*f)+"."))
+		d.para(explain.Plain, safetext.Line("What is saved in this file is unknown: it "+fileTrouble(*f)+"."))
 		return d.lines
 	}
 	d.para(explain.Plain, safetext.Line("Nix stops with an error at the first setting that it has to look up here. No answer of this file counts."))

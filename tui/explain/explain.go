@@ -252,7 +252,7 @@ func (p *page) chain(reasons []trust.Reason) {
 // step adds a reason in one line, with no more of its place than a file's name
 // and of its subject than fits.
 func (p *page) step(number string, r trust.Reason) {
-	m := OutcomeMark(r.Outcome, p.glyphs())
+	m := StepMark(r, p.glyphs())
 	line := p.paint(Faint, number) + p.paint(m.Role, m.Glyph) + " "
 	used := len(number) + ansi.StringWidth(m.Glyph) + 1
 	title, subject := safetext.Line(r.Code.Title()), safetext.Text(r.Subject)
@@ -282,7 +282,7 @@ func (p *page) step(number string, r trust.Reason) {
 
 func (p *page) reason(number string, r trust.Reason) {
 	g := p.glyphs()
-	m := OutcomeMark(r.Outcome, g)
+	m := StepMark(r, g)
 	indent := strings.Repeat(" ", len(number)+len([]rune(m.Glyph))+1)
 	title := Plain
 	if r.Outcome != trust.Pass {
@@ -305,7 +305,7 @@ func (p *page) reason(number string, r trust.Reason) {
 		for _, l := range said {
 			p.text(indent+p.paint(Faint, g.Quote)+" ", Quote, l)
 		}
-	} else if r.Outcome == trust.Fail {
+	} else if r.Outcome == trust.Fail && r.Code != trust.CodeUserUntrusted {
 		p.text(indent, Faint, safetext.Line("Nix prints nothing about it."))
 	}
 }

@@ -124,6 +124,18 @@ func OutcomeMark(o trust.Outcome, g Glyphs) Mark {
 	return Mark{g.Unsure, "unknown", Unsure}
 }
 
+// StepMark returns the mark of one step of a chain: its outcome's, except where
+// the outcome is the safe state or the dangerous one whatever comes of it.
+func StepMark(r trust.Reason, g Glyphs) Mark {
+	switch {
+	case r.Code == trust.CodeUserUntrusted && r.Outcome == trust.Fail:
+		return Mark{g.None, "untrusted", Faint}
+	case r.Code == trust.CodeUserTrusted && r.Outcome == trust.Pass:
+		return Mark{g.Alarm, "trusted", Caution}
+	}
+	return OutcomeMark(r.Outcome, g)
+}
+
 // SeverityMark returns the mark of a finding.
 func SeverityMark(s trust.Severity, g Glyphs) Mark {
 	switch s {
