@@ -146,7 +146,7 @@ func chop(s string, first, rest int) []string {
 	for i, r := range s {
 		n := ansi.StringWidth(string(r))
 		if used+n > w {
-			if slash > start && after <= w/3 {
+			if slash > start && after <= w*2/3 {
 				out = append(out, s[start:slash])
 				start, used = slash, after
 			} else {

@@ -29,7 +29,7 @@ func (madeUp) Snapshot(ctx context.Context) (*trust.Report, error) {
 
 func main() {
 	width := flag.Int("width", 118, "columns")
-	height := flag.Int("height", 34, "lines")
+	height := flag.Int("height", 41, "lines")
 	keys := flag.String("keys", "", "keys to press first, separated by commas")
 	light := flag.Bool("light", false, "dark text on white")
 	flag.Parse()

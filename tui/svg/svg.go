@@ -164,26 +164,61 @@ func drawRun(b *strings.Builder, x, y, w int, text string, a attr, p Palette) {
 	if strings.TrimSpace(text) == "" {
 		return
 	}
-	trimmed := strings.TrimLeft(text, " ")
-	lead := len(text) - len(trimmed)
-	trimmed = strings.TrimRight(trimmed, " ")
-	fmt.Fprintf(b, `<text x="%.1f" y="%.1f" textLength="%.1f" lengthAdjust="spacingAndGlyphs" fill="%s"`,
-		left+float64(lead)*cellW, top+cellH*0.74, float64(ansi.StringWidth(trimmed))*cellW, fg)
+	var style string
 	if a.bold {
-		b.WriteString(` font-weight="bold"`)
+		style += ` font-weight="bold"`
 	}
 	if a.faint {
-		b.WriteString(` opacity="0.6"`)
+		style += ` opacity="0.6"`
 	}
 	if a.italic {
-		b.WriteString(` font-style="italic"`)
+		style += ` font-style="italic"`
 	}
 	if a.underline {
-		b.WriteString(` text-decoration="underline"`)
+		style += ` text-decoration="underline"`
 	} else if a.strike {
-		b.WriteString(` text-decoration="line-through"`)
+		style += ` text-decoration="line-through"`
 	}
-	fmt.Fprintf(b, ">%s</text>\n", html.EscapeString(trimmed))
+	for _, piece := range pieces(text) {
+		fmt.Fprintf(b, `<text x="%.1f" y="%.1f" textLength="%.1f" lengthAdjust="spacingAndGlyphs" fill="%s"%s>%s</text>`+"\n",
+			left+float64(piece.cell)*cellW, top+cellH*0.74, float64(ansi.StringWidth(piece.text))*cellW, fg, style, html.EscapeString(piece.text))
+	}
+}
+
+// A piece is a part of a run that is put in its place by itself.
+type piece struct {
+	cell int
+	text string
+}
+
+// pieces splits a run where there is more than one space, and around what a
+// font may have to borrow from another one with other widths, so that nothing
+// drifts from its cell.
+func pieces(run string) []piece {
+	var out []piece
+	cell, start, from := 0, 0, 0
+	flush := func(end int) {
+		text := run[start:end]
+		trimmed := strings.TrimLeft(text, " ")
+		from += len(text) - len(trimmed)
+		if trimmed = strings.TrimRight(trimmed, " "); trimmed != "" {
+			out = append(out, piece{from, trimmed})
+		}
+		start, from = end, cell
+	}
+	for i, r := range run {
+		foreign := r > '~'
+		if foreign || strings.HasPrefix(run[i:], "  ") {
+			flush(i)
+		}
+		cell += ansi.StringWidth(string(r))
+		if foreign {
+			_, n := utf8.DecodeRuneInString(run[i:])
+			flush(i + n)
+		}
+	}
+	flush(len(run))
+	return out
 }
 
 // A part is one arm of a box-drawing character: from the middle of the cell to

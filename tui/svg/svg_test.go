@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -30,6 +31,14 @@ func TestPictureKeepsTextColoursAndAttributes(t *testing.T) {
 	}
 	if out != render(t, "plain \x1b[1;31mred & bold\x1b[m \x1b[2mfaint\x1b[22m \x1b[7mback\x1b[27m \x1b[38;5;46mindexed\x1b[38;2;1;2;3mdirect\x1b[39m\n╭─┓ \x1b]0;title\x07漢") {
 		t.Error("the same frame gave another picture")
+	}
+}
+
+func TestEachPieceOfARunIsInItsCell(t *testing.T) {
+	got := pieces("  ▸ ✗ a b  c…漢d\xff e ")
+	want := []piece{{2, "▸"}, {4, "✗"}, {6, "a b"}, {11, "c"}, {12, "…"}, {13, "漢"}, {15, "d"}, {16, "\xff"}, {18, "e"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("the pieces are %v, want %v", got, want)
 	}
 }
 
