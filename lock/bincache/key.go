@@ -74,8 +74,9 @@ func decodeBase64(s string) ([]byte, error) {
 // list: the first key of a name wins and a later one is never tried.
 // Nix: src/libstore/keys.cc, getDefaultPublicKeys.
 type Keyring struct {
-	keys map[string]keyAt
-	bad  *BadKey
+	keys  map[string]keyAt
+	later []PublicKey // of names that are taken
+	bad   *BadKey
 }
 
 type keyAt struct {
@@ -101,9 +102,11 @@ func NewKeyring(list []string) *Keyring {
 			}
 			continue
 		}
-		if _, taken := r.keys[k.Name]; !taken {
-			r.keys[k.Name] = keyAt{k, i}
+		if _, taken := r.keys[k.Name]; taken {
+			r.later = append(r.later, k)
+			continue
 		}
+		r.keys[k.Name] = keyAt{k, i}
 	}
 	return r
 }
@@ -116,4 +119,14 @@ func (r *Keyring) Bad() *BadKey { return r.bad }
 func (r *Keyring) Find(name string) (k PublicKey, index int, ok bool) {
 	at, ok := r.keys[name]
 	return at.key, at.index, ok
+}
+
+// shadowed returns the keys of this name that are in the list and never tried.
+func (r *Keyring) shadowed(name string) (keys []PublicKey) {
+	for _, k := range r.later {
+		if k.Name == name {
+			keys = append(keys, k)
+		}
+	}
+	return keys
 }

@@ -1,0 +1,242 @@
+package bincache
+
+import (
+	"bufio"
+	"context"
+	"crypto/md5"  // content addresses of old may be of it; nothing is trusted for it
+	"crypto/sha1" // as above
+	"crypto/sha256"
+	"crypto/sha512"
+	"fmt"
+	"hash"
+	"io"
+	"slices"
+	"time"
+)
+
+// Contents is what a NAR was found to be, when it is what its narinfo says.
+type Contents struct {
+	NarHash Hash
+	NarSize uint64
+	// Addressed says that the contents have the hash of the narinfo's content
+	// address. It stays false without such an address, and for a path that
+	// refers to itself, of which Nix hashes the NAR with its own name left out.
+	Addressed bool
+}
+
+// A Mismatch is the cause of an Error of kind Misbehaved: what a narinfo says
+// and what the file is.
+type Mismatch struct{ Field, Want, Got string }
+
+func (m *Mismatch) Error() string {
+	return fmt.Sprintf("%s should be %s and is %s", m.Field, m.Want, m.Got)
+}
+
+func mismatch(field string, want, got any) error {
+	m := &Mismatch{field, fmt.Sprint(want), fmt.Sprint(got)}
+	return &Error{Kind: Misbehaved, Text: fmt.Sprintf("the file is not what the narinfo says: %v; it is damaged or was replaced", m), Err: m}
+}
+
+// Contents gets the NAR of a narinfo and checks it while it comes: unpacking
+// ends at NarSize, the NAR must be whole and strict, nothing may follow it, and
+// size and hash must be the narinfo's. Memory does not grow with the NAR. visit
+// is called for every entry as in ReadNar, before anything is known to be true;
+// it may be nil, and is then faster.
+func (k *Cache) Contents(ctx context.Context, n *NarInfo, visit func(Entry) error) (Contents, error) {
+	c, err := k.contents(ctx, n, visit)
+	return c, at(err, k.shown, quote(n.URL))
+}
+
+func (k *Cache) contents(ctx context.Context, n *NarInfo, visit func(Entry) error) (Contents, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	file, err := k.openNar(ctx, n, cancel)
+	if err != nil {
+		return Contents{}, err
+	}
+	defer file.Close()
+	c, err := CheckNar(file, n, visit, k.client.limits)
+	if err != nil {
+		return Contents{}, broke(ctx, err)
+	}
+	return c, nil
+}
+
+// OpenNar gets the NAR's file as the cache has it, still compressed, and its
+// length (-1: not told). It is cut off when it comes too slowly; nothing of it
+// is checked. The caller closes it.
+func (k *Cache) OpenNar(ctx context.Context, n *NarInfo) (io.ReadCloser, int64, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	file, err := k.openNar(ctx, n, cancel)
+	if err != nil {
+		cancel(nil)
+		return nil, 0, at(err, k.shown, quote(n.URL))
+	}
+	return file, file.length, nil
+}
+
+func (k *Cache) openNar(ctx context.Context, n *NarInfo, cancel context.CancelCauseFunc) (*narFile, error) {
+	l := k.client.limits
+	if n.NarSize > l.NarSize {
+		return nil, failf(Unsupported, "it unpacks to %d bytes, more than the limit of %d", n.NarSize, l.NarSize)
+	}
+	u, err := k.resolve(n.URL)
+	if err != nil {
+		return nil, err
+	}
+	clock := time.AfterFunc(l.Request, func() {
+		cancel(failf(Unreachable, "no answer within %v; the cache is slow or down", l.Request))
+	})
+	a, err := k.open(ctx, u, func() { clock.Reset(l.Request) })
+	clock.Stop()
+	if err != nil {
+		return nil, err
+	}
+	f := &narFile{answer: a, ctx: ctx, cancel: cancel, stall: l.Stall, trickle: l.Trickle}
+	f.left = f.stall
+	f.clock = time.AfterFunc(f.left, f.tooSlow)
+	f.clock.Stop()
+	return f, nil
+}
+
+// A narFile is cut off when less than trickle bytes come in a span of stall
+// spent waiting for them. Time that the reader takes is not counted.
+type narFile struct {
+	*answer
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	clock   *time.Timer
+	stall   time.Duration
+	left    time.Duration // of the span
+	trickle int64
+	got     int64 // bytes in the span
+}
+
+func (f *narFile) tooSlow() {
+	f.cancel(failf(Unreachable, "fewer than %d bytes came in %v; the cache is too slow to use, or keeps connections open on purpose", f.trickle, f.stall))
+}
+
+func (f *narFile) Read(p []byte) (int, error) {
+	start := time.Now()
+	f.clock.Reset(f.left)
+	n, err := f.answer.Read(p)
+	f.clock.Stop()
+	f.left -= time.Since(start)
+	if f.got += int64(n); f.got >= f.trickle {
+		f.left, f.got = f.stall, 0
+	}
+	f.left = max(f.left, time.Millisecond)
+	if err != nil && err != io.EOF && f.ctx.Err() != nil {
+		err = context.Cause(f.ctx)
+	}
+	return n, err
+}
+
+func (f *narFile) Close() error {
+	f.clock.Stop()
+	f.close()
+	f.cancel(nil)
+	return nil
+}
+
+// CheckNar reads a compressed NAR to its end and compares it with its narinfo;
+// see Cache.Contents. Errors of r are returned as they are.
+func CheckNar(r io.Reader, n *NarInfo, visit func(Entry) error, limits Limits) (Contents, error) {
+	limits = limits.orDefault()
+	// No format makes contents much longer; what does holds padding, empty
+	// blocks or skipped frames, and need not end.
+	packed := &capped{r: r, left: n.NarSize + n.NarSize/16 + 64<<10,
+		over: failf(Misbehaved, "the compressed file goes on after more bytes than its %d bytes of contents can need; the cache is broken or hostile", n.NarSize)}
+	out, err := Decompress(n.Compression, packed, n.NarSize, limits)
+	if err != nil {
+		return Contents{}, err
+	}
+	defer out.Close()
+	plain := &capped{r: out, left: n.NarSize,
+		over: &Error{Kind: Misbehaved, Text: fmt.Sprintf("the file unpacks to more than the %d bytes that the narinfo says; it was cut off there, as it may be made to fill memory or disk, or carry something behind the NAR", n.NarSize),
+			Err: &Mismatch{"NarSize", fmt.Sprint(n.NarSize), "more"}}}
+	sum := sha256.New()
+	address := newAddressHash(n)
+	in := bufio.NewReaderSize(io.TeeReader(plain, address.with(sum)), 64<<10)
+	if err := readNar(in, visit, address.one); err != nil {
+		return Contents{}, err
+	}
+	// The rest can only be bytes behind the NAR, or what the decoder has to say
+	// about the end of the file.
+	if extra, err := io.Copy(io.Discard, in); err != nil {
+		return Contents{}, err
+	} else if extra > 0 {
+		return Contents{}, failf(Misbehaved, "%d bytes follow the end of the NAR; they are not part of what Nix would store", extra)
+	}
+	c := Contents{NarHash: Hash(sum.Sum(nil)), NarSize: n.NarSize - plain.left}
+	if c.NarSize != n.NarSize {
+		return Contents{}, mismatch("NarSize", n.NarSize, c.NarSize)
+	}
+	if c.NarHash != n.NarHash {
+		return Contents{}, mismatch("NarHash", n.NarHash, c.NarHash)
+	}
+	c.Addressed, err = address.check()
+	return c, err
+}
+
+// A capped reader fails with over at the first byte behind its bound.
+type capped struct {
+	r    io.Reader
+	left uint64
+	over error
+}
+
+func (c *capped) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		var one [1]byte
+		n, err := io.ReadFull(c.r, one[:])
+		if n > 0 {
+			return 0, c.over
+		}
+		return 0, err
+	}
+	n, err := c.r.Read(p[:min(uint64(len(p)), c.left)])
+	c.left -= uint64(n)
+	return n, err
+}
+
+// An addressHash computes what a content address is of: the NAR, or the one
+// file in it.
+type addressHash struct {
+	ca  ContentAddress
+	sum hash.Hash   // nil: nothing to check
+	one *singleFile // nil: the NAR is hashed
+}
+
+func newAddressHash(n *NarInfo) addressHash {
+	ca, err := ParseContentAddress(n.CA)
+	if err != nil || slices.Contains(n.References, n.Path) {
+		return addressHash{}
+	}
+	sums := map[string]func() hash.Hash{"md5": md5.New, "sha1": sha1.New, "sha256": sha256.New, "sha512": sha512.New}
+	a := addressHash{ca: ca, sum: sums[ca.Algo]()}
+	if ca.Method != "r" {
+		a.one = &singleFile{sum: a.sum}
+	}
+	return a
+}
+
+func (a addressHash) with(w io.Writer) io.Writer {
+	if a.sum == nil || a.one != nil {
+		return w
+	}
+	return io.MultiWriter(w, a.sum)
+}
+
+func (a addressHash) check() (bool, error) {
+	if a.sum == nil {
+		return false, nil
+	}
+	if a.one != nil && !a.one.found {
+		return false, mismatch("what the content address is of", "a single file that is not executable", "something else")
+	}
+	if got := a.sum.Sum(nil); !slices.Equal(got, a.ca.Digest) {
+		return false, mismatch("the hash of the content address", fmt.Sprintf("%s:%x", a.ca.Algo, a.ca.Digest), fmt.Sprintf("%s:%x", a.ca.Algo, got))
+	}
+	return true, nil
+}
