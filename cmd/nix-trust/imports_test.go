@@ -20,6 +20,7 @@ var layers = map[string][]string{
 	"nixconf/realnix":     {"nixconf"}, // runs real Nix for tests
 	"lock/bincache":       {},
 	"nixconf/flake":       {"nixconf"},
+	"lock":                {"nixconf", "nixconf/flake", "lock/bincache"},
 	"trust":               {"nixconf", "nixconf/flake", "lock/bincache", "tui/safetext"},
 	"trust/host":          {"nixconf", "nixconf/flake", "trust"},
 	"trust/host/hosttest": {"nixconf", "nixconf/flake"}, // makes big hosts for tests
@@ -28,11 +29,11 @@ var layers = map[string][]string{
 	"tui/svg":             {},
 	"tui":                 {"nixconf", "trust", "tui/safetext", "tui/explain", "tui/svg"},
 	"tui/screenshot":      {"trust", "trust/host", "trust/host/demo", "tui", "tui/svg"},
-	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock/bincache", "trust", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
+	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.
-var pure = []string{"trust", "nixconf/flake", "lock/bincache", "tui/safetext"}
+var pure = []string{"trust", "nixconf/flake", "lock", "lock/bincache", "tui/safetext"}
 
 func TestImportsPointOneWay(t *testing.T) {
 	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...")

@@ -1,0 +1,60 @@
+package lock
+
+import (
+	"errors"
+	"net/url"
+	"path"
+	"strings"
+)
+
+// maxURL is the longest URL of a cache, in bytes.
+const maxURL = 2048
+
+// CheckURL reports why a lock may not have this text as the URL of a cache.
+// One cache has one spelling: http, https or file in lower case, no user, no
+// parameters, no fragment, no default port, no slash at the end.
+func CheckURL(s string) error {
+	if len(s) > maxURL {
+		return errors.New("the URL of a cache has at most 2048 bytes")
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f || strings.IndexByte("\"\\<>^`{|}", s[i]) >= 0 {
+			return errors.New("the URL of a cache is printable ASCII; encode other characters with %")
+		}
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		return errors.New("this is no URL")
+	}
+	switch u.Scheme {
+	case "http", "https":
+		if u.Hostname() == "" {
+			return errors.New("the URL of a cache needs a host")
+		}
+	case "file":
+		if u.Host != "" || u.Path == "" {
+			return errors.New("a file cache is written file:///FOLDER")
+		}
+	default:
+		return errors.New("a cache in a lock is http, https or file")
+	}
+	switch {
+	case u.User != nil:
+		return errors.New("the URL has a user name, and a lock is no place for credentials: put them into the netrc file")
+	case strings.Contains(s, "?"):
+		return errors.New("the URL has parameters, and none belongs in a lock: leave out the question mark and what follows")
+	case strings.Contains(s, "#"):
+		return errors.New("the URL has a fragment, which no cache sees: leave it out")
+	case strings.ToLower(u.Host) != u.Host || !strings.HasPrefix(s, u.Scheme):
+		return errors.New("the scheme and host of a cache are written in lower case")
+	case u.Scheme == "https" && u.Port() == "443", u.Scheme == "http" && u.Port() == "80", strings.HasSuffix(u.Host, ":"):
+		return errors.New("the default port is left out")
+	case strings.HasSuffix(u.Host, "."):
+		return errors.New("the host of a cache has no dot at its end")
+	case strings.HasSuffix(s, "/"):
+		return errors.New("the URL of a cache has no slash at its end")
+	case u.Path != "" && path.Clean(u.Path) != u.Path, u.String() != s:
+		return errors.New("the path of the URL is not in its plain form, without empty parts, dots and needless %")
+	}
+	return nil
+}
