@@ -103,8 +103,8 @@ func bindings() []binding {
 
 		{Binding: on("keep it", "enter"), brief: "keep", rank: 1, scope: inInput, do: (*root).keepInput},
 		{Binding: on("drop it", "esc"), brief: "drop", rank: 2, scope: inInput, do: (*root).dropInput},
-		{Binding: on("move", "left", "ctrl+b"), scope: inInput, do: editing(func(in *input) { in.moveTo(in.at - 1) })},
-		{Binding: on("move", "right", "ctrl+f"), scope: inInput, do: editing(func(in *input) { in.moveTo(in.at + 1) })},
+		{Binding: on("move left", "left", "ctrl+b"), scope: inInput, do: editing(func(in *input) { in.moveTo(in.at - 1) })},
+		{Binding: on("move right", "right", "ctrl+f"), scope: inInput, do: editing(func(in *input) { in.moveTo(in.at + 1) })},
 		{Binding: on("move to the start", "home", "ctrl+a"), scope: inInput, do: editing(func(in *input) { in.moveTo(0) })},
 		{Binding: on("move to the end", "end", "ctrl+e"), scope: inInput, do: editing(func(in *input) { in.moveTo(len(in.text)) })},
 		{Binding: on("delete a character", "backspace", "ctrl+h"), scope: inInput, do: editing(func(in *input) { in.erase(in.at - 1) })},

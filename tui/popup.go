@@ -53,7 +53,7 @@ func (m *root) help() tea.Cmd {
 		sections[b.scope] = append(sections[b.scope], e)
 	}
 	t := m.view.theme
-	return m.show("Keys", func(w int) []string {
+	return m.show("Keys and marks", func(w int) []string {
 		var out []string
 		for _, sc := range scopes {
 			if len(out) > 0 {
@@ -65,7 +65,7 @@ func (m *root) help() tea.Cmd {
 				if m.opt.ASCII {
 					keys = asciiKeys.Replace(keys)
 				}
-				n := min(18, w/2)
+				n := min(21, w/2)
 				text := e.what
 				if e.why != "" {
 					text += " (now: " + strings.TrimSuffix(e.why, ".") + ")"

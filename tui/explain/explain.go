@@ -22,11 +22,13 @@ func (s Style) where(p nixconf.Pos) safetext.S { return safetext.Line(s.Spot(p))
 // and the ways out.
 func Cache(v trust.CacheVerdict, s Style) []string {
 	p := &page{Style: s}
-	p.head(CacheMark(v.State, s.glyphs()), safetext.URL(v.URL))
-	p.because(v.Reasons)
+	m := CacheMark(v.State, s.glyphs())
+	at := settles(m, v.Reasons)
+	p.head(m, safetext.URL(v.URL))
+	p.because(v.Reasons, at)
 	p.suspect(v.URL)
 	p.text("  ", Plain, safetext.Line(CacheMeans(v.State)))
-	p.body(v.Reasons, func() {
+	p.body(v.Reasons, at, func() {
 		p.at("at", v.Where)
 		for _, k := range v.Keys {
 			p.spans("  ", "      ", own(Faint, "key"), span{Plain, safetext.ASCII(k)})
@@ -38,8 +40,10 @@ func Cache(v trust.CacheVerdict, s Style) []string {
 // Setting renders the verdict on one setting of a flake's nixConfig.
 func Setting(v trust.SettingVerdict, s Style) []string {
 	p := &page{Style: s}
-	p.head(SettingMark(v, s.glyphs()), safetext.Line(v.Name))
-	p.because(v.Reasons)
+	m := SettingMark(v, s.glyphs())
+	at := settles(m, v.Reasons)
+	p.head(m, safetext.Line(v.Name))
+	p.because(v.Reasons, at)
 	p.text("  ", Plain, safetext.Line(SettingMeans(v)))
 	items := v.Items
 	if len(items) == 0 {
@@ -48,7 +52,7 @@ func Setting(v trust.SettingVerdict, s Style) []string {
 	for _, item := range items {
 		p.suspect(item)
 	}
-	p.body(v.Reasons, func() {
+	p.body(v.Reasons, at, func() {
 		p.at("at", v.Where)
 		if v.Risk != nixconf.RiskNone {
 			p.spans("  ", "    ", own(Faint, "gives the flake"), own(RiskRole(v.Risk), string(v.Risk)))
@@ -61,11 +65,11 @@ func Setting(v trust.SettingVerdict, s Style) []string {
 }
 
 // body adds the chain, the ways out and the facts, the last first unless brief.
-func (p *page) body(reasons []trust.Reason, facts func()) {
+func (p *page) body(reasons []trust.Reason, at int, facts func()) {
 	if !p.Brief {
 		facts()
 	}
-	p.chain(reasons)
+	p.chain(reasons, at)
 	p.fixes(Fixes(reasons), steps(reasons) == 1)
 	if p.Brief {
 		p.blank()
@@ -117,7 +121,7 @@ func Reason(r trust.Reason, s Style) []string {
 // Chain renders numbered steps and then the ways out of those that fail.
 func Chain(reasons []trust.Reason, s Style) []string {
 	p := &page{Style: s}
-	p.chain(reasons)
+	p.chain(reasons, Decisive(reasons))
 	p.fixes(Fixes(reasons), steps(reasons) == 1)
 	return p.lines
 }
@@ -150,23 +154,25 @@ func Headline(v trust.CacheVerdict, s Style) string {
 	g := s.glyphs()
 	m := CacheMark(v.State, g)
 	pieces := []span{{m.Role, safetext.Line(m.String())}, {Strong, safetext.URL(v.URL)}}
-	return s.oneLine(append(pieces, s.because(v.Reasons, v.Where)...))
+	return s.oneLine(append(pieces, s.because(v.Reasons, settles(m, v.Reasons), v.Where)...))
 }
 
 // SettingHeadline is Headline for a setting.
 func SettingHeadline(v trust.SettingVerdict, s Style) string {
 	m := SettingMark(v, s.glyphs())
 	pieces := []span{{m.Role, safetext.Line(m.String())}, {Strong, safetext.Line(v.Name)}}
-	return s.oneLine(append(pieces, s.because(v.Reasons, v.Where)...))
+	return s.oneLine(append(pieces, s.because(v.Reasons, settles(m, v.Reasons), v.Where)...))
 }
 
 // Because renders the decisive reason of a chain and its place in one line.
-func Because(chain []trust.Reason, s Style) string { return s.oneLine(s.because(chain, nixconf.Pos{})) }
+func Because(chain []trust.Reason, s Style) string {
+	return s.oneLine(s.because(chain, Decisive(chain), nixconf.Pos{}))
+}
 
-func (s Style) because(chain []trust.Reason, claim nixconf.Pos) []span {
+func (s Style) because(chain []trust.Reason, i int, claim nixconf.Pos) []span {
 	where := claim
 	var out []span
-	if i := Decisive(chain); i >= 0 {
+	if i >= 0 {
 		out = append(out, own(Faint, s.glyphs().Dot), own(Plain, chain[i].Code.Title()))
 		if chain[i].Where.File != "" {
 			where = chain[i].Where
@@ -206,8 +212,7 @@ func (p *page) head(m Mark, subject safetext.S) {
 }
 
 // because adds the step that settles a chain, in one line where it fits.
-func (p *page) because(chain []trust.Reason) {
-	i := Decisive(chain)
+func (p *page) because(chain []trust.Reason, i int) {
 	if i < 0 {
 		return
 	}
@@ -233,12 +238,13 @@ func (p *page) suspect(url string) {
 	}
 }
 
-func (p *page) chain(reasons []trust.Reason) {
+// chain adds numbered steps; the decisive one is told in full even when brief.
+func (p *page) chain(reasons []trust.Reason, decisive int) {
 	if len(reasons) == 0 {
 		return
 	}
 	p.blank()
-	digits, decisive := len(strconv.Itoa(len(reasons))), Decisive(reasons)
+	digits := len(strconv.Itoa(len(reasons)))
 	for i, r := range reasons {
 		number := fmt.Sprintf("%*d ", digits, i+1)
 		if p.Brief && i != decisive {

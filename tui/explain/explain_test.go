@@ -126,6 +126,24 @@ func TestTheZeroValuesAreUnknown(t *testing.T) {
 	}
 }
 
+func TestAnUnknownVerdictIsPutDownToWhatIsUnknown(t *testing.T) {
+	v := trust.CacheVerdict{URL: "https://x.example", Reasons: []trust.Reason{
+		{Code: trust.CodeSavedYes, Outcome: trust.Pass}, {Code: trust.CodeTrustUnknown, Text: "no daemon"}, {Code: trust.CodeKeyMissing, Outcome: trust.Fail, Text: "no key"},
+	}}
+	for _, s := range []Style{{}, {Width: 80, Brief: true}} {
+		if out := strings.Join(Cache(v, s), "\n"); !strings.Contains(out, "because "+trust.CodeTrustUnknown.Title()) || !strings.Contains(out, "no daemon") {
+			t.Errorf("an unknown verdict is put down to something else:\n%s", out)
+		}
+	}
+	if out := Headline(v, Style{}); !strings.Contains(out, trust.CodeTrustUnknown.Title()) {
+		t.Errorf("the headline is %q", out)
+	}
+	v.State = trust.StateWrongKey
+	if out := Headline(v, Style{}); !strings.Contains(out, trust.CodeKeyMissing.Title()) {
+		t.Errorf("the headline of a wrong key is %q", out)
+	}
+}
+
 func TestATrustedUserIsTheOneWhoIsWarned(t *testing.T) {
 	for _, c := range []struct {
 		trust trust.Trust

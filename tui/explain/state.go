@@ -199,3 +199,16 @@ func Decisive(chain []trust.Reason) int {
 	}
 	return len(chain) - 1
 }
+
+// settles is Decisive for a verdict. One that is unknown is settled by the step
+// that is, whatever fails besides.
+func settles(m Mark, chain []trust.Reason) int {
+	if m.Role == Unsure {
+		for i, r := range chain {
+			if r.Outcome != trust.Pass && r.Outcome != trust.Fail {
+				return i
+			}
+		}
+	}
+	return Decisive(chain)
+}
