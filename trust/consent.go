@@ -17,6 +17,7 @@ type consent struct {
 	sure     *nixconf.Config // with what is applied for certain
 	all      *nixconf.Config // with what is asked about or denied as well
 	rejected *Reason         // what makes the command fail
+	unsure   *Reason         // what leaves open which caches and keys are in force
 }
 
 // consent walks the settings in Nix's order and decides each as Nix does.
@@ -45,10 +46,16 @@ func (e *engine) consent(settings []flake.Setting) consent {
 		origin := nixconf.Origin{Layer: nixconf.LayerFlake, Pos: s.Pos, Name: s.Name, Append: strings.HasPrefix(s.Name, "extra-")}
 		switch v.State {
 		case SettingApplied:
-			if bad := c.sure.Apply(origin, s.Name, s.Value); bad != nil && bad.Severity == nixconf.SeverityFatal {
+			bad := c.sure.Apply(origin, s.Name, s.Value)
+			if bad != nil && bad.Severity == nixconf.SeverityFatal {
 				r := e.reason(CodeBadValue, Fail, s.Name, fmt.Sprintf("The value of %s is not valid, so the command stops: %s", s.Name, bad.Message))
 				r.Where, r.NixSays = s.Pos, bad.Message
 				v.State, v.Reasons = SettingRejected, append(v.Reasons, r)
+			}
+			if bad != nil && bad.Severity == nixconf.SeverityWarning {
+				r := e.reason(CodeConfigWarning, Fail, s.Name, bad.Text)
+				r.Where, r.NixSays = s.Pos, "warning: "+bad.Message
+				v.State, v.Reasons = SettingInert, append(v.Reasons, r)
 			}
 			c.all.Apply(origin, s.Name, s.Value)
 			if !e.knows(s.Name) && v.State == SettingApplied {
@@ -59,6 +66,9 @@ func (e *engine) consent(settings []flake.Setting) consent {
 		case SettingAsks, SettingDenied:
 			c.all.Apply(origin, s.Name, s.Value)
 		}
+		if v.State == SettingUnknown && c.unsure == nil && decisive(known) {
+			c.unsure = &v.Reasons[0]
+		}
 		if v.State == SettingRejected {
 			last := v.Reasons[len(v.Reasons)-1]
 			c.rejected = &last
@@ -67,6 +77,18 @@ func (e *engine) consent(settings []flake.Setting) consent {
 	}
 	e.overwritten(&c)
 	return c
+}
+
+// decisive reports whether a setting decides which caches are asked and believed.
+func decisive(s *nixconf.Setting) bool {
+	if s == nil {
+		return false
+	}
+	switch s.Name {
+	case "substituters", "trusted-public-keys", "secret-key-files", "substitute", "accept-flake-config":
+		return true
+	}
+	return false
 }
 
 // answer decides one setting before it is applied.

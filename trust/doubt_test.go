@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nix-trust/nix-trust/nixconf"
 )
 
 // A daemon does not know what was written into its files since it started, so
@@ -106,5 +108,60 @@ func TestTheStoresPasswordIsNotPassedOn(t *testing.T) {
 	r := scene{change: func(f *Facts) { f.Nix.Store, f.Nix.StoreWhy = StoreOther, "NIX_REMOTE=https://u:hunter2@x" }}.decide(t)
 	if why := r.Nix.StoreWhy; strings.Contains(why, "hunter2") || !strings.Contains(why, "@x") {
 		t.Errorf("%s", why)
+	}
+}
+
+// While it is not known what was answered, the flake may replace the lists, and
+// no cache is known to be in use.
+func TestUnknownAnswersLeaveEveryCacheOpen(t *testing.T) {
+	unread := func(f *Facts) { f.Answers.State = nixconf.SourceUnreadable }
+	listed := "substituters = " + cacheURL + "\nextra-trusted-public-keys = " + goodKey
+	for _, s := range []scene{
+		{flake: `nixConfig.substituters = "https://else.example";`, system: listed, change: unread},
+		{flake: `nixConfig.substitute = false;`, system: listed, change: unread},
+		{flake: claimText, system: listed, change: unread},
+	} {
+		for _, c := range s.decide(t).Flakes[0].Caches {
+			if c.State != StateUnknown {
+				t.Errorf("%s: %s is %v: %s", s.flake, c.URL, c.State, codes(c.Reasons))
+			}
+		}
+	}
+	s := scene{flake: `nixConfig.allow-dirty = true;`, system: listed, change: unread}
+	if c := s.decide(t).Flakes[0].Caches[0]; c.State != StateUsable {
+		t.Errorf("%v: %s", c.State, codes(c.Reasons))
+	}
+}
+
+// A flake may declare any key; the one named after the cache's host is looked at
+// all the same.
+func TestAKeyNamedAfterTheHostIsNotOverlooked(t *testing.T) {
+	s := scene{
+		flake:   `nixConfig.extra-substituters = "` + cacheURL + `"; nixConfig.extra-trusted-public-keys = "` + otherName + `";`,
+		answers: `{"extra-substituters":{"` + cacheURL + `":true},"extra-trusted-public-keys":{"` + otherName + `":true}}`,
+		system:  lists,
+	}
+	if c := s.decide(t).Flakes[0].Caches[0]; c.State != StateUnknown {
+		t.Errorf("%v: %s", c.State, codes(c.Reasons))
+	}
+}
+
+// A daemon that does not say whether it trusts the user may believe the keys
+// that the user's nix sends, or its own.
+func TestWhoseKeysCountDependsOnTrust(t *testing.T) {
+	s := scene{
+		flake: claimText, system: lists, user: "substituters = " + cacheURL + "\ntrusted-public-keys = " + otherName,
+		change: func(f *Facts) { f.Daemon.Trust = TrustUnknown },
+	}
+	if c := s.decide(t).Flakes[0].Caches[0]; c.State != StateUnknown {
+		t.Errorf("%v: %s", c.State, codes(c.Reasons))
+	}
+}
+
+// A setting of a feature that is not enabled is passed over.
+func TestASettingOfADisabledFeatureIsInert(t *testing.T) {
+	s := scene{flake: `nixConfig.impure-env = "a=b";`, answers: `{"impure-env":{"a=b":true}}`}
+	if v := s.decide(t).Flakes[0].Settings[0]; v.State != SettingInert || v.Reasons[1].Code != CodeConfigWarning {
+		t.Errorf("%v: %s", v.State, codes(v.Reasons))
 	}
 }

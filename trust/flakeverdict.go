@@ -69,6 +69,11 @@ func (e *engine) flake(f *Flake) FlakeReport {
 		r.Caches = append(r.Caches, e.claimVerdict(cl, keysFor(cl.url, keys, urls), c, sure, all))
 	}
 	r.Caches = append(r.Caches, e.unclaimed(sure, urls, &c)...)
+	for i := range r.Caches {
+		if cv := &r.Caches[i]; c.unsure != nil && c.rejected == nil && cv.State == StateUsable {
+			cv.State, cv.Reasons = StateUnknown, append(slices.Clip(cv.Reasons), *c.unsure)
+		}
+	}
 	for _, cv := range r.Caches {
 		if cv.Claimed && severityOf(cv.State) > severityOf(r.State) {
 			r.State = cv.State

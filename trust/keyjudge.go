@@ -75,12 +75,8 @@ func (e *engine) judgeKeys(v *view, url string, declared []declaredKey, settings
 		}
 		return Fail, []Reason{r}
 	}
-	if len(declared) == 0 {
-		for _, it := range v.keys {
-			if h := keyHost(it.Text); h != "" && h == hostOf(url) {
-				declared = append(declared, declaredKey{it.Text, it.Origin.Pos, -1})
-			}
-		}
+	if host := hostOf(url); !slices.ContainsFunc(declared, func(k declaredKey) bool { return keyHost(k.text) == host }) {
+		declared = append(slices.Clip(declared), inForce(v, url)...)
 	}
 	if len(declared) == 0 {
 		r := e.reason(CodeKeyUndeclared, Unknown, url, "No key is declared for it and none that is believed is named after its host, so whether its signatures are accepted is not known without asking it.")

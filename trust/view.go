@@ -188,6 +188,8 @@ func (e *engine) viewKeys(v *view, cfg *nixconf.Config) {
 		if s := cfg.Get("secret-key-files"); s != nil && (local || s.Forwarded) {
 			v.secret = s.Items
 		}
+	case e.f.Nix.Store == StoreDaemon && e.trust == TrustUnknown && own != nil && own.Forwarded:
+		// Whose list is in force depends on whether the user is trusted.
 	case e.f.Nix.Store == StoreDaemon:
 		v.keyFrom = keysDaemon
 		v.keys = e.systemItems("trusted-public-keys")

@@ -28,6 +28,13 @@ func (l *look) lookAnswers(path string, v nixconf.Version) trust.AnswersFile {
 	}
 	data, err := l.m.files.ReadFile(path)
 	switch {
+	case errors.Is(err, fs.ErrPermission) && l.user.self && path == l.places.answers():
+		f.State = nixconf.SourceRead
+		f.Err = &trust.AnswersError{
+			Message: "opening file " + quotePath(path, v) + ": Permission denied",
+			Text:    "This user may not read it. Every command that meets a flake's setting fails; give the file back to the user.",
+		}
+		return f
 	case errors.Is(err, fs.ErrPermission):
 		f.State = nixconf.SourceUnreadable
 		l.noteErr(path, err, "saved answers are not known")

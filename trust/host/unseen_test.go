@@ -101,3 +101,34 @@ func TestLixIsExplainedByTheRulesItCameFrom(t *testing.T) {
 		}
 	}
 }
+
+// closed is a file system with one file that this user may not read.
+type closed struct {
+	Files
+	path string
+}
+
+func (c closed) ReadFile(p string) ([]byte, error) {
+	if p == c.path {
+		return nil, &fs.PathError{Op: "open", Path: p, Err: fs.ErrPermission}
+	}
+	return c.Files.ReadFile(p)
+}
+
+// Nix, too, stops at a user's own answers that it may not read. Of another
+// user's this only hides what they are.
+func TestAnswersThatTheUserMayNotReadStopNix(t *testing.T) {
+	const own, roots = "/home/alice/.local/share/nix/trusted-settings.json", "/root/.local/share/nix/trusted-settings.json"
+	files := map[string]string{own: "{}", roots: "{}"}
+	m := made(t, files, map[string]string{"HOME": "/home/alice"})
+	all := m.files
+	m.files = closed{all, own}
+	f := Look(context.Background(), m, Options{})
+	if f.Answers.Err == nil || !strings.HasSuffix(f.Answers.Err.Message, "Permission denied") {
+		t.Errorf("%+v", f.Answers)
+	}
+	m.files = closed{all, roots}
+	if f := Look(context.Background(), m, Options{}); f.RootAnswers.State != nixconf.SourceUnreadable || f.RootAnswers.Err != nil || f.Answers.Err != nil {
+		t.Errorf("root's %+v", f.RootAnswers)
+	}
+}
