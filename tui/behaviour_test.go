@@ -40,6 +40,27 @@ func TestSelectsTheFirstCacheThatFailsNotTheFirst(t *testing.T) {
 	drive(t, 80, 24, Options{Backend: &backend{report: r}}).expect("▸ ✗ ignored  https://hyprland.cachix.org")
 }
 
+func TestAnotherFlakeOpensOnItsOwnFirstFailingCache(t *testing.T) {
+	d := demo(t, 120, 36)
+	d.press("j", "j", "j").expect("▸ · none", "▸ ✓ usable  https://cache.nixos.org/")
+	d.press("k").expect("▸ ~ asks    https://ada-blog.cachix.org")
+	d.press("enter", "j").expect("▸ ✓ usable  https://cache.nixos.org/")
+	d.press("r").settle()
+	d.expect("▸ ✓ usable  https://cache.nixos.org/")
+	d.press("h", "k").expect("▸ ✗ ignored  https://numtid…rg?priority=41")
+}
+
+func TestARejectedFlakeUsesNoCache(t *testing.T) {
+	r := fixture()
+	for i := range r.Flakes {
+		if r.Flakes[i].Rejected != nil {
+			r.Flakes[i].Caches = []trust.CacheVerdict{{URL: "https://cache.nixos.org/", State: trust.StateOff}}
+		}
+	}
+	d := drive(t, 120, 36, Options{Backend: &backend{report: r}})
+	d.press("j", "j", "j", "j", "j").expect("▸ ✗ rejected", "Nix refuses this flake, so nothing of it is applied.").expectNot("every flake")
+}
+
 func TestEscGoesBackOneStep(t *testing.T) {
 	d := demo(t, 80, 24)
 	d.press("enter", "enter").expect("━━ Why")

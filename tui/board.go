@@ -105,7 +105,10 @@ func (b *board) placeWide() {
 		b.places[0] = place{0, 0, left, b.h, true}
 		b.places[1] = place{left, 0, b.w - left, b.h, true}
 	case b.shape == listBeside:
-		top := min(max(b.lists[1].tall()+2, 6), b.h*2/5)
+		top := max(b.lists[1].tall()+2, 6)
+		if most := b.h * 2 / 5; top > most { // then without headings
+			top = min(max(len(b.lists[1].rows)+2, 6), most)
+		}
 		b.places[0] = place{0, 0, left, b.h, true}
 		b.places[1] = place{left, 0, b.w - left, top, true}
 		b.places[2] = place{left, top, b.w - left, b.h - top, true}

@@ -189,7 +189,9 @@ func (s *overview) listClaims(i int) {
 		}
 	}
 	caches(true)
-	caches(false)
+	if f.Rejected == nil && f.Err == "" { // else nothing is used for it
+		caches(false)
+	}
 	for j := range f.Settings {
 		v := &f.Settings[j]
 		add("Settings it sets", claim{setting: v}, "setting "+v.Name, explain.SettingMark(*v, g), safetext.Line(v.Name), settingKind(*v), at(base(s.style(0).Spot(v.Where))), false)
@@ -198,13 +200,14 @@ func (s *overview) listClaims(i int) {
 		in := &f.Inputs[j]
 		add("What its inputs ask for, which Nix never applies", claim{input: in}, "input "+in.Name, explain.Mark{Glyph: g.Off, Word: "unused", Role: explain.Faint}, inputAsks(in), cell{safetext.Line("by " + in.Name), explain.Faint}, at(""), true)
 	}
-	same := s.listed == f.ID
-	s.listed = f.ID
-	if !same {
-		s.claims.filter = ""
-		s.claims.at = s.firstFailing()
+	if s.listed == f.ID {
+		s.claims.set(rows)
+		return
 	}
+	s.listed = f.ID
+	s.claims.filter = ""
 	s.claims.set(rows)
+	s.claims.choose(s.firstFailing())
 }
 
 // inputAsks is what an input asks for, in one line.

@@ -69,6 +69,19 @@ func TestSuspectHostEscapesOnceAndKnowsItsWidth(t *testing.T) {
 	}
 }
 
+func TestTextWritesURLsInASCII(t *testing.T) {
+	for in, want := range map[string]string{
+		"für https://c\u0430che.nixos.org, «née»": `für https://c\u{430}che.nixos.org, «née»`,
+		"'https://u:p@h.example/\u0430' \u202e":   `'https://***@h.example/\u{430}' \u{202e}`,
+		"c\u0430fé  x":                            "c\u0430fé  x",
+		"":                                        "",
+	} {
+		if got := Text(in); got.String() != want || got.Width() != ansi.StringWidth(want) {
+			t.Errorf("Text(%q) = %q with %d cells, want %q", in, got, got.Width(), want)
+		}
+	}
+}
+
 func TestPunycodeReadsTheStandardSamples(t *testing.T) {
 	// RFC 3492, section 7.1, and two that are common.
 	for in, want := range map[string]string{

@@ -14,11 +14,25 @@ func URL(s string) S {
 	return finish(out, len(out), cut)
 }
 
-// Text is Line for a sentence or a value that may have URLs in it:
-// credentials in them are replaced by ***.
+// Text is Line for a sentence or a value that may have URLs in it: credentials
+// in them are replaced by ***, and words with a URL are written in ASCII.
 func Text(s string) S {
 	s, cut := clip(s)
-	line := Line(Redact(s))
+	s = Redact(s)
+	if plain(s) || !strings.Contains(s, "://") {
+		line := Line(s)
+		return finish(line.text, line.width, cut)
+	}
+	words := strings.Split(s, " ")
+	parts := make([]S, len(words))
+	for i, w := range words {
+		if strings.Contains(w, "://") {
+			parts[i] = ASCII(w)
+		} else {
+			parts[i] = Line(w)
+		}
+	}
+	line := Join(parts...)
 	return finish(line.text, line.width, cut)
 }
 
