@@ -18,10 +18,10 @@ func madeLock(n, refs int, systems ...string) *Lock {
 	for si, system := range systems {
 		rnd := rand.New(rand.NewPCG(1, uint64(si)))
 		s := l.Section(system)
-		paths := make([]string, n)
+		paths := make([]StorePath, n)
 		for i := range paths {
 			sum := sha256.Sum256(fmt.Append(nil, system, i))
-			paths[i] = nixbase32.EncodeToString(sum[:20]) + fmt.Sprintf("-package-%d.%d.%d", i%977, i%13, i%7)
+			paths[i] = StorePath(nixbase32.EncodeToString(sum[:20]) + fmt.Sprintf("-package-%d.%d.%d", i%977, i%13, i%7))
 		}
 		for _, p := range paths {
 			pin := Pin{NAR: sha256.Sum256([]byte(p)), Size: 96 + rnd.Int64N(1<<30), By: []string{"cache-1"}}

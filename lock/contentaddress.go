@@ -5,30 +5,22 @@ import (
 	"strings"
 
 	"github.com/nix-community/go-nix/pkg/nixbase32"
+
+	"github.com/nix-trust/nix-trust/lock/bincache"
 )
 
-// hashSizes has the bytes of each hash that a content address may be made of.
-var hashSizes = map[string]int{"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64, "blake3": 32}
-
-// CheckCA reports what is wrong with a content address in Nix's spelling:
-// "text:sha256:…", "fixed:ALGO:…", "fixed:r:ALGO:…" or "fixed:git:ALGO:…", the
-// hash in base 32. Whether it is the path's own is not checked here.
+// CheckCA reports what is wrong with a content address. A lock has it as Nix
+// prints it: "text:sha256:…", "fixed:ALGO:…" or "fixed:r:ALGO:…", the hash in
+// Nix's base 32. Whether it is the path's own is not checked here.
 // Nix: src/libstore/content-address.cc, ContentAddress::render.
-func CheckCA(ca string) error {
-	bad := errors.New(`a content address is "text:sha256:…", "fixed:ALGO:…", "fixed:r:ALGO:…" or "fixed:git:ALGO:…" with the hash in Nix's base 32`)
-	kind, rest, _ := strings.Cut(ca, ":")
-	if kind == "fixed" {
-		for _, method := range []string{"r:", "git:"} {
-			if after, ok := strings.CutPrefix(rest, method); ok {
-				rest = after
-				break
-			}
-		}
+func CheckCA(s string) error {
+	ca, err := bincache.ParseContentAddress(s)
+	if err != nil {
+		return err
 	}
-	algo, hash, _ := strings.Cut(rest, ":")
-	size, known := hashSizes[algo]
-	if kind != "fixed" && (kind != "text" || algo != "sha256") || !known || len(hash) != nixbase32.EncodedLen(size) || nixbase32.ValidateString(hash) != nil {
-		return bad
+	hash := s[strings.LastIndexByte(s, ':')+1:]
+	if len(hash) != nixbase32.EncodedLen(len(ca.Digest)) || nixbase32.EncodeToString(ca.Digest) != hash {
+		return errors.New("the hash of a content address is written in Nix's base 32")
 	}
 	return nil
 }

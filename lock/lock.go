@@ -35,20 +35,19 @@ type Section struct {
 	// locked. Its keys are attribute paths without the system, such as
 	// "packages.default", with "^OUTPUT" for an output other than the first.
 	// The path need not be pinned: a cache that is trusted anyway may have it.
-	Outputs map[string]string
-	// Paths has the pins by store path, written as the base name:
-	// "2dj7lc2zc4lqpil4kyrml5irdzcx8jd8-hello".
-	Paths map[string]Pin
+	Outputs map[string]StorePath
+	// Paths has the pins.
+	Paths map[StorePath]Pin
 }
 
 // A Pin is what the bytes of a store path must be. The zero Pin is not valid
 // and matches nothing.
 type Pin struct {
-	NAR  Hash     // SHA-256 of the NAR
-	Size int64    // bytes of the NAR, more than 0
-	Refs []string // base names, sorted, each once; the path itself may be one
-	CA   string   // Nix's content address, "" when it has none
-	By   []string // names of the keys that signed it when it was locked; they prove nothing
+	NAR  Hash        // SHA-256 of the NAR
+	Size int64       // bytes of the NAR, more than 0
+	Refs []StorePath // sorted, each once; the path itself may be one
+	CA   string      // Nix's content address, "" when it has none
+	By   []string    // names of the keys that signed it when it was locked; they prove nothing
 }
 
 // New returns a lock that pins nothing.
@@ -61,7 +60,7 @@ func (l *Lock) Section(system string) *Section {
 	}
 	s := l.Systems[system]
 	if s == nil {
-		s = &Section{Outputs: map[string]string{}, Paths: map[string]Pin{}}
+		s = &Section{Outputs: map[string]StorePath{}, Paths: map[StorePath]Pin{}}
 		l.Systems[system] = s
 	}
 	return s
@@ -80,8 +79,8 @@ func (l *Lock) Keys() []string {
 	return slices.Compact(keys)
 }
 
-// Find returns the pin of a store path, given by its base name.
-func (l *Lock) Find(path string) (Pin, bool) {
+// Find returns the pin of a store path.
+func (l *Lock) Find(path StorePath) (Pin, bool) {
 	for _, s := range l.Systems {
 		if p, ok := s.Paths[path]; ok {
 			return p, true

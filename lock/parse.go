@@ -68,7 +68,8 @@ type reader struct {
 	keys    map[string]keyPlace // by the name of the key
 	entries []entry             // every pin read
 	seen    map[string]int32    // the first of entries with a hash part
-	refs    []string            // room for references, cut into slices
+	refs    []StorePath         // room for references, cut into slices
+	names   []string            // and for names of keys
 }
 
 type table int
@@ -89,8 +90,9 @@ type keyPlace struct {
 }
 
 type entry struct {
-	path, system string
-	line         int
+	path   StorePath
+	system string
+	line   int
 }
 
 func (r *reader) read(data []byte) error {
@@ -235,7 +237,7 @@ func (r *reader) beginSection(kind, system string, at *unstable.Node) error {
 	r.table = tablePaths
 	// No line of this table is shorter than that, so the room is bounded by the file.
 	rows := min(strings.Count(r.tableText(), "\n"), len(r.tableText())/minPathLine)
-	r.section.Paths = make(map[string]Pin, rows)
+	r.section.Paths = make(map[StorePath]Pin, rows)
 	if len(r.entries) == 0 {
 		r.seen = make(map[string]int32, rows)
 		r.entries = make([]entry, 0, rows)
@@ -277,7 +279,7 @@ func (r *reader) readKeyValue(e *unstable.Node) error {
 	case tableOutputs:
 		return r.readOutput(key, node, e.Value())
 	case tablePaths:
-		return r.readPath(key, node, e.Value())
+		return r.readPath(StorePath(key), node, e.Value())
 	}
 	if key != "source" && key != "version" {
 		return r.atNode(node, KindUnknown, fmt.Sprintf("a lock has no key %q; it begins with version, and source where it is detached", clip(key)))

@@ -29,7 +29,7 @@ func (l *Lock) Print() ([]byte, error) {
 
 // print prints the lock, whose paths are in the given order. Where there are
 // conflicts it puts both sides.
-func (l *Lock) print(order map[string][]string, c *conflicts) []byte {
+func (l *Lock) print(order map[string][]StorePath, c *conflicts) []byte {
 	var b bytes.Buffer
 	b.Grow(l.textSize())
 	b.WriteString("version = 1\n")
@@ -63,7 +63,7 @@ func cacheLines(caches []Cache) string {
 	return b.String()
 }
 
-func printSection(b *bytes.Buffer, system string, s *Section, paths []string, c *conflicts) {
+func printSection(b *bytes.Buffer, system string, s *Section, paths []StorePath, c *conflicts) {
 	names := slices.Concat(slices.Collect(maps.Keys(s.Outputs)), c.names(tableOutputs, system))
 	if len(names) > 0 {
 		b.WriteString("\n[outputs." + system + "]\n")
@@ -76,29 +76,32 @@ func printSection(b *bytes.Buffer, system string, s *Section, paths []string, c 
 	}
 	b.WriteString("\n[paths." + system + "]\n")
 	if more := c.names(tablePaths, system); len(more) > 0 {
-		paths = slices.Concat(paths, more)
+		paths = slices.Clone(paths)
+		for _, path := range more {
+			paths = append(paths, StorePath(path))
+		}
 		slices.Sort(paths)
 		paths = slices.Compact(paths)
 	}
 	for _, path := range paths {
-		if !c.put(b, conflictPlace{tablePaths, system, path}) {
+		if !c.put(b, conflictPlace{tablePaths, system, string(path)}) {
 			b.Write(appendPath(b.AvailableBuffer(), path, s.Paths[path]))
 		}
 	}
 }
 
-func appendOutput(b []byte, name, path string) []byte {
+func appendOutput(b []byte, name string, path StorePath) []byte {
 	b = appendQuoted(b, name)
 	b = append(b, ` = "`...)
 	b = append(b, path...)
 	return append(b, "\"\n"...)
 }
 
-func appendPath(b []byte, path string, p Pin) []byte {
+func appendPath(b []byte, path StorePath, p Pin) []byte {
 	b = append(b, '"')
 	b = append(b, path...)
 	b = append(b, `" = { nar = "`...)
-	b = p.NAR.append(b)
+	b = appendHash(b, p.NAR)
 	b = append(b, `", size = `...)
 	b = strconv.AppendInt(b, p.Size, 10)
 	b = append(b, `, refs = `...)
@@ -116,7 +119,7 @@ func appendPath(b []byte, path string, p Pin) []byte {
 }
 
 // appendList appends strings that need no escape.
-func appendList(b []byte, list []string) []byte {
+func appendList[S ~string](b []byte, list []S) []byte {
 	b = append(b, '[')
 	for i, s := range list {
 		if i > 0 {

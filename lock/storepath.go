@@ -1,6 +1,14 @@
 package lock
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/nix-trust/nix-trust/lock/bincache"
+)
+
+// A StorePath is the base name of a store path:
+// "2dj7lc2zc4lqpil4kyrml5irdzcx8jd8-hello".
+type StorePath = bincache.StorePath
 
 const (
 	hashPartLen = 32  // characters of a store path's hash part
@@ -9,10 +17,9 @@ const (
 
 // CheckPath reports what is wrong with the base name of a store path:
 // 32 characters of Nix's base 32, a dash, and a name of 1 to 211 characters.
-// It takes what every version of Nix takes, and asks for the dash, which Nix
-// does not look at.
+// It is the rule of bincache.ParseStorePath, made for a million paths at once.
 // Nix: src/libstore/path.cc, StorePath and checkName.
-func CheckPath(base string) error {
+func checkPath(base StorePath) error {
 	if len(base) < hashPartLen+2 || base[hashPartLen] != '-' {
 		return errors.New("a store path is 32 characters, a dash and a name, without the folder")
 	}
@@ -44,10 +51,6 @@ func CheckPath(base string) error {
 	}
 	return nil
 }
-
-// HashPart returns the first 32 characters of a checked base name, under which
-// a cache publishes the path.
-func HashPart(base string) string { return base[:hashPartLen] }
 
 const (
 	inHash = 1 << iota

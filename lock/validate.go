@@ -16,7 +16,7 @@ func (l *Lock) Validate() error {
 }
 
 // validate is Validate; it returns the paths of each system in order.
-func (l *Lock) validate() (map[string][]string, error) {
+func (l *Lock) validate() (map[string][]StorePath, error) {
 	if l.Version != Version {
 		return nil, invalid("", KindVersion, fmt.Sprintf("the lock has version %d, and this program writes version %d", l.Version, Version))
 	}
@@ -26,7 +26,7 @@ func (l *Lock) validate() (map[string][]string, error) {
 	if len(l.Systems) > maxSystems {
 		return nil, invalid("", KindLimit, fmt.Sprintf("a lock has at most %d systems", maxSystems))
 	}
-	order := make(map[string][]string, len(l.Systems))
+	order := make(map[string][]StorePath, len(l.Systems))
 	for _, system := range l.SystemNames() {
 		s := l.Systems[system]
 		if err := checkSystem(system); err != nil {
@@ -38,17 +38,17 @@ func (l *Lock) validate() (map[string][]string, error) {
 		if err := validateOutputs(system, s); err != nil {
 			return nil, err
 		}
-		paths := make([]string, 0, len(s.Paths))
+		paths := make([]StorePath, 0, len(s.Paths))
 		for path, p := range s.Paths {
 			if err := validatePin(path, p); err != nil {
-				return nil, invalid(system+", path "+clip(path), KindValue, err.Error())
+				return nil, invalid(system+", path "+clip(string(path)), KindValue, err.Error())
 			}
 			paths = append(paths, path)
 		}
 		slices.Sort(paths)
 		for i := 1; i < len(paths); i++ {
-			if HashPart(paths[i]) == HashPart(paths[i-1]) {
-				return nil, invalid(system+", path "+paths[i], KindTwoPins, "it has the hash part of "+paths[i-1])
+			if paths[i].Digest() == paths[i-1].Digest() {
+				return nil, invalid(system+", path "+string(paths[i]), KindTwoPins, "it has the hash part of "+string(paths[i-1]))
 			}
 		}
 		order[system] = paths
@@ -60,16 +60,19 @@ func (l *Lock) validate() (map[string][]string, error) {
 }
 
 // validateAcross looks for a path that two systems pin differently.
-func (l *Lock) validateAcross(order map[string][]string) error {
-	type owner struct{ system, path string }
+func (l *Lock) validateAcross(order map[string][]StorePath) error {
+	type owner struct {
+		system string
+		path   StorePath
+	}
 	owners := map[string]owner{}
 	for _, system := range l.SystemNames() {
 		for _, path := range order[system] {
-			o, known := owners[HashPart(path)]
+			o, known := owners[path.Digest()]
 			if !known {
-				owners[HashPart(path)] = owner{system, path}
+				owners[path.Digest()] = owner{system, path}
 			} else if o.path != path || !l.Systems[system].Paths[path].Same(l.Systems[o.system].Paths[path]) {
-				return invalid(system+", path "+path, KindTwoPins, fmt.Sprintf("it disagrees with the pin of %s for %s", o.path, o.system))
+				return invalid(system+", path "+string(path), KindTwoPins, fmt.Sprintf("it disagrees with the pin of %s for %s", o.path, o.system))
 			}
 		}
 	}
@@ -80,7 +83,7 @@ func validateOutputs(system string, s *Section) error {
 	for name, path := range s.Outputs {
 		err := checkOutput(name)
 		if err == nil {
-			err = CheckPath(path)
+			err = checkPath(path)
 		}
 		if err != nil {
 			return invalid(system+", output "+clip(name), KindValue, err.Error())
@@ -123,8 +126,8 @@ func (l *Lock) validateCaches() error {
 	return nil
 }
 
-func validatePin(path string, p Pin) error {
-	if err := CheckPath(path); err != nil {
+func validatePin(path StorePath, p Pin) error {
+	if err := checkPath(path); err != nil {
 		return err
 	}
 	if p.NAR.IsZero() || p.Size <= 0 {
@@ -135,17 +138,17 @@ func validatePin(path string, p Pin) error {
 			return err
 		}
 	}
-	if err := validateList(p.Refs, "references", CheckPath); err != nil {
+	if err := validateList(p.Refs, "references", checkPath); err != nil {
 		return err
 	}
 	return validateList(p.By, "names of keys", checkKeyName)
 }
 
-func validateList(list []string, what string, check func(string) error) error {
+func validateList[S ~string](list []S, what string, check func(S) error) error {
 	if len(list) > maxRefs {
 		return fmt.Errorf("a pin has at most %d %s", maxRefs, what)
 	}
-	last := ""
+	last := S("")
 	for _, s := range list {
 		if err := check(s); err != nil {
 			return err

@@ -135,11 +135,12 @@ func (r *reader) readOutput(name string, at, v *unstable.Node) error {
 	if err := checkOutput(name); err != nil {
 		return r.atNode(at, KindValue, err.Error())
 	}
-	path, err := r.string(v, "the store path of an output")
+	text, err := r.string(v, "the store path of an output")
 	if err != nil {
 		return err
 	}
-	if err := CheckPath(path); err != nil {
+	path := StorePath(text)
+	if err := checkPath(path); err != nil {
 		return r.atNode(v, KindValue, err.Error())
 	}
 	if err := r.once("output "+r.system+" "+name, "the output "+clip(name), at); err != nil {
@@ -150,8 +151,8 @@ func (r *reader) readOutput(name string, at, v *unstable.Node) error {
 }
 
 // readPath reads a line of [paths.SYSTEM].
-func (r *reader) readPath(path string, at, v *unstable.Node) error {
-	if err := CheckPath(path); err != nil {
+func (r *reader) readPath(path StorePath, at, v *unstable.Node) error {
+	if err := checkPath(path); err != nil {
 		return r.atNode(at, KindValue, err.Error())
 	}
 	pin, err := r.readPin(at, v)
@@ -159,13 +160,13 @@ func (r *reader) readPath(path string, at, v *unstable.Node) error {
 		return err
 	}
 	e := entry{path, r.system, r.line}
-	first, known := r.seen[HashPart(path)]
+	first, known := r.seen[path.Digest()]
 	if known {
 		if err := r.clash(e, pin, r.entries[first], at); err != nil {
 			return err
 		}
 	} else {
-		r.seen[HashPart(path)] = int32(len(r.entries))
+		r.seen[path.Digest()] = int32(len(r.entries))
 	}
 	r.entries = append(r.entries, e)
 	r.section.Paths[path] = pin
@@ -180,7 +181,7 @@ func (r *reader) clash(e entry, pin Pin, first entry, at *unstable.Node) error {
 	case e.path != first.path:
 		err.Text = fmt.Sprintf("%s has the hash part of %s, and a cache has only one path under it", e.path, first.path)
 	case !pin.Same(r.lock.Systems[first.system].Paths[first.path]):
-		err.Text = e.path + " has two pins that differ"
+		err.Text = string(e.path) + " has two pins that differ"
 		err.Hint = "find out which one is right before anything is trusted: `nix-trust challenge` asks every cache"
 	default:
 		// The same pin for another system is fine, and for the same one is not.
@@ -188,7 +189,7 @@ func (r *reader) clash(e entry, pin Pin, first entry, at *unstable.Node) error {
 		if _, twice := r.section.Paths[e.path]; !twice {
 			return nil
 		}
-		err.Kind, err.Text = KindDuplicate, e.path+" is there twice in one table"
+		err.Kind, err.Text = KindDuplicate, string(e.path)+" is there twice in one table"
 		err.Other.Line = r.entries[slices.IndexFunc(r.entries, same)].line
 	}
 	return err
@@ -234,9 +235,9 @@ func (r *reader) readPinKey(p *Pin, key string, v *unstable.Node) (err error) {
 	case "size":
 		p.Size, err = r.size(v)
 	case "refs":
-		p.Refs, err = r.list(v, "references", CheckPath)
+		p.Refs, err = list(r, v, "references", &r.refs, checkPath)
 	case "by":
-		p.By, err = r.list(v, "names of keys", checkKeyName)
+		p.By, err = list(r, v, "names of keys", &r.names, checkKeyName)
 	case "ca":
 		if p.CA, err = r.string(v, "a content address"); err != nil {
 			return err
@@ -256,36 +257,38 @@ func (r *reader) size(v *unstable.Node) (int64, error) {
 	return n, nil
 }
 
-// list reads a sorted list of strings.
-func (r *reader) list(v *unstable.Node, what string, check func(string) error) ([]string, error) {
+// list reads a sorted list of strings into room, and returns that part of it.
+func list[S ~string](r *reader, v *unstable.Node, what string, room *[]S, check func(S) error) ([]S, error) {
 	if v.Kind != unstable.Array {
 		return nil, r.atNode(v, KindValue, "the "+what+" are a list of strings")
 	}
-	from := len(r.refs)
-	last := ""
+	all := *room
+	from, last := len(all), S("")
 	for it := v.Children(); it.Next(); {
 		n := it.Node()
-		s, err := r.string(n, "each of the "+what)
+		text, err := r.string(n, "each of the "+what)
 		if err != nil {
 			return nil, err
 		}
+		s := S(text)
 		if err := check(s); err != nil {
 			return nil, r.atNode(n, KindValue, err.Error())
 		}
 		if s <= last {
 			return nil, r.atNode(n, KindValue, "the "+what+" are sorted by their bytes, each there once")
 		}
-		if len(r.refs)-from == maxRefs {
+		if len(all)-from == maxRefs {
 			return nil, r.atNode(n, KindLimit, fmt.Sprintf("a pin has at most %d %s", maxRefs, what))
 		}
 		last = s
-		r.refs = append(r.refs, s)
+		all = append(all, s)
 	}
-	if len(r.refs) == from {
+	*room = all
+	if len(all) == from {
 		return nil, nil
 	}
 	// A later append that outgrows the room moves away and leaves this slice alone.
-	return r.refs[from:len(r.refs):len(r.refs)], nil
+	return all[from:len(all):len(all)], nil
 }
 
 // checkSystem reports what is wrong with the name of a system.
