@@ -169,7 +169,7 @@ func (s *answers) text(a *trust.AnswerReport, w int) []string {
 	if a.Root {
 		d.field("of", safetext.Line("root: it counts under sudo, not for you"))
 	}
-	if a.Risk != "" {
+	if a.Risk != "" && !a.Skeleton {
 		d.field("gives", safetext.Line(string(a.Risk)))
 	}
 	d.title("Value")
@@ -180,7 +180,7 @@ func (s *answers) text(a *trust.AnswerReport, w int) []string {
 	for _, item := range items {
 		d.para(explain.Plain, explain.Value(a.Setting, item))
 		if why, bad := safetext.SuspectHost(item); bad {
-			d.para(explain.Danger, safetext.Join(safetext.Line(s.theme.glyphs.Alarm), why))
+			d.alarm(why)
 		}
 	}
 	if a.Orphan && len(a.Near) == 0 {
@@ -188,7 +188,7 @@ func (s *answers) text(a *trust.AnswerReport, w int) []string {
 		d.para(explain.Caution, safetext.Line("Orphan: no flake known here asks for it today. It still counts for the next one that does."))
 	}
 	d.flakes("Flakes that ask for exactly this", a.Asked)
-	d.flakes("Near misses: they ask for another value with a part of this one", a.Near)
+	d.flakes("Near misses: flakes that ask for another value with a part of this one", a.Near)
 	return d.lines
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/tui/explain"
@@ -123,7 +125,7 @@ func (s *caches) cacheText(c *trust.CacheReport, w int) []string {
 		d.para(explain.Plain, safetext.Line("It is not in effect by itself; only a flake asks for it."))
 	}
 	if why, bad := safetext.SuspectHost(c.URL); bad {
-		d.para(explain.Danger, safetext.Join(safetext.Line(s.theme.glyphs.Alarm), why))
+		d.alarm(why)
 	}
 	d.gap()
 	if c.Priority != "" {
@@ -272,6 +274,7 @@ func (d *doc) flakes(title string, indexes []int) {
 			name = d.style(0).Path(f.ID.Path)
 		}
 		m := flakeMark(f, d.theme.glyphs)
-		d.lines = append(d.lines, pad("  "+d.theme.paint(m.Role, m.Glyph)+" "+explain.Shorten(name, max(d.w-6, 4), d.theme.glyphs.More), d.w))
+		room := d.w - ansi.StringWidth(m.String()) - 3
+		d.lines = append(d.lines, pad("  "+d.theme.paint(m.Role, m.String())+" "+explain.Shorten(name, max(room, 4), d.theme.glyphs.More), d.w))
 	}
 }

@@ -62,7 +62,18 @@ func (d *doc) fieldIn(role explain.Role, label string, value safetext.S) {
 // title adds a heading.
 func (d *doc) title(s string) {
 	d.gap()
-	d.lines = append(d.lines, d.theme.paint(explain.Strong, s))
+	for _, l := range explain.Wrap(safetext.Line(s), max(d.w, 8)) {
+		d.lines = append(d.lines, d.theme.paint(explain.Strong, l))
+	}
+}
+
+// alarm adds a warning.
+func (d *doc) alarm(why safetext.S) {
+	lead := "  " + d.theme.glyphs.Alarm + " "
+	for _, l := range explain.Wrap(why, max(d.w-len(lead), 8)) {
+		d.lines = append(d.lines, d.theme.paint(explain.Danger, lead+l))
+		lead = strings.Repeat(" ", len(lead))
+	}
 }
 
 func (d *doc) gap() {
