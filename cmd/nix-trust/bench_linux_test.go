@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nix-trust/nix-trust/nixconf/realnix"
 	"github.com/nix-trust/nix-trust/trust/host/hosttest"
 )
 
@@ -62,6 +63,41 @@ func BenchmarkHelp(b *testing.B) {
 		if err := exec.Command(bin, "--help").Run(); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkBesideNix runs nix-trust and each real Nix in turn, in the same root,
+// on the same question: what the configuration is.
+func BenchmarkBesideNix(b *testing.B) {
+	bin := benchProgram(b)
+	for _, short := range []string{"2.8", "2.26", "2.34"} {
+		nix := realnix.Get(b, short)
+		outside, inside := nix.Dir(b)
+		data, err := os.ReadFile(bin)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := os.WriteFile(outside+"/nix-trust", data, 0o755); err != nil {
+			b.Fatal(err)
+		}
+		show := []string{"nix", "--extra-experimental-features", "nix-command", "config", "show", "--json"}
+		if short == "2.8" {
+			show = []string{"nix", "--extra-experimental-features", "nix-command", "show-config", "--json"}
+		}
+		env := []string{"HOME=" + inside, "NIX_CONF_DIR=" + inside, "NIX_STATE_DIR=" + inside, "NIX_STORE_DIR=" + inside}
+		b.Run("nix-"+short, func(b *testing.B) {
+			var ours, theirs time.Duration
+			for b.Loop() {
+				began := time.Now()
+				nix.Run(b, realnix.Cmd{Args: []string{inside + "/nix-trust", "config", "--json"}, Env: env})
+				between := time.Now()
+				nix.Run(b, realnix.Cmd{Args: show, Env: env})
+				ours, theirs = ours+between.Sub(began), theirs+time.Since(between)
+			}
+			b.ReportMetric(float64(ours.Microseconds())/1000/float64(b.N), "ms-nix-trust")
+			b.ReportMetric(float64(theirs.Microseconds())/1000/float64(b.N), "ms-nix")
+			b.ReportMetric(float64(theirs)/float64(ours), "times-faster")
+		})
 	}
 }
 
