@@ -3,7 +3,6 @@ package tui
 import (
 	"strings"
 
-	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -20,14 +19,6 @@ type overview struct {
 	shownOf int           // index of the flake whose claims are listed
 	listed  trust.FlakeID // and what it is called
 	items   []claim
-}
-
-// A claim is one row of what a flake asks for: a cache, another setting, or an
-// input with settings of its own.
-type claim struct {
-	cache   *trust.CacheVerdict
-	setting *trust.SettingVerdict
-	input   *trust.InputReport
 }
 
 // unlisted is the index of no flake, not even of none.
@@ -124,17 +115,35 @@ func (s *overview) flakeName(f *trust.FlakeReport) safetext.S {
 
 func (s *overview) flakeRow(f *trust.FlakeReport) row {
 	m := flakeMark(f, s.theme.glyphs)
-	how, role := "", explain.Plain
-	if len(f.Found) > 0 {
-		how = f.Found[0]
-	}
-	if isHere(*f) {
-		how, role = "here", explain.Strong
-	} else if word, _, ok := strings.Cut(how, " /"); ok { // "gc root /long/path"
-		how = word
+	how, role := safetext.S{}, explain.Plain
+	switch {
+	case isHere(*f):
+		how, role = safetext.Line("here"), explain.Strong
+	case len(f.Found) == 0:
+	case strings.HasPrefix(f.Found[0], gcRoot): // which one is told in full elsewhere
+		how = safetext.Line("gc root")
+	default:
+		how = s.foundBy(f.Found[0])
 	}
 	return newRow(f.ID.Ref+"\n"+f.ID.Path,
-		own(m.Role, m.String()), cell{s.flakeName(f), role}, cell{safetext.Line(how), explain.Faint})
+		own(m.Role, m.String()), cell{s.flakeName(f), role}, cell{how, explain.Faint})
+}
+
+// How a report says where a flake was found, before a path.
+const (
+	gcRoot     = "gc root "
+	searchRoot = "root "
+)
+
+// foundBy says how a flake was found.
+func (s *overview) foundBy(how string) safetext.S {
+	if link, ok := strings.CutPrefix(how, gcRoot); ok {
+		return safetext.Join(safetext.Line("gc root"), s.style(0).Path(link))
+	}
+	if folder, ok := strings.CutPrefix(how, searchRoot); ok {
+		return safetext.Join(safetext.Line("in"), s.style(0).Path(folder))
+	}
+	return safetext.Line(how)
 }
 
 func (s *overview) follow() {
@@ -145,111 +154,6 @@ func (s *overview) follow() {
 	}
 	s.explain()
 }
-
-// listClaims fills in what the i-th flake asks for.
-func (s *overview) listClaims(i int) {
-	s.items = nil
-	s.claims.empty = []string{"Select a flake to see what it asks for."}
-	if i < 0 {
-		s.claims.set(nil)
-		return
-	}
-	f := &s.report.Flakes[i]
-	switch {
-	case f.Rejected != nil:
-		s.claims.empty = []string{"Nix refuses this flake, so nothing of it is applied."}
-	case f.Err != "":
-		s.claims.empty = []string{"It could not be read. What it asks for is unknown."}
-	default:
-		s.claims.empty = []string{"This flake asks for nothing."}
-	}
-	g := s.theme.glyphs
-	var rows []row
-	add := func(group string, c claim, id string, m explain.Mark, what safetext.S, kind cell, where safetext.S, old bool) {
-		s.items = append(s.items, c)
-		r := newRow(id, own(m.Role, m.String()), cell{what, explain.Plain}, kind, cell{where, explain.Faint})
-		r.group, r.old = group, old
-		rows = append(rows, r)
-	}
-	at := func(file string) safetext.S { return safetext.Line(file) }
-	caches := func(claimed bool) {
-		for j := range f.Caches {
-			c := &f.Caches[j]
-			if c.Claimed != claimed {
-				continue
-			}
-			group, kind, where := "Caches it asks for", own(explain.Faint, "cache"), s.style(0).Spot(c.Where)
-			if !claimed {
-				group, kind = "Caches in use for every flake", own(explain.Faint, "every flake")
-			}
-			if _, bad := safetext.SuspectHost(c.URL); bad {
-				kind = own(explain.Danger, g.Alarm+" look-alike")
-			}
-			add(group, claim{cache: c}, "cache "+c.URL, explain.CacheMark(c.State, g), safetext.URL(c.URL), kind, at(base(where)), !claimed)
-		}
-	}
-	caches(true)
-	if f.Rejected == nil && f.Err == "" { // else nothing is used for it
-		caches(false)
-	}
-	for j := range f.Settings {
-		v := &f.Settings[j]
-		add("Settings it sets", claim{setting: v}, "setting "+v.Name, explain.SettingMark(*v, g), safetext.Line(v.Name), settingKind(*v), at(base(s.style(0).Spot(v.Where))), false)
-	}
-	for j := range f.Inputs {
-		in := &f.Inputs[j]
-		add("What its inputs ask for, which Nix never applies", claim{input: in}, "input "+in.Name, explain.Mark{Glyph: g.Off, Word: "unused", Role: explain.Faint}, inputAsks(in), cell{safetext.Line("by " + in.Name), explain.Faint}, at(""), true)
-	}
-	if s.listed == f.ID {
-		s.claims.set(rows)
-		return
-	}
-	s.listed = f.ID
-	s.claims.filter = ""
-	s.claims.set(rows)
-	s.claims.choose(s.firstFailing())
-}
-
-// inputAsks is what an input asks for, in one line.
-func inputAsks(in *trust.InputReport) safetext.S {
-	switch n := len(in.URLs); {
-	case n == 1:
-		return safetext.URL(in.URLs[0])
-	case n > 1:
-		return safetext.Line(counted(n, "cache"))
-	case len(in.Settings) == 1:
-		return safetext.Line(in.Settings[0].Name)
-	case len(in.Settings) > 1:
-		return safetext.Line(counted(len(in.Settings), "setting"))
-	}
-	return safetext.Line("unknown")
-}
-
-// firstFailing returns the claim that a person came for: the first cache that
-// is asked for and not used, else the first claim.
-func (s *overview) firstFailing() int {
-	for i, c := range s.items {
-		if c.cache != nil && c.cache.Claimed && c.cache.State != trust.StateUsable && c.cache.State != trust.StateScoped {
-			return i
-		}
-	}
-	return 0
-}
-
-// settingKind says what a setting gives the flake, loudly when it is more than
-// caches.
-func settingKind(v trust.SettingVerdict) cell {
-	switch v.Risk {
-	case nixconf.RiskNone:
-		return own(explain.Faint, "setting")
-	case nixconf.RiskCache:
-		return own(explain.Faint, string(v.Risk))
-	}
-	return own(explain.RiskRole(v.Risk), string(v.Risk))
-}
-
-// base returns the last part of a path, which is enough in a column.
-func base(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
 func (s *overview) selectedFlake() *trust.FlakeReport {
 	if i := s.flakes.selected(); i >= 0 {
@@ -304,7 +208,7 @@ func (s *overview) flakeText(f *trust.FlakeReport, w int) []string {
 	m := flakeMark(f, s.theme.glyphs)
 	d.head(m, s.flakeName(f))
 	for _, how := range f.Found {
-		d.field("found by", s.style(0).Path(how))
+		d.field("found", s.foundBy(how))
 	}
 	switch {
 	case f.Rejected != nil:
