@@ -165,3 +165,31 @@ func TestASettingOfADisabledFeatureIsInert(t *testing.T) {
 		t.Errorf("%v: %s", v.State, codes(v.Reasons))
 	}
 }
+
+// Files that no daemon could start with are not what the running one has read.
+func TestNothingRestsOnFilesThatDoNotLoad(t *testing.T) {
+	s := scene{flake: claimText, answers: yes, system: lists, change: func(f *Facts) {
+		bad := files{"/etc/nix/nix.conf": lists + "junk"}
+		f.System = nixconf.Load(bad, nixconf.Environment{Lookup: func(string) (string, bool) { return "", false }, Home: "/root"}, nixconf.Newest)
+		f.Daemon.Admits = map[string]bool{cacheURL: true}
+	}}
+	for _, c := range s.decide(t).Flakes[0].Caches {
+		if c.State != StateUnknown && c.State != StateIgnored {
+			t.Errorf("%s: %v, %s", c.URL, c.State, codes(c.Reasons))
+		}
+	}
+}
+
+// A daemon from 2.34 on drops a list in which it cannot read a URL. An older
+// client sends it all the same.
+func TestAListThatTheDaemonCannotReadIsNotTaken(t *testing.T) {
+	for _, trust := range []Trust{Trusted, Untrusted} {
+		s := scene{
+			version: since(2, 26), flake: claimText, answers: yes, system: lists, user: "extra-substituters = junk",
+			change: func(f *Facts) { f.Daemon.Version, f.Daemon.Trust = since(2, 34), trust },
+		}
+		if c := s.decide(t).Flakes[0].Caches[0]; c.State != StateUnknown {
+			t.Errorf("%v: %v, %s", trust, c.State, codes(c.Reasons))
+		}
+	}
+}

@@ -124,6 +124,9 @@ func (e *engine) doubt() *doubt {
 	if hidden := e.hiddenSystem(); hidden != nil {
 		return &doubt{CodeUnreadableLayer, *hidden, unread(*hidden)}
 	}
+	if bad := e.system.Fatal; bad != nil && e.f.Nix.Store == StoreDaemon {
+		return &doubt{CodeConfigFatal, bad.Pos, place(bad.Pos) + " keeps a daemon from starting, so the running one has read something else"}
+	}
 	if d := e.f.Daemon; e.f.Nix.Store == StoreDaemon && d.stale() {
 		return &doubt{CodeDaemonStale, nixconf.Pos{File: d.ChangedFile}, d.ChangedFile + " was changed after the daemon had started"}
 	}

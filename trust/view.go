@@ -64,6 +64,12 @@ func (e *engine) viewURLs(v *view, cfg *nixconf.Config) {
 		for _, it := range subs.Items {
 			v.urls = append(v.urls, offered{item: it})
 		}
+	case sent && !local && e.unreadable(subs.Items) != "":
+		r := e.reason(CodeBadValue, Unknown, "substituters", fmt.Sprintf("The daemon cannot read %q, and may then take nothing of the list that is sent to it.", e.unreadable(subs.Items)))
+		for _, it := range subs.Items {
+			r.Where = it.Origin.Pos
+			v.urls = append(v.urls, offered{it, Unknown, []Reason{r}})
+		}
 	case local || sent && e.trust == Trusted:
 		for _, it := range subs.Items {
 			r := e.reason(CodeSubstituterListed, Pass, it.Text, "It is in the list of substituters, and the list is obeyed.")
@@ -82,6 +88,17 @@ func (e *engine) viewURLs(v *view, cfg *nixconf.Config) {
 			v.urls = append(v.urls, offered{it, o, reasons})
 		}
 	}
+}
+
+// unreadable is the first URL of a list that the daemon cannot read though an
+// older client does, "" when there is none.
+func (e *engine) unreadable(items []nixconf.Item) string {
+	for _, it := range items {
+		if _, err := nixconf.ParseStoreRef(it.Text); e.rule.refs && err != nil {
+			return it.Text
+		}
+	}
+	return ""
 }
 
 // ownEntry judges an entry of the daemon's own list.

@@ -332,3 +332,23 @@ func snapshot(t *testing.T, dir string) []string {
 	}
 	return out
 }
+
+// Later daemons name a URL in words of their own. One that is dropped under
+// another spelling than it was asked about must not pass for admitted.
+func TestNoSpellingPassesForAdmitted(t *testing.T) {
+	urls := []string{
+		"https://other.example/%61", "https://other.example/a#x", "https://other.example/?b=1&a=2", "https://other.example?",
+		"https://other.example/?trusted", "https://other.example/?a=%62", "/some/folder", "./folder/x", "https://other.example/a/../b",
+		"https://other.example:/x", "https://@other.example", "https://other.example/[x]", "ssh://::1", "ssh://[::1]", "daemon?a=b", "local?a=b", "unix://x?",
+		"https://other.example/?a=1&a=2", "https://other.example/?&&a=1", "https://other.example/?a=b+c", "file:x/y", "auto?x=1",
+	}
+	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
+		d := startDaemon(t, nix, fmt.Sprintf(matrixConf, ""))
+		got := d.ask(t, "alice", urls)
+		for _, u := range urls {
+			if got.Admits[u] {
+				t.Errorf("%s is said to be admitted (%s)", u, got.Err)
+			}
+		}
+	})
+}
