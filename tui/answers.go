@@ -22,7 +22,7 @@ func newAnswers() *answers {
 	s := &answers{}
 	s.all = &list{
 		title: "Saved answers",
-		cols: []column{{title: "answer", min: 14}, {title: "setting", min: 18, give: 1, drop: 1}, {title: "value", min: 18, keep: keepEnds},
+		cols: []column{{title: "answer", min: 14}, {title: "setting", min: 18, give: 1, drop: 1}, {title: "value", min: 18, soft: 32, keep: keepEnds},
 			{title: "used by", min: 9, most: 12, drop: 2}},
 		empty: []string{
 			"No answer is saved.",

@@ -25,7 +25,7 @@ func newSettings() *settings {
 	s := &settings{}
 	s.all = &list{
 		title: "Settings",
-		cols: []column{{min: 1, most: 4}, {title: "setting", min: 23, give: 1}, {title: "value", min: 12, keep: keepEnds},
+		cols: []column{{min: 1, most: 4}, {title: "setting", min: 23, give: 1}, {title: "value", min: 12, soft: 30, keep: keepEnds},
 			{title: "set by", min: 12, most: 26, keep: keepEnds, drop: 1}},
 		empty: []string{"The configuration could not be resolved.", "Press ! to see why."},
 	}

@@ -16,6 +16,7 @@ type column struct {
 	title string
 	min   int  // it is never narrower while it is shown
 	give  int  // columns with a higher number are made narrower first
+	soft  int  // before any other it is made this narrow, as its cells can be very long; 0 for not
 	most  int  // it is never wider; 0 for as wide as its widest cell
 	drop  int  // columns with a higher number go first when there is no room; 0 never
 	spare bool // it goes before any other column is made narrower
@@ -49,6 +50,11 @@ func fit(cols []column, wide []int, w int) []int {
 	for i, c := range cols {
 		if c.spare && total(out) > w {
 			out[i] = -1
+		}
+	}
+	for i, c := range cols {
+		if over := total(out) - w; c.soft > 0 && over > 0 && out[i] > c.soft {
+			out[i] = max(c.soft, out[i]-over)
 		}
 	}
 	for {
