@@ -3,7 +3,6 @@ package bincache
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -13,7 +12,7 @@ import (
 // Bounds of the NAR format. Nix 2.34: src/libutil/archive.cc; older versions
 // have none of them, and nothing that such a version wrote goes past them.
 const (
-	narMagic     = "nix-archive-1"
+	narStart     = "\x0d\x00\x00\x00\x00\x00\x00\x00nix-archive-1\x00\x00\x00"
 	narMaxDepth  = 64
 	narMaxTag    = 32
 	narMaxName   = 255
@@ -69,11 +68,12 @@ func ReadNar(r io.Reader, visit func(Entry) error) error { return readNar(r, vis
 // readNar also fills single, which may be nil.
 func readNar(r io.Reader, visit func(Entry) error, single *singleFile) error {
 	n := &narReader{in: r, visit: visit, buf: make([]byte, 64<<10), sum: sha256.New(), single: single}
-	magic, err := n.str(len(narMagic))
-	if err != nil {
+	start := n.buf[:len(narStart)]
+	if err := n.full(start); err != nil {
 		return err
 	}
-	if magic != narMagic {
+	if string(start) != narStart {
+		n.at = 0
 		return n.bad("it does not start as a NAR does")
 	}
 	return n.node("", 0)
@@ -83,13 +83,22 @@ func (n *narReader) bad(format string, args ...any) error {
 	return failf(Misbehaved, "the NAR is broken at byte %d: %s", n.at, fmt.Sprintf(format, args...))
 }
 
+// full fills p. Only the reader's own end makes the NAR too short; an answer
+// that broke off says nothing about the NAR.
 func (n *narReader) full(p []byte) error {
-	m, err := io.ReadFull(n.in, p)
-	n.at += uint64(m)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return n.bad("it ends too early")
+	for len(p) > 0 {
+		m, err := n.in.Read(p)
+		n.at += uint64(m)
+		p = p[m:]
+		switch {
+		case len(p) == 0:
+		case err == io.EOF:
+			return n.bad("it ends too early")
+		case err != nil:
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 func (n *narReader) number() (uint64, error) {

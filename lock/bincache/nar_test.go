@@ -13,6 +13,8 @@ import (
 	"github.com/nix-trust/nix-trust/nixconf/realnix"
 )
 
+const narMagic = "nix-archive-1"
+
 // nar writes strings as NARs do.
 func nar(parts ...string) []byte {
 	var b bytes.Buffer
