@@ -247,6 +247,16 @@ var catalogue = map[Code]Entry{
 		Title:   "not in the list of substituters",
 		Explain: "Only the caches in the effective list of substituters are ever asked.",
 	},
+	CodeBadParameter: {
+		Title:    "Nix cannot read a parameter of the URL",
+		Explain:  "What stands behind ? in a cache's URL are settings of that cache. One whose value is not valid keeps Nix from opening the cache; it says so once and goes on without it.",
+		Severity: Warn,
+	},
+	CodeStoreDirMismatch: {
+		Title:    "the cache is for a store in another folder",
+		Explain:  "Paths have the folder of their store in them, so a cache is of use for stores in the same folder only.",
+		Severity: Warn,
+	},
 	CodeUnknownScheme: {
 		Title:    "Nix cannot open a cache of this kind",
 		Explain:  "What stands before :// says what kind of store it is, in lower case. One that Nix does not know is passed over with a warning.",

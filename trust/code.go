@@ -55,10 +55,12 @@ const (
 	CodeStoreTrustedParam   Code = "store-trusted-param"
 
 	// Why nothing is asked at all.
-	CodeSubstitutionOff Code = "substitution-off"
-	CodeOffline         Code = "offline"
-	CodeNotInList       Code = "not-in-list"
-	CodeUnknownScheme   Code = "unknown-scheme"
+	CodeSubstitutionOff  Code = "substitution-off"
+	CodeOffline          Code = "offline"
+	CodeNotInList        Code = "not-in-list"
+	CodeBadParameter     Code = "bad-parameter"
+	CodeStoreDirMismatch Code = "store-dir-mismatch"
+	CodeUnknownScheme    Code = "unknown-scheme"
 
 	// What clouds the view.
 	CodeDaemonStale     Code = "daemon-stale"

@@ -35,6 +35,9 @@ func (e *engine) flake(f *Flake) FlakeReport {
 	case e.f.Client == nil:
 		r.Err, r.State = "this user's configuration of Nix was not read, so nothing is known about it", StateUnknown
 		return r
+	case f.Rejection != nil && f.Rejection.Unsure:
+		r.Err, r.State = place(f.Rejection.Pos)+": "+f.Rejection.Message+"; whether Nix takes the flake is not known here", StateUnknown
+		return r
 	case f.Rejection != nil:
 		why := e.reason(CodeNotLiteral, Fail, f.ID.Ref, "Nix refuses the flake: "+f.Rejection.Message+".")
 		why.Where, why.NixSays = f.Rejection.Pos, "error: "+f.Rejection.Message
@@ -272,6 +275,9 @@ func (e *engine) judgeIn(v *view, url string, keys []declaredKey, settings []Set
 			r := e.reason(CodeUnknownScheme, Unknown, url, "What Nix makes of a store of this kind as a cache is not explained here.")
 			return judged{StateUnknown, true, append(slices.Clip(o.reasons), r)}
 		}
+	}
+	if r := e.unfit(url); r != nil && o.admitted != Fail {
+		return judged{StateOff, true, append(slices.Clip(o.reasons), *r)}
 	}
 	keyed, keyReasons := e.judgeKeys(v, url, keys, settings)
 	var reasons []Reason

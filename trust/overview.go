@@ -53,7 +53,7 @@ func (e *engine) caches(flakes []FlakeReport) []CacheReport {
 	out = append(out, claimed...)
 	listed, names := e.listed()
 	for i := range out {
-		out[i].Priority = e.rule.param(out[i].URL, "priority")
+		out[i].Priority, _ = e.rule.param(out[i].URL, "priority")
 		for j, it := range listed {
 			if _, ok := e.rule.admits(listed[j:j+1], out[i].URL); ok && !slices.Contains(out[i].ListedBy, names[j]) {
 				out[i].ListedBy = append(out[i].ListedBy, names[j])

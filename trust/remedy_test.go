@@ -76,3 +76,21 @@ func TestTrustedInAURLIsReadAsEachNixReadsIt(t *testing.T) {
 		}
 	}
 }
+
+// Nix passes over a cache when it cannot read its URL's parameters.
+func TestParametersHaveToBeReadable(t *testing.T) {
+	for param, want := range map[string]CacheState{
+		"priority=x": StateOff, "priority=": StateOff, "want-mass-query=maybe": StateOff, "trusted=maybe": StateOff, "trusted=": StateOff,
+		"store=/other": StateOff, "store=/nix/store": StateUsable, "priority=10": StateUsable, "trusted=0": StateUsable, "unknown=x": StateUsable,
+	} {
+		url := cacheURL + "?" + param
+		s := scene{
+			system:  "trusted-substituters = " + url + "\nextra-trusted-public-keys = " + goodKey,
+			flake:   `nixConfig.extra-substituters = "` + url + `"; nixConfig.extra-trusted-public-keys = "` + goodKey + `";`,
+			answers: `{"extra-substituters":{"` + url + `":true},"extra-trusted-public-keys":{"` + goodKey + `":true}}`,
+		}
+		if c := s.decide(t).Flakes[0].Caches[0]; c.State != want {
+			t.Errorf("%s: %v, want %v: %s", param, c.State, want, codes(c.Reasons))
+		}
+	}
+}

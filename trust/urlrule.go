@@ -140,27 +140,28 @@ func hostOf(s string) string {
 // param is the value of a parameter in a substituter's URL. The first one of a
 // name counts. Before 2.34 an encoded name is another name.
 // Nix: src/libutil/url.cc, decodeQuery.
-func (u urlRule) param(s, name string) string {
+func (u urlRule) param(s, name string) (value string, set bool) {
 	if u.refs {
 		ref, _ := nixconf.ParseStoreRef(s)
-		return ref.Params[name]
+		value, set = ref.Params[name]
+		return value, set
 	}
 	s, _, _ = strings.Cut(s, "#")
 	_, query, _ := strings.Cut(s, "?")
 	for part := range strings.SplitSeq(query, "&") {
 		if value, ok := strings.CutPrefix(part, name+"="); ok {
 			if v, err := url.PathUnescape(value); err == nil {
-				return v
+				return v, true
 			}
-			return value
+			return value, true
 		}
 	}
-	return ""
+	return "", false
 }
 
 // trusts reports whether the URL turns signature checks off.
 func (u urlRule) trusts(s string) bool {
-	switch u.param(s, "trusted") {
+	switch v, _ := u.param(s, "trusted"); v {
 	case "true", "yes", "1":
 		return true
 	}
