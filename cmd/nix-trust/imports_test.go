@@ -33,7 +33,7 @@ var layers = map[string][]string{
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.
-var pure = []string{"trust", "nixconf/flake", "lock", "lock/bincache", "tui/safetext"}
+var pure = []string{"trust", "nixconf/flake", "lock", "tui/safetext"}
 
 func TestImportsPointOneWay(t *testing.T) {
 	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...")
