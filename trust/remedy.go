@@ -118,7 +118,7 @@ func (c remedyCase) fix(r Remedy) (Fix, bool) {
 			Title:  "Have the administrator let this user in",
 			Detail: "allowed-users says who may talk to the daemon; it gives no trust.",
 			File:   c.systemFile(), Command: c.setting("extra-allowed-users", c.user.Name) + c.restartLine(), Admin: true,
-		}, plain(c.user.Name)
+		}, isName(c.user.Name)
 	case RemedyUntrustUser:
 		return Fix{
 			Title:  "List the caches instead, and take the user out of trusted-users",
@@ -165,7 +165,7 @@ func (c remedyCase) fix(r Remedy) (Fix, bool) {
 			Title:   "Look again as the administrator",
 			Detail:  "Root can read the file; nothing is changed by looking.",
 			Command: "sudo nix-trust doctor --user " + c.user.Name, Admin: true,
-		}, plain(c.user.Name)
+		}, isName(c.user.Name)
 	}
 	return Fix{}, false
 }
@@ -265,6 +265,12 @@ func plain(s string) bool {
 		}
 	}
 	return true
+}
+
+// isName reports whether a user's name means itself on a command line and in a
+// list of users, where @ begins a group.
+func isName(s string) bool {
+	return s != "" && !strings.HasPrefix(s, "-") && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
 }
 
 // moveAway is the command that sets a file aside, "" when its name cannot be

@@ -94,3 +94,16 @@ func TestParametersHaveToBeReadable(t *testing.T) {
 		}
 	}
 }
+
+// A name that a shell or a list of users would take for more than a name is not
+// put into a line to copy.
+func TestOnlyPlainNamesAreInCommands(t *testing.T) {
+	for name, want := range map[string]bool{"mira": true, "m.k-2_": true, "a;reboot": false, "$(id)": false, "@wheel": false, "*": false, "-x": false, "": false, "a b": false} {
+		c := remedyCase{user: User{Name: name}}
+		for _, r := range []Remedy{RemedyAllowUser, RemedyAsRoot} {
+			if f, ok := c.fix(r); ok != want {
+				t.Errorf("%q: offered %v: %s", name, ok, f.Command)
+			}
+		}
+	}
+}
