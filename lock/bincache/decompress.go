@@ -30,10 +30,6 @@ func Decompress(method string, r io.Reader, size uint64, limits Limits) (io.Read
 	limits = limits.orDefault()
 	raw := &rawInput{r: r}
 	in := bufio.NewReaderSize(raw, 64<<10)
-	window := limits.Window
-	if size > 0 {
-		window = min(window, size)
-	}
 	if method == "" {
 		method = "bzip2"
 	}
@@ -46,7 +42,7 @@ func Decompress(method string, r io.Reader, size uint64, limits Limits) (io.Read
 	case "none":
 		return unpacked{in, func() {}}, nil
 	case "xz":
-		out = newXZReader(in, limits.Window, window)
+		out = newXZReader(in, limits.Window, size)
 	case "zstd":
 		var d *zstd.Decoder
 		// It decodes in the background, so that hashing goes on at the same time.

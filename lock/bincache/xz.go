@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/ulikunitz/xz/lzma"
 )
@@ -47,8 +48,13 @@ func (x *xzInput) ReadByte() (byte, error) {
 	return b, err
 }
 
-func newXZReader(in *bufio.Reader, most, useful uint64) *xzReader {
-	return &xzReader{in: &xzInput{r: in}, most: most, useful: max(useful, lzma.MinDictCap)}
+// newXZReader reads a file that unpacks to size bytes (0: not known), with
+// dictionaries of at most most bytes.
+func newXZReader(in *bufio.Reader, most, size uint64) *xzReader {
+	if size == 0 {
+		size = math.MaxUint64
+	}
+	return &xzReader{in: &xzInput{r: in}, most: most, useful: size}
 }
 
 var (
