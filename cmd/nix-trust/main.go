@@ -3,7 +3,8 @@
 //
 // stdout is data and stderr is messages. The exit code is 0 when all is well,
 // 1 for findings or a refusal, 2 for a wrong use, 3 when something could not be
-// determined, and 130 when it was interrupted.
+// determined, 4 when a hash or signature is wrong, and 130 when it was
+// interrupted.
 package main
 
 import (
@@ -21,6 +22,7 @@ const (
 	exitFindings    = 1
 	exitUsage       = 2
 	exitUnknown     = 3
+	exitBad         = 4
 	exitInterrupted = 130
 )
 
