@@ -262,6 +262,8 @@ func pinOf(l *Lock, system string, path StorePath) (Pin, bool) {
 	return Pin{}, false
 }
 
+func rng(a, b uint64) *rand.Rand { return rand.New(rand.NewPCG(a, b)) }
+
 // random makes a lock by changing another one here and there.
 func random(rnd *rand.Rand, from *Lock) *Lock {
 	l := New()
@@ -319,7 +321,7 @@ func FuzzMerge(f *testing.F) {
 		f.Add(i, i*7)
 	}
 	f.Fuzz(func(t *testing.T, a, b uint64) {
-		rnd := rand.New(rand.NewPCG(a, b))
+		rnd := rng(a, b)
 		base := random(rnd, random(rnd, New()))
 		ours, theirs := random(rnd, base), random(rnd, base)
 		for _, l := range []*Lock{base, ours, theirs} {
