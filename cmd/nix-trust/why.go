@@ -156,9 +156,13 @@ func only(f *trust.FlakeReport, r *trust.Report, url string) *trust.FlakeReport 
 	if len(g.Caches) > 0 {
 		return &g
 	}
+	text := "It is not in the list of substituters that this user's nix uses."
+	if f.ID != (trust.FlakeID{}) {
+		text = "The flake does not ask for it, and it is not in the list of substituters that this user's nix uses."
+	}
 	v := trust.CacheVerdict{URL: url, State: trust.StateOff, Reasons: []trust.Reason{{
 		Code: trust.CodeNotInList, Outcome: trust.Fail, Subject: url,
-		Text: "The flake does not ask for it, and it is not in the list of substituters that this user's nix uses.",
+		Text: text,
 	}}}
 	for _, c := range r.Caches {
 		if c.URL == url && !c.InEffect {
