@@ -79,37 +79,12 @@ func (p *page) body(reasons []trust.Reason, at int, facts func()) {
 
 // Value renders the value of a setting, with *** for what is secret in it.
 func Value(setting, value string) safetext.S {
-	if holdsSecrets(setting) {
-		return safetext.Line(Redact(setting, value))
-	}
-	return safetext.Text(value)
+	return safetext.Text(safetext.RedactValue(setting, value))
 }
 
 // Redact returns the value of a setting with *** for what is secret in it. The
 // result is not yet safe to show.
-func Redact(setting, value string) string {
-	if !holdsSecrets(setting) {
-		return safetext.Redact(value)
-	}
-	tokens := strings.Fields(value)
-	for i, t := range tokens {
-		if name, _, ok := strings.Cut(t, "="); ok {
-			tokens[i] = name + "=***"
-		} else {
-			tokens[i] = "***"
-		}
-	}
-	return strings.Join(tokens, " ")
-}
-
-// holdsSecrets reports whether a setting is there to hold secrets.
-func holdsSecrets(setting string) bool {
-	switch strings.TrimPrefix(setting, "extra-") {
-	case "access-tokens", "impure-env":
-		return true
-	}
-	return false
-}
+func Redact(setting, value string) string { return safetext.RedactValue(setting, value) }
 
 // Reason renders one step of a chain without its fixes.
 func Reason(r trust.Reason, s Style) []string {
