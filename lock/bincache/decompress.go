@@ -45,8 +45,9 @@ func Decompress(method string, r io.Reader, size uint64, limits Limits) (io.Read
 		out = newXZReader(in, limits.Window, size)
 	case "zstd":
 		var d *zstd.Decoder
-		// It decodes in the background, so that hashing goes on at the same time.
-		if d, err = zstd.NewReader(in, zstd.WithDecoderMaxWindow(limits.Window), zstd.WithDecoderLowmem(false)); err == nil {
+		// It decodes in the background, so that hashing goes on at the same
+		// time; its checksum adds nothing to the NAR's SHA-256.
+		if d, err = zstd.NewReader(in, zstd.WithDecoderMaxWindow(limits.Window), zstd.IgnoreChecksum(true)); err == nil {
 			out, closeOut = d, d.Close
 		}
 	case "gzip":

@@ -1,6 +1,7 @@
 package bincache
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -71,7 +72,7 @@ func FuzzNar(f *testing.F) {
 		f.Add(c.data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r := bytes.NewReader(data)
+		r := bufio.NewReaderSize(bytes.NewReader(data), len(data)+16)
 		var paths []string
 		err := ReadNar(r, func(e Entry) error { paths = append(paths, e.Path); return nil })
 		quiet := ReadNar(bytes.NewReader(data), nil)
@@ -84,7 +85,7 @@ func FuzzNar(f *testing.F) {
 			}
 			return
 		}
-		whole := data[:len(data)-r.Len()]
+		whole := data[:len(data)-r.Buffered()]
 		if theirs, err := goNixPaths(whole); err != nil || !slices.Equal(theirs, paths) {
 			t.Fatalf("we read %q, go-nix %q, %v", paths, theirs, err)
 		}

@@ -1,6 +1,7 @@
 package bincache
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -41,7 +42,7 @@ const (
 // A narReader checks a NAR while it reads it, with memory that does not grow
 // with the NAR: no more than a name for each of at most 64 levels.
 type narReader struct {
-	in     io.Reader
+	in     *bufio.Reader
 	visit  func(Entry) error // may be nil: then contents are not hashed one by one
 	at     uint64            // bytes read
 	buf    []byte
@@ -62,12 +63,17 @@ type singleFile struct {
 // are skipped over without being hashed.
 //
 // A broken NAR is an *Error of kind Misbehaved; errors of r and visit are
-// returned as they are. Bytes behind the NAR's end are not read.
+// returned as they are. Bytes behind the NAR's end are not looked at; a
+// *bufio.Reader is left standing there, other readers are read ahead.
 func ReadNar(r io.Reader, visit func(Entry) error) error { return readNar(r, visit, nil) }
 
 // readNar also fills single, which may be nil.
 func readNar(r io.Reader, visit func(Entry) error, single *singleFile) error {
-	n := &narReader{in: r, visit: visit, buf: make([]byte, 64<<10), sum: sha256.New(), single: single}
+	in, ok := r.(*bufio.Reader)
+	if !ok {
+		in = bufio.NewReaderSize(r, 64<<10)
+	}
+	n := &narReader{in: in, visit: visit, buf: make([]byte, 64<<10), sum: sha256.New(), single: single}
 	start := n.buf[:len(narStart)]
 	if err := n.full(start); err != nil {
 		return err
@@ -208,6 +214,17 @@ func (n *narReader) contents(e *Entry) error {
 		n.single.found = true
 	}
 	for left := e.Size; left > 0; {
+		if n.visit == nil && !single {
+			m, err := n.in.Discard(int(min(left, 1<<30)))
+			n.at += uint64(m)
+			left -= uint64(m)
+			if err == io.EOF {
+				return n.bad("it ends too early")
+			} else if err != nil {
+				return err
+			}
+			continue
+		}
 		p := n.buf[:min(left, uint64(len(n.buf)))]
 		if err := n.full(p); err != nil {
 			return err
