@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -45,16 +46,25 @@ func CheckURL(s string) error {
 		return errors.New("the URL has parameters, and none belongs in a lock: leave out the question mark and what follows")
 	case strings.Contains(s, "#"):
 		return errors.New("the URL has a fragment, which no cache sees: leave it out")
-	case strings.ToLower(u.Host) != u.Host || !strings.HasPrefix(s, u.Scheme):
-		return errors.New("the scheme and host of a cache are written in lower case")
+	case strings.Trim(u.Hostname(), "abcdefghijklmnopqrstuvwxyz0123456789.-_:") != "" || !strings.HasPrefix(s, u.Scheme):
+		return errors.New("the scheme and host of a cache are lower-case letters, digits, dots and dashes; other names are written xn--…")
 	case u.Scheme == "https" && u.Port() == "443", u.Scheme == "http" && u.Port() == "80", strings.HasSuffix(u.Host, ":"):
 		return errors.New("the default port is left out")
+	case u.Port() != "" && !isPort(u.Port()):
+		return errors.New("a port is a number from 1 to 65535")
 	case strings.HasSuffix(u.Host, "."):
 		return errors.New("the host of a cache has no dot at its end")
 	case strings.HasSuffix(s, "/"):
 		return errors.New("the URL of a cache has no slash at its end")
-	case u.Path != "" && path.Clean(u.Path) != u.Path, u.String() != s:
+	}
+	plain := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+	if u.Path != "" && path.Clean(u.Path) != u.Path || plain.String() != s {
 		return errors.New("the path of the URL is not in its plain form, without empty parts, dots and needless %")
 	}
 	return nil
+}
+
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0 && s[0] != '0'
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -105,6 +106,9 @@ func (a *app) lockMerge(base, ours, theirs, name string) error {
 	return nil
 }
 
+// mostConflicts is how many conflicts are told one by one; the file has all.
+const mostConflicts = 20
+
 // mergeTexts merges three files. The problem is nil when there is no conflict.
 func mergeTexts(texts [3][]byte, name string, out *lockMergeJSON) ([]byte, *problem) {
 	out.Conflicts, out.Kept = []jsonConflict{}, []string{}
@@ -129,14 +133,16 @@ func mergeTexts(texts [3][]byte, name string, out *lockMergeJSON) ([]byte, *prob
 	if len(m.Conflicts) == 0 {
 		return text, nil
 	}
-	p := &problem{code: exitFindings}
+	out.Conflicts = list(m.Conflicts, func(c lock.Conflict) jsonConflict { return jsonConflict(c) })
+	var lines []string
 	for i, c := range m.Conflicts {
-		out.Conflicts = append(out.Conflicts, jsonConflict(c))
-		if i > 0 {
-			p.text += "\n"
+		if i == mostConflicts {
+			lines = append(lines, fmt.Sprintf("and %d more", len(m.Conflicts)-i))
+			break
 		}
-		p.text += name + ": " + conflictSentence(c)
+		lines = append(lines, name+": "+conflictSentence(c))
 	}
+	p := &problem{code: exitFindings, text: strings.Join(lines, "\n")}
 	p.hints = []string{"decide each in the file, between the lines of markers; for a path with two pins, `nix-trust challenge` asks every cache what its hash is"}
 	return text, p
 }
