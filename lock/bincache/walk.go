@@ -60,6 +60,9 @@ func (f Found) Accepted() *NarInfo {
 // wrong is in its Answer; Walk itself fails when ctx ends, and on a closure of
 // more than MaxPaths.
 //
+// A cache that cannot be reached 16 times in a row is not asked again, and its
+// answers for the rest say so.
+//
 // With more than one accepted answer for a path the references of all of them
 // are followed.
 func Walk(ctx context.Context, caches []*Cache, roots []StorePath, o WalkOptions) ([]Found, error) {
@@ -74,7 +77,7 @@ func Walk(ctx context.Context, caches []*Cache, roots []StorePath, o WalkOptions
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	w := &walk{o: o, caches: caches, known: map[StorePath]bool{}, stop: cancel}
+	w := &walk{o: o, caches: caches, known: map[StorePath]bool{}, failures: map[*Cache]int{}, stop: cancel}
 	w.wake.L = &w.mu
 	defer context.AfterFunc(ctx, func() {
 		w.mu.Lock()
@@ -102,9 +105,11 @@ type walk struct {
 	mu    sync.Mutex
 	wake  sync.Cond // something was queued, or the walk is over
 	known map[StorePath]bool
-	queue []StorePath
-	busy  int
-	found []Found
+	// failures counts, by cache, those in a row.
+	failures map[*Cache]int
+	queue    []StorePath
+	busy     int
+	found    []Found
 }
 
 // add queues the paths that are new. The caller holds mu, or is alone.
@@ -182,9 +187,34 @@ func (w *walk) ask(ctx context.Context, p StorePath) Found {
 }
 
 func (w *walk) askOne(ctx context.Context, k *Cache, p StorePath) Answer {
+	if w.givenUp(k) {
+		return Answer{Cache: k, Err: at(failf(Unreachable, "not asked for, as the cache could not be reached %d times in a row", patience), k.shown, p.Digest()+".narinfo")}
+	}
 	info, err := k.NarInfo(ctx, p)
+	w.count(k, errors.Is(err, Unreachable))
 	if err == nil && w.o.Accept != nil {
 		err = w.o.Accept(k, info)
 	}
 	return Answer{k, info, err}
+}
+
+// patience is after how many failures in a row a walk gives a cache up, so that
+// one which never answers does not cost its deadline for every path.
+const patience = 16
+
+func (w *walk) givenUp(k *Cache) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failures[k] >= patience
+}
+
+func (w *walk) count(k *Cache, failed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case failed:
+		w.failures[k]++
+	case w.failures[k] < patience:
+		w.failures[k] = 0
+	}
 }

@@ -196,3 +196,35 @@ func TestWalkEndsOnAnEndlessClosureAndWhenCancelled(t *testing.T) {
 		t.Error("a walk without caches says nothing")
 	}
 }
+
+// A deadHost never answers; the test's clock is the count of requests.
+type deadHost struct{ asked atomic.Int32 }
+
+func (d *deadHost) Get(context.Context, *url.URL, *url.Userinfo) (*Reply, error) {
+	d.asked.Add(1)
+	return nil, errors.New("no route to host")
+}
+
+func TestWalkGivesUpACacheThatNeverAnswers(t *testing.T) {
+	dead := &deadHost{}
+	cache, err := NewClient(Options{Source: dead}).Cache("https://a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var roots []StorePath
+	for i := range 500 {
+		roots = append(roots, numbered(i))
+	}
+	found, err := Walk(t.Context(), []*Cache{cache}, roots, WalkOptions{Workers: 4})
+	if err != nil || len(found) != 500 {
+		t.Fatalf("%d paths, %v", len(found), err)
+	}
+	for _, f := range found {
+		if !errors.Is(f.Answers[0].Err, Unreachable) {
+			t.Fatalf("%s: %v", f.Path, f.Answers[0].Err)
+		}
+	}
+	if n := dead.asked.Load(); n < patience || n > patience+4 {
+		t.Errorf("it was asked %d times", n)
+	}
+}
