@@ -167,8 +167,8 @@ var catalogue = map[Code]Entry{
 		Explain: "The daemon is not involved: the program the user runs obeys the setting itself.",
 	},
 	CodeSubstituterListed: {
-		Title:   "the daemon admits the cache",
-		Explain: "The URL is one of the daemon's substituters or trusted-substituters, so any user may use it.",
+		Title:   "the cache is admitted",
+		Explain: "The URL is in a list that counts: of the daemon for every user, or of this user where the store or the daemon obeys it.",
 	},
 	CodeSubstituterUnlisted: {
 		Title:    "the daemon drops the cache",
@@ -275,6 +275,13 @@ var catalogue = map[Code]Entry{
 		Explain:  "What it says may change the outcome. Nix itself passes over it without a word; the daemon, as root, does read it.",
 		Severity: Warn,
 		Remedies: []Remedy{RemedyAsRoot},
+	},
+	CodeFlakesOff: {
+		Title:    "flakes are not enabled",
+		Explain:  "Flakes are an experimental feature of Nix. Without flakes among experimental-features, commands on flakes stop, unless they are given the feature on the command line.",
+		Severity: Warn,
+		Says:     []Said{{since(0, 0), "error: experimental Nix feature 'flakes' is disabled"}},
+		Remedies: []Remedy{RemedyEnableFlakes},
 	},
 	CodeFlakeUnreadable: {
 		Title:    "flake.nix cannot be read",

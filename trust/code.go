@@ -65,6 +65,7 @@ const (
 	// What clouds the view.
 	CodeDaemonStale     Code = "daemon-stale"
 	CodeUnreadableLayer Code = "unreadable-layer"
+	CodeFlakesOff       Code = "flakes-off"
 	CodeFlakeUnreadable Code = "flake-unreadable"
 	CodeConfigFatal     Code = "config-fatal"
 	CodeConfigWarning   Code = "config-warning"

@@ -76,7 +76,24 @@ func (e *engine) consent(settings []flake.Setting) consent {
 		c.settings = append(c.settings, v)
 	}
 	e.overwritten(&c)
+	if c.rejected == nil {
+		c.rejected = e.flakesGone(&c)
+	}
 	return c
+}
+
+// flakesGone finds a flake that turns off the feature that flakes need: Nix
+// then stops after it has applied the settings. 2.8 does not look again.
+func (e *engine) flakesGone(c *consent) *Reason {
+	const feature = "experimental-features"
+	if !e.f.Nix.Version.AtLeast(2, 9) || !slices.Contains(e.client.Tokens(feature), "flakes") || slices.Contains(c.sure.Tokens(feature), "flakes") {
+		return nil
+	}
+	r := e.reason(CodeFlakesOff, Fail, feature, "The flake's own experimental-features leaves flakes out, so the command stops.")
+	if val := c.sure.Get(feature); val != nil {
+		r.Where = val.Origin.Pos
+	}
+	return &r
 }
 
 // decisive reports whether a setting decides which caches are asked and believed.
@@ -124,7 +141,7 @@ func (e *engine) answer(s flake.Setting, now *nixconf.Config) (SettingState, []R
 		}
 		return SettingApplied, []Reason{at(r)}
 	}
-	if s.Opaque {
+	if s.Opaque && len(file.Answers[s.Name]) > 0 {
 		return SettingUnknown, []Reason{at(e.reason(CodeNotStatic, Unknown, s.Name,
 			fmt.Sprintf("%s is a path that Nix copies into the store first; which value it looks the answer up under is not known here.", s.Value)))}
 	}

@@ -157,7 +157,13 @@ func TestVerdictOfAClaimedCache(t *testing.T) {
 		{"some keys believed and some not leave it unknown", scene{
 			flake:   `nixConfig.extra-substituters = "` + cacheURL + `"; nixConfig.extra-trusted-public-keys = [ "` + goodKey + `" "cache.example-2:mB9FSh9qf2dCimDSUo8Zy7bkq5CX+/rkCWyvRCYg3Fs=" ];`,
 			answers: `{"extra-substituters":{"` + cacheURL + `":true}}`, system: lists}, StateUnknown, "key-missing:fail"},
-		{"a path value cannot be looked up", scene{flake: `nixConfig.extra-substituters = ./x;`}, StateUnknown, "not-static:unknown"},
+		{"a path value cannot be looked up", scene{flake: `nixConfig.extra-substituters = ./x;`, answers: yes}, StateUnknown, "not-static:unknown"},
+		{"a path value that nothing was answered about is asked about", scene{flake: `nixConfig.extra-substituters = ./x;`}, StateAsks, "not-asked:fail"},
+		{"a flake that turns flakes off stops the command", scene{flake: claimText + ` nixConfig.experimental-features = "nix-command";`, system: "experimental-features = nix-command flakes\n" + lists,
+			answers: `{"experimental-features":{"nix-command":true},"extra-substituters":{"` + cacheURL + `":true},"extra-trusted-public-keys":{"` + goodKey + `":true}}`}, StateOff, "flakes-off:fail"},
+		{"a flake.nix that cannot be followed is unknown", scene{flake: "", change: func(f *Facts) {
+			f.Flakes = []Flake{{Rejection: &flake.Rejection{Message: "too deep", Unsure: true}}}
+		}}, StateUnknown, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -33,6 +33,13 @@ func Decide(f *Facts) *Report {
 	if f.RootAnswers.Path != f.Answers.Path {
 		r.AnswerFiles = append(r.AnswerFiles, f.RootAnswers)
 	}
+	switch d := e.doubt(); {
+	case d != nil:
+		why := e.doubted(d, d.where.File, d.text+", so the lists may be others.")
+		r.Doubt = &why
+	case e.trust == TrustUnknown && len(e.trustReasons) > 0:
+		r.Doubt = &e.trustReasons[0]
+	}
 	r.Findings = e.findings(r)
 	r.Settings = e.settings(r.Findings)
 	return r

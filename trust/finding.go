@@ -61,7 +61,11 @@ func (e *engine) configFindings(add addFinding) {
 			if d.Severity == nixconf.SeverityWarning {
 				sev = Warn
 			}
-			add(CodeConfigWarning, sev, d.Pos, d.Kind, d.Text, e.caseAt(d.Pos))
+			text := d.Text
+			if d.Message != "" {
+				text = d.Message + ": " + d.Text
+			}
+			add(CodeConfigWarning, sev, d.Pos, d.Kind, text, e.caseAt(d.Pos))
 		}
 	}
 	if v := e.client.Get("accept-flake-config"); v != nil && e.client.Bool("accept-flake-config") {
@@ -72,6 +76,10 @@ func (e *engine) configFindings(add addFinding) {
 			add(CodeSigsOff, Danger, v.Origin.Pos, "require-sigs", "Nothing has to be signed: any cache in use may put anything into the store.", e.caseAt(v.Origin.Pos))
 			break
 		}
+	}
+	if f := e.f.Nix; f.Path != "" && e.f.Platform.OS != PlatformDeterminate && len(e.f.Flakes) > 0 && e.client.Fatal == nil &&
+		!slices.Contains(e.client.Tokens("experimental-features"), "flakes") {
+		add(CodeFlakesOff, Info, nixconf.Pos{}, "experimental-features", "Flakes are not enabled in this user's configuration: commands on flakes stop, or are given the feature on the command line each time.", e.caseOf())
 	}
 	e.userFileFindings(add)
 }

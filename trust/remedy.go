@@ -32,6 +32,7 @@ const (
 	RemedyTrustedParam
 	RemedySubstitute
 	RemedyAsRoot
+	RemedyEnableFlakes
 )
 
 // A case is what a remedy is about: the machine and the parts that apply.
@@ -160,6 +161,11 @@ func (c remedyCase) fix(r Remedy) (Fix, bool) {
 			Title: "Remove substitute = false",
 			File:  place(c.where),
 		}, c.where.File != ""
+	case RemedyEnableFlakes:
+		return Fix{
+			Title: "Enable flakes for this user", Detail: "It concerns this user's own commands only.",
+			File: "~/.config/nix/nix.conf", Command: "extra-experimental-features = nix-command flakes",
+		}, true
 	case RemedyAsRoot:
 		return Fix{
 			Title:   "Look again as the administrator",

@@ -29,8 +29,11 @@ type Report struct {
 	Client   *nixconf.Config
 	Settings []SettingReport
 	Findings []Finding
-	Notes    []Note    // what could not be looked at
-	Made     time.Time // set by the caller; zero in the pure engine
+	Notes    []Note // what could not be looked at
+	// Doubt is why the daemon's lists may not be what they seem, nil when there
+	// is no doubt. What is found in no list is then unknown.
+	Doubt *Reason
+	Made  time.Time // set by the caller; zero in the pure engine
 }
 
 // FlakeReport is one flake's verdicts.

@@ -187,8 +187,25 @@ func (e *engine) unlisted(sent string, listed []nixconf.Item) Reason {
 		return r
 	}
 	r := e.reason(CodeSubstituterUnlisted, Fail, sent, "The daemon drops it: it is in neither trusted-substituters nor substituters of the daemon, and "+e.f.User.Name+" is not a trusted user.")
+	r.Where = e.listPlace()
 	r.Fixes = c.fixes(CodeSubstituterUnlisted)
 	return r
+}
+
+// listPlace is where the daemon's list of admitted caches is set last, or else
+// the file in which it would be.
+func (e *engine) listPlace() nixconf.Pos {
+	if v := e.system.Get("trusted-substituters"); v != nil && len(v.History) > 0 {
+		if at := v.History[len(v.History)-1].Origin; at.Layer != nixconf.LayerDefault {
+			return at.Pos
+		}
+	}
+	for _, s := range e.system.Read {
+		if s.Layer == nixconf.LayerSystem {
+			return nixconf.Pos{File: s.Path}
+		}
+	}
+	return nixconf.Pos{}
 }
 
 // viewKeys works out whose keys are believed.

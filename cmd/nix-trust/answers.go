@@ -137,7 +137,7 @@ func (a *app) printAnswers(r *trust.Report) {
 			a.print("  no answer was ever saved")
 			continue
 		case f.State != nixconf.SourceRead:
-			a.print("  " + paint(s, explain.Unsure, "it could not be read by this user"))
+			a.print("  " + paint(s, explain.Unsure, "it could not be read here; its answers are unknown"))
 			continue
 		}
 		n := 0

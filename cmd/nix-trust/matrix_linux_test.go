@@ -132,6 +132,8 @@ var matrixCases = []matrixCase{
 		answers: `{"extra-substituters":{"A?priority=x":true},"extra-trusted-public-keys":{"KA":true}}`},
 	{name: "parameter-no-boolean", some: true, config: `extra-substituters = "A?trusted=maybe"; extra-trusted-public-keys = "KA";`, daemon: listA + "\nextra-trusted-substituters = A?trusted=maybe",
 		answers: `{"extra-substituters":{"A?trusted=maybe":true},"extra-trusted-public-keys":{"KA":true}}`},
+	{name: "flakes-off", some: true, config: `experimental-features = "nix-command"; ` + asksA,
+		answers: `{"experimental-features":{"nix-command":true},"extra-substituters":{"A":true},"extra-trusted-public-keys":{"KA":true}}`, daemon: listA},
 	{name: "no-claim", some: true, config: ``},
 }
 

@@ -169,6 +169,11 @@ func only(f *trust.FlakeReport, r *trust.Report, url string) *trust.FlakeReport 
 			v.Keys = c.Keys
 		}
 	}
+	if r.Doubt != nil {
+		v.State = trust.StateUnknown
+		v.Reasons[0].Outcome = trust.Unknown
+		v.Reasons = append(v.Reasons, *r.Doubt)
+	}
 	if f.Err != "" {
 		v.State = trust.StateUnknown
 	}
