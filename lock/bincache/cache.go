@@ -12,14 +12,14 @@ func (k *Cache) Info(ctx context.Context) (CacheInfo, error) {
 	const file = "nix-cache-info"
 	data, err := k.small(ctx, k.base.JoinPath(file), k.client.limits.CacheInfo)
 	if err != nil {
-		return CacheInfo{}, at(err, k.shown, file)
+		return CacheInfo{}, about(err, k.shown, file)
 	}
 	info, err := ParseCacheInfo(data)
 	if err != nil {
-		return CacheInfo{}, at(err, k.shown, file)
+		return CacheInfo{}, about(err, k.shown, file)
 	}
 	if info.StoreDir != "" && info.StoreDir != k.client.storeDir {
-		return info, at(failf(Misbehaved, "the cache is for stores at %s, not %s; nothing of it can be used here", quote(info.StoreDir), k.client.storeDir), k.shown, file)
+		return info, about(failf(Misbehaved, "the cache is for stores at %s, not %s; nothing of it can be used here", quote(info.StoreDir), k.client.storeDir), k.shown, file)
 	}
 	return info, nil
 }
@@ -31,7 +31,7 @@ func (k *Cache) NarInfo(ctx context.Context, p StorePath) (*NarInfo, error) {
 	file := p.Digest() + ".narinfo"
 	n, err := k.narInfo(ctx, p, file)
 	if err != nil {
-		return nil, at(err, k.shown, file)
+		return nil, about(err, k.shown, file)
 	}
 	return n, nil
 }

@@ -32,7 +32,7 @@ func ParseContentAddress(s string) (ContentAddress, error) {
 			ca.Method, rest = "r", after
 		}
 	default:
-		return ContentAddress{}, fmt.Errorf("the content address %s starts with neither text: nor fixed:", quote(s))
+		return ContentAddress{}, fmt.Errorf("the content address %s starts with neither \"text:\" nor \"fixed:\"", quote(s))
 	}
 	algo, hash, ok := strings.Cut(rest, ":")
 	if !ok {

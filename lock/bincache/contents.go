@@ -44,7 +44,7 @@ func mismatch(field string, want, got any) error {
 // it may be nil, and is then faster.
 func (k *Cache) Contents(ctx context.Context, n *NarInfo, visit func(Entry) error) (Contents, error) {
 	c, err := k.contents(ctx, n, visit)
-	return c, at(err, k.shown, quote(n.URL))
+	return c, about(err, k.shown, quote(n.URL))
 }
 
 func (k *Cache) contents(ctx context.Context, n *NarInfo, visit func(Entry) error) (Contents, error) {
@@ -70,7 +70,7 @@ func (k *Cache) OpenNar(ctx context.Context, n *NarInfo) (io.ReadCloser, int64, 
 	file, err := k.openNar(ctx, n, cancel)
 	if err != nil {
 		cancel(nil)
-		return nil, 0, at(err, k.shown, quote(n.URL))
+		return nil, 0, about(err, k.shown, quote(n.URL))
 	}
 	return file, file.length, nil
 }

@@ -23,7 +23,7 @@ var Compressions = []string{"none", "xz", "zstd", "bzip2", "gzip", "br"}
 // bounds that too where a file may ask for more memory than it can use.
 // The output itself is not bounded here; see Cache.Contents.
 //
-// Unlike Nix before 2.34, which guesses, the file must be in the named format.
+// The file must be in the named format, as for Nix 2.26 and 2.34; 2.8 guesses.
 // Errors of kind Misbehaved say what the file is instead when that is plain;
 // Unsupported means that the format is not read by this program.
 func Decompress(method string, r io.Reader, size uint64, limits Limits) (io.ReadCloser, error) {

@@ -81,9 +81,9 @@ func failf(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Text: fmt.Sprintf(format, args...)}
 }
 
-// at says which cache and file a failure is about, unless it is cancellation,
+// about says which cache and file a failure is about, unless it is cancellation,
 // which says nothing about any cache.
-func at(err error, cache, file string) error {
+func about(err error, cache, file string) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}

@@ -188,7 +188,7 @@ func (w *walk) ask(ctx context.Context, p StorePath) Found {
 
 func (w *walk) askOne(ctx context.Context, k *Cache, p StorePath) Answer {
 	if w.givenUp(k) {
-		return Answer{Cache: k, Err: at(failf(Unreachable, "not asked for, as the cache could not be reached %d times in a row", patience), k.shown, p.Digest()+".narinfo")}
+		return Answer{Cache: k, Err: about(failf(Unreachable, "not asked for, as the cache could not be reached %d times in a row", patience), k.shown, p.Digest()+".narinfo")}
 	}
 	info, err := k.NarInfo(ctx, p)
 	w.count(k, errors.Is(err, Unreachable))
