@@ -22,7 +22,7 @@
           src = self;
           subPackages = [ "cmd/nix-trust" ];
           # What `go mod vendor` makes; .ci/vendor-hash prints it and holds it true.
-          vendorHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+          vendorHash = "sha256-Ks2itjkSfACqH06ua079E7CrXmLOaQonyaEC2Fh1yEA=";
           env.CGO_ENABLED = 0;
           ldflags = [ "-s" "-w" ];
           # The tests that matter run real Nix in roots of their own.
