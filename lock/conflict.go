@@ -40,7 +40,7 @@ func (m *Merged) Text() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.Lock.print(order, c), nil
+	return m.Lock.print(order, c)
 }
 
 // TextConflict returns a file with both sides whole, for when one of them is

@@ -20,7 +20,10 @@ func (l *Lock) Print() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := l.print(order, nil)
+	text, err := l.print(order, nil)
+	if err != nil {
+		return nil, err
+	}
 	if len(text) > MaxBytes {
 		return nil, invalid("", KindLimit, fmt.Sprintf("the lock would have more than %d MiB", MaxBytes>>20))
 	}
@@ -28,8 +31,9 @@ func (l *Lock) Print() ([]byte, error) {
 }
 
 // print prints the lock, whose paths are in the given order. Where there are
-// conflicts it puts both sides.
-func (l *Lock) print(order map[string][]StorePath, c *conflicts) []byte {
+// conflicts it puts both sides. Each pin is validated on the way, while it is
+// at hand: a large lock does not fit into the caches of a processor.
+func (l *Lock) print(order map[string][]StorePath, c *conflicts) ([]byte, error) {
 	var b bytes.Buffer
 	b.Grow(l.textSize())
 	b.WriteString("version = 1\n")
@@ -46,9 +50,11 @@ func (l *Lock) print(order map[string][]StorePath, c *conflicts) []byte {
 		if s == nil {
 			s = &Section{}
 		}
-		printSection(&b, system, s, order[system], c)
+		if err := printSection(&b, system, s, order[system], c); err != nil {
+			return nil, err
+		}
 	}
-	return b.Bytes()
+	return b.Bytes(), nil
 }
 
 func sourceLine(h Hash) string { return "source = \"" + h.String() + "\"\n" }
@@ -63,7 +69,7 @@ func cacheLines(caches []Cache) string {
 	return b.String()
 }
 
-func printSection(b *bytes.Buffer, system string, s *Section, paths []StorePath, c *conflicts) {
+func printSection(b *bytes.Buffer, system string, s *Section, paths []StorePath, c *conflicts) error {
 	names := slices.Concat(slices.Collect(maps.Keys(s.Outputs)), c.names(tableOutputs, system))
 	if len(names) > 0 {
 		b.WriteString("\n[outputs." + system + "]\n")
@@ -84,10 +90,16 @@ func printSection(b *bytes.Buffer, system string, s *Section, paths []StorePath,
 		paths = slices.Compact(paths)
 	}
 	for _, path := range paths {
-		if !c.put(b, conflictPlace{tablePaths, system, string(path)}) {
-			b.Write(appendPath(b.AvailableBuffer(), path, s.Paths[path]))
+		if c.put(b, conflictPlace{tablePaths, system, string(path)}) {
+			continue
 		}
+		p := s.Paths[path]
+		if err := validatePin(system, path, p); err != nil {
+			return err
+		}
+		b.Write(appendPath(b.AvailableBuffer(), path, p))
 	}
+	return nil
 }
 
 func appendOutput(b []byte, name string, path StorePath) []byte {

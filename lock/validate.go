@@ -11,11 +11,20 @@ import (
 // Validate reports the first thing for which Parse would refuse the print of a
 // lock: an *Error without a line, whose Pos.File names the part.
 func (l *Lock) Validate() error {
-	_, err := l.validate()
+	order, err := l.validate()
+	for system, paths := range order {
+		for _, path := range paths {
+			if err != nil {
+				return err
+			}
+			err = validatePin(system, path, l.Systems[system].Paths[path])
+		}
+	}
 	return err
 }
 
-// validate is Validate; it returns the paths of each system in order.
+// validate is Validate without a look at each pin, which validatePin has. It
+// returns the paths of each system in order.
 func (l *Lock) validate() (map[string][]StorePath, error) {
 	if l.Version != Version {
 		return nil, invalid("", KindVersion, fmt.Sprintf("the lock has version %d, and this program writes version %d", l.Version, Version))
@@ -39,10 +48,7 @@ func (l *Lock) validate() (map[string][]StorePath, error) {
 			return nil, err
 		}
 		paths := make([]StorePath, 0, len(s.Paths))
-		for path, p := range s.Paths {
-			if err := validatePin(path, p); err != nil {
-				return nil, invalid(system+", path "+clip(string(path)), KindValue, err.Error())
-			}
+		for path := range s.Paths {
 			paths = append(paths, path)
 		}
 		slices.Sort(paths)
@@ -126,7 +132,14 @@ func (l *Lock) validateCaches() error {
 	return nil
 }
 
-func validatePin(path StorePath, p Pin) error {
+func validatePin(system string, path StorePath, p Pin) error {
+	if err := checkPin(path, p); err != nil {
+		return invalid(system+", path "+clip(string(path)), KindValue, err.Error())
+	}
+	return nil
+}
+
+func checkPin(path StorePath, p Pin) error {
 	if err := checkPath(path); err != nil {
 		return err
 	}
