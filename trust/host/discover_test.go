@@ -58,11 +58,11 @@ func TestFlakesAreFoundWherePeopleKeepThem(t *testing.T) {
 		"/home/alice/.config/home-manager":                             "-> /home/alice/dots/hm",
 		"/home/alice/dots/hm/flake.nix":                                bare,
 		"/home/alice/dots/.git/HEAD":                                   "",
-		"/home/alice/work/proj/flake.nix":                              bare,
-		"/home/alice/work/proj/sub/deep/x":                             "",
-		"/home/alice/work/proj/.git":                                   "gitdir: elsewhere",
-		"/nix/var/nix/gcroots/auto/a":                                  "-> /home/alice/work/proj/result",
-		"/nix/var/nix/gcroots/auto/b":                                  "-> /home/alice/work/proj/.direnv/flake-profile-1-link",
+		"/home/alice/code/proj/flake.nix":                              bare,
+		"/home/alice/code/proj/sub/deep/x":                             "",
+		"/home/alice/code/proj/.git":                                   "gitdir: elsewhere",
+		"/nix/var/nix/gcroots/auto/a":                                  "-> /home/alice/code/proj/result",
+		"/nix/var/nix/gcroots/auto/b":                                  "-> /home/alice/code/proj/.direnv/flake-profile-1-link",
 		"/nix/var/nix/gcroots/auto/c":                                  "-> /home/alice/my project/build/out/result",
 		"/home/alice/my project/flake.nix":                             bare,
 		"/nix/var/nix/gcroots/auto/d":                                  "-> /home/alice/.cache/nix/x",
@@ -78,9 +78,9 @@ func TestFlakesAreFoundWherePeopleKeepThem(t *testing.T) {
 		"/etc/nix/registry.json":                                       `{"version":2,"flakes":[{"from":{"type":"indirect","id":"nixpkgs"},"to":{"type":"path","path":"/nix/store/0000000000000000000000000000000a-source"}},{"from":{"type":"indirect","id":"gone"},"to":{"type":"path","path":"/gone"}}]}`,
 		"/nix/store/0000000000000000000000000000000a-source/flake.nix": bare,
 	}
-	got, f := found(t, made(t, files, map[string]string{"HOME": "/home/alice"}), Options{Cwd: "/home/alice/work/proj/sub/deep"})
+	got, f := found(t, made(t, files, map[string]string{"HOME": "/home/alice"}), Options{Cwd: "/home/alice/code/proj/sub/deep"})
 	expect(t, got, []string{
-		"git+file:///home/alice/work/proj: current folder, gc root /home/alice/work/proj/.direnv/flake-profile-1-link, gc root /home/alice/work/proj/result",
+		"git+file:///home/alice/code/proj: current folder, gc root /home/alice/code/proj/.direnv/flake-profile-1-link, gc root /home/alice/code/proj/result",
 		"path:/etc/nixos: NixOS configuration",
 		"git+file:///home/alice/dots?dir=hm: home-manager configuration",
 		"path:/home/alice/reg: user registry: flake:mine",
