@@ -15,10 +15,6 @@ func TestRootSeesHowAUserStands(t *testing.T) {
 	bin := buildProgram(t)
 	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
 		m := newMatrix(t, nix, bin)
-		// Without a state folder a daemon takes the socket for its store, and asks itself.
-		if err := os.Mkdir(filepath.Join(m.outside, "state"), 0o755); err != nil {
-			t.Fatal(err)
-		}
 		for _, c := range []struct{ name, user, conf, trusted, first string }{
 			{"untrusted", "alice", "trusted-users = root", "untrusted", "user-untrusted"},
 			{"trusted", "alice", "trusted-users = root alice", "trusted", "user-trusted"},

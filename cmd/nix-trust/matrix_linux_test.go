@@ -183,6 +183,15 @@ func newMatrix(t *testing.T, nix realnix.Nix, bin string) *matrix {
 	if err := os.WriteFile(filepath.Join(outside, "nix-trust"), data, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	// A store that is there: two first connections at once may stumble over each
+	// other, and a daemon without a state folder takes its own socket for its store.
+	r := nix.Run(t, realnix.Cmd{Args: []string{"nix-store", "--init"}, Env: []string{
+		"HOME=" + inside + "/root", "NIX_STORE_DIR=" + inside + "/store", "NIX_STATE_DIR=" + inside + "/state",
+		"NIX_LOG_DIR=" + inside + "/log", "NIX_CONF_DIR=" + inside + "/none", "NIX_REMOTE=local",
+	}})
+	if r.Code != 0 {
+		t.Fatalf("nix-store --init: %s", r.Stderr)
+	}
 	return &matrix{nix: nix, outside: outside, inside: inside, caches: newCacheServer(t)}
 }
 
