@@ -21,6 +21,7 @@ var layers = map[string][]string{
 	"lock/bincache":       {},
 	"nixconf/flake":       {"nixconf"},
 	"lock":                {"nixconf", "nixconf/flake", "lock/bincache"},
+	"lock/verify":         {"lock", "lock/bincache"}, // goes to the network; lock itself stays pure
 	"trust":               {"nixconf", "nixconf/flake", "lock/bincache", "tui/safetext"},
 	"trust/host":          {"nixconf", "nixconf/flake", "trust"},
 	"trust/host/hosttest": {"nixconf", "nixconf/flake"}, // makes big hosts for tests
@@ -29,7 +30,7 @@ var layers = map[string][]string{
 	"tui/svg":             {},
 	"tui":                 {"nixconf", "trust", "tui/safetext", "tui/explain", "tui/svg"},
 	"tui/screenshot":      {"trust", "trust/host", "trust/host/demo", "tui", "tui/svg"},
-	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
+	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/verify", "trust", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.
