@@ -207,6 +207,22 @@ type Diagnostic struct {
 	Text     string // what it means, one sentence
 }
 
+// Skipped is the place of something that Nix would read and that was not read
+// here, so that any setting may be another than it seems. Nil when there is none.
+func (c *Config) Skipped() *Pos {
+	for _, s := range c.Read {
+		if s.State == SourceUnseen && strings.HasPrefix(s.Path, "~/") {
+			return &Pos{File: s.Path} // in a home folder that is not known
+		}
+	}
+	for _, d := range c.Warnings {
+		if d.Kind == "too-large" || d.Kind == "not-regular" {
+			return &d.Pos
+		}
+	}
+	return nil
+}
+
 // A Source is one top-level place that configuration is read from.
 type Source struct {
 	Layer Layer

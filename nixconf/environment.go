@@ -9,9 +9,13 @@ import (
 // ErrTooLarge is what Files returns for a file that it refuses to read whole.
 var ErrTooLarge = errors.New("the file is too large")
 
+// ErrNotRegular is what Files returns for a pipe, a socket or a device, which is
+// not opened.
+var ErrNotRegular = errors.New("not a regular file")
+
 // Files is how configuration is read. Paths are absolute and clean. The errors
-// match fs.ErrNotExist, fs.ErrPermission, syscall.EISDIR for a folder, and
-// ErrTooLarge.
+// match fs.ErrNotExist, fs.ErrPermission, syscall.EISDIR for a folder,
+// ErrTooLarge and ErrNotRegular.
 type Files interface {
 	ReadFile(path string) ([]byte, error)
 	// Exists reports whether something is at path, without following a symlink
@@ -27,6 +31,9 @@ type Environment struct {
 	// Home is the home folder as Nix resolves it: $HOME when it is missing or
 	// owned by the user, else passwd's. "" means that there is none.
 	Home string
+	// HomeUnknown says that Home is empty because it could not be found out: the
+	// files in it are then unseen.
+	HomeUnknown bool
 	// Dir is the working directory, for the relative paths that Nix accepts in
 	// variables and store references. "" is taken for "/".
 	Dir    string

@@ -162,6 +162,8 @@ func (r *reader) descend(target string, pos Pos, via []Pos) bool {
 		return r.read(target, target, data, append(slices.Clip(via), pos))
 	case errors.Is(err, ErrTooLarge):
 		r.limit(pos)
+	case errors.Is(err, ErrNotRegular):
+		r.unread(notRegular(pos, target))
 	case errors.Is(err, syscall.EISDIR):
 		r.warn(Diagnostic{Kind: "folder", Pos: pos, Text: target + " is a folder, and Nix passes over this line without a word"})
 	case errors.Is(err, fs.ErrNotExist):
@@ -173,14 +175,18 @@ func (r *reader) descend(target string, pos Pos, via []Pos) bool {
 	return true
 }
 
-// limit says once for each source that not everything was read, and marks the
-// source so.
+// limit says once for each source that a limit was reached.
 func (r *reader) limit(pos Pos) {
 	if r.full {
 		return
 	}
 	r.full = true
-	r.warn(tooLarge(pos))
+	r.unread(tooLarge(pos))
+}
+
+// unread says what is not read that Nix would read, and marks the source so.
+func (r *reader) unread(d Diagnostic) {
+	r.warn(d)
 	for i := range r.cfg.Read {
 		if r.cfg.Read[i].Path == r.first.File {
 			r.cfg.Read[i].State = SourceUnreadable

@@ -115,10 +115,14 @@ func (l *loader) layers(dir string) {
 		}
 	}
 	for _, src := range user {
-		if l.cfg.Fatal == nil {
+		if l.cfg.Fatal == nil && src.State == SourceNotRead {
 			l.file(src)
-		} else {
-			l.cfg.Read = append(l.cfg.Read, src)
+			continue
+		}
+		l.cfg.Read = append(l.cfg.Read, src)
+		if src.State == SourceUnseen {
+			l.cfg.Warnings = append(l.cfg.Warnings, Diagnostic{Kind: "unreadable", Pos: Pos{File: src.Path},
+				Text: "the home folder of this user is not known, and neither is what this file sets, if it is there"})
 		}
 	}
 	text, ok := l.env.lookup("NIX_CONFIG")
@@ -158,6 +162,9 @@ func (l *loader) file(src Source) {
 	case errors.Is(err, ErrTooLarge):
 		src.State = SourceUnreadable
 		note = tooLarge(note.Pos)
+	case errors.Is(err, ErrNotRegular):
+		src.State = SourceUnreadable
+		note = notRegular(note.Pos, "this")
 	default:
 		src.State = SourceUnreadable
 		if found, err := l.files.Exists(path.Clean(abs)); err != nil || !found {
@@ -169,6 +176,11 @@ func (l *loader) file(src Source) {
 	if note.Text != "" {
 		l.cfg.Warnings = append(l.cfg.Warnings, note)
 	}
+}
+
+func notRegular(pos Pos, what string) Diagnostic {
+	return Diagnostic{Kind: "not-regular", Pos: pos, Text: what +
+		" is a pipe, a socket or a device, which is not read here, so what Nix reads from it is unknown; put a file in its place"}
 }
 
 func tooLarge(pos Pos) Diagnostic {

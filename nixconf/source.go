@@ -16,7 +16,11 @@ func userSources(env *Environment, v Version) ([]Source, *Diagnostic) {
 	user, d := userFiles(env, v)
 	var list []Source
 	for _, file := range slices.Backward(user) {
-		list = append(list, Source{Layer: LayerUser, Path: file})
+		src := Source{Layer: LayerUser, Path: file}
+		if env.HomeUnknown && strings.HasPrefix(file, "~/") {
+			src.State = SourceUnseen
+		}
+		list = append(list, src)
 	}
 	return list, d
 }
@@ -77,6 +81,9 @@ func configHome(env *Environment, v Version) (string, *Diagnostic) {
 	if dir, ok := env.lookup("XDG_CONFIG_HOME"); ok {
 		return join(dir, "nix", v), nil
 	}
+	if env.HomeUnknown {
+		return "~/.config/nix", nil
+	}
 	if homeless(env) {
 		return "", noHome()
 	}
@@ -86,7 +93,7 @@ func configHome(env *Environment, v Version) (string, *Diagnostic) {
 // homeless reports whether there is no home folder. An empty HOME is one.
 func homeless(env *Environment) bool {
 	home, ok := env.lookup("HOME")
-	return env.Home == "" && (!ok || home != "")
+	return env.Home == "" && !env.HomeUnknown && (!ok || home != "")
 }
 
 func noHome() *Diagnostic {

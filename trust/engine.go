@@ -98,7 +98,7 @@ func (e *engine) systemItems(name string) []nixconf.Item {
 func (e *engine) hiddenSystem() *nixconf.Pos {
 	for _, d := range e.system.Warnings {
 		include := d.Kind == "unreadable" && d.Pos.Line > 0
-		if include || d.Kind == "too-large" || d.Kind == "plugin" {
+		if include || d.Kind == "too-large" || d.Kind == "not-regular" || d.Kind == "plugin" {
 			return &d.Pos
 		}
 	}

@@ -23,7 +23,8 @@ of every list the file and line it comes from. Without names it shows the
 settings that something sets; --all shows the defaults too. With --json each
 value is exactly what "nix config show --json" prints.
 
-Exit code: 0, or 1 when the configuration makes every Nix command fail.`,
+Exit code: 0; 1 when the configuration makes every Nix command fail; 3 when a
+part of it could not be read here, though Nix reads it.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.config(cmd.Context(), args, all) },
 	}
 	c.Flags().BoolVar(&all, "all", false, "show the settings that nothing sets, too")
@@ -99,7 +100,7 @@ func (a *app) config(ctx context.Context, names []string, all bool) error {
 		if cfg.Fatal != nil {
 			return silent(exitFindings)
 		}
-		return nil
+		return silent(whole(cfg))
 	}
 	if bad := cfg.Fatal; bad != nil {
 		return &problem{code: exitFindings, text: where(bad.Pos) + ": " + bad.Text, hints: []string{"every Nix command stops with: error: " + bad.Message}}
@@ -112,7 +113,16 @@ func (a *app) config(ctx context.Context, names []string, all bool) error {
 	for _, d := range cfg.Warnings {
 		a.warn("%s: %s", where(d.Pos), said(d))
 	}
-	return nil
+	return silent(whole(cfg))
+}
+
+// whole is the exit code for a configuration that loads: whether all that Nix
+// reads was read here too.
+func whole(cfg *nixconf.Config) int {
+	if cfg.Skipped() != nil {
+		return exitUnknown
+	}
+	return exitOK
 }
 
 // said is a diagnostic in a sentence, after Nix's own words where it has any.

@@ -14,6 +14,7 @@ func (l *look) lookClient() {
 	f.Nix.Offline = l.offline()
 	env := l.environment(l.lookup, l.places.home, l.user.UID == 0)
 	env.Offline = f.Nix.Offline
+	env.HomeUnknown = l.user.homeUnknown
 	f.Client = nixconf.Load(l.m.files, env, f.Nix.Version)
 }
 

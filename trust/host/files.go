@@ -22,6 +22,7 @@ const MaxFile = 16 << 20
 type Files interface {
 	// ReadFile reads a regular file of at most MaxFile bytes. Anything else is
 	// an error and is not opened: no pipe can hold it up, no device is touched.
+	// This machine's own null device is an empty file.
 	ReadFile(path string) ([]byte, error)
 	// Exists reports whether something is at path: as Nix does, a dangling link
 	// exists. The error says that it could not be found out.
@@ -36,7 +37,7 @@ type Files interface {
 }
 
 // ErrNotRegular says that a path is a pipe, a socket or a device.
-var ErrNotRegular = errors.New("not a regular file")
+var ErrNotRegular = nixconf.ErrNotRegular
 
 // hostFiles is the file system of this machine.
 type hostFiles struct{}
@@ -45,6 +46,9 @@ func (hostFiles) ReadFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
+	}
+	if null, err := os.Stat(os.DevNull); err == nil && os.SameFile(info, null) {
+		return nil, nil // the usual way to say that there is nothing to read
 	}
 	if err := readable(path, info); err != nil {
 		return nil, err

@@ -28,6 +28,9 @@ func (l *look) lookStore(cfg *nixconf.Config) storeChoice {
 	if l.user.UID == noID {
 		return storeChoice{why: "there is no user " + l.user.Name}
 	}
+	if at := cfg.Skipped(); at != nil {
+		return storeChoice{why: place(*at) + " is not read here, though Nix reads it, and may name any store"}
+	}
 	spec, why := "auto", ""
 	if remote, set := l.lookup("NIX_REMOTE"); set {
 		spec, why = remote, "NIX_REMOTE="+remote

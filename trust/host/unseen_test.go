@@ -4,10 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"os"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/fstest"
 
 	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/trust"
 )
 
 // forbidden is a file system of which this user may not search some folders.
@@ -130,5 +135,64 @@ func TestAnswersThatTheUserMayNotReadStopNix(t *testing.T) {
 	m.files = closed{all, roots}
 	if f := Look(context.Background(), m, Options{}); f.RootAnswers.State != nixconf.SourceUnreadable || f.RootAnswers.Err != nil || f.Answers.Err != nil {
 		t.Errorf("root's %+v", f.RootAnswers)
+	}
+}
+
+// Under another root the environment is not known, so a user without an account
+// there has a home folder that nobody knows; that is no broken configuration.
+func TestAnUnknownHomeLeavesTheStoreUnknown(t *testing.T) {
+	root := In(fstest.MapFS{
+		"etc/passwd":   {Data: []byte(passwd)},
+		"nix/var/nix":  {Mode: fs.ModeDir | 0o777},
+		"etc/nix/file": {},
+	})
+	for name, tc := range map[string]struct {
+		user  string
+		who   uint32
+		known bool
+	}{
+		"a user with an account":        {"alice", 0, true},
+		"a name without one":            {"mallory", 0, false},
+		"this process's, which has one": {"", 1000, true},
+		"this process's, without one":   {"", 4242, false},
+	} {
+		m := New(root, nil, noUser, nil)
+		m.user, m.env, m.elsewhere, m.who = nil, nil, true, &identity{uid: tc.who}
+		f := Look(context.Background(), m, Options{User: tc.user})
+		if known := f.Nix.Store != trust.StoreUnknown; known != tc.known {
+			t.Errorf("%s: the store is %v (%s)", name, f.Nix.Store, f.Nix.StoreWhy)
+		}
+		if f.Client.Fatal != nil {
+			t.Errorf("%s: Nix is said to fail: %s", name, f.Client.Fatal.Text)
+		}
+		if noted := slices.ContainsFunc(f.Notes, func(n trust.Note) bool { return n.Path == "/etc/passwd" }); noted == tc.known {
+			t.Errorf("%s: notes %v", name, f.Notes)
+		}
+	}
+}
+
+// A file that Nix reads and this program does not may name any store.
+func TestAConfigurationThatIsNotReadLeavesTheStoreUnknown(t *testing.T) {
+	dir := t.TempDir()
+	conf := dir + "/nix.conf"
+	look := func() *trust.Facts {
+		m := New(hostFiles{}, map[string]string{"NIX_CONF_DIR": dir, "NIX_STATE_DIR": dir, "NIX_USER_CONF_FILES": ""}, trust.User{Name: "root", Home: dir}, nil)
+		return Look(context.Background(), m, Options{})
+	}
+	if err := syscall.Mkfifo(conf, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if f := look(); f.Nix.Store != trust.StoreUnknown || !strings.Contains(f.Nix.StoreWhy, conf) {
+		t.Errorf("a pipe: the store is %v (%s)", f.Nix.Store, f.Nix.StoreWhy)
+	}
+	if err := os.Remove(conf); err != nil {
+		t.Fatal(err)
+	}
+	// People mask configuration so. Nix reads nothing there, and we do the same.
+	if err := os.Symlink(os.DevNull, conf); err != nil {
+		t.Fatal(err)
+	}
+	if f := look(); f.Nix.Store != trust.StoreLocal || f.Client.Skipped() != nil {
+		t.Errorf("the null device: the store is %v (%s)", f.Nix.Store, f.Nix.StoreWhy)
 	}
 }

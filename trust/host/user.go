@@ -28,6 +28,9 @@ type person struct {
 	id identity
 	// passwdHome is the home folder of the user database, "" when it has none.
 	passwdHome string
+	// homeUnknown says that neither the user database nor the environment, which
+	// is not seen, tells where the home folder is.
+	homeUnknown bool
 	// self says that the user looked at is the one this process runs as, so that
 	// a daemon which answers this process answers for the user.
 	self bool
@@ -50,7 +53,7 @@ func (l *look) lookUser() {
 		}
 		if !ok {
 			l.note("/etc/passwd", fmt.Sprintf("%s has no user %q, so nothing that depends on the user is known.", cmp.Or(l.o.Root, "This machine"), l.o.User))
-			p.Name, p.UID, p.id = l.o.User, noID, identity{uid: noID, gid: noID}
+			p.Name, p.UID, p.id, p.homeUnknown = l.o.User, noID, identity{uid: noID, gid: noID}, true
 			return
 		}
 		p.id = identity{uid: acc.uid, gid: acc.gid}
@@ -72,6 +75,10 @@ func (l *look) lookUser() {
 		p.Name, p.passwdHome = acc.name, acc.home
 	} else {
 		p.Name = strconv.FormatUint(uint64(p.UID), 10)
+	}
+	p.homeUnknown = p.passwdHome == "" && (m.env == nil || !p.self)
+	if p.homeUnknown {
+		l.note("/etc/passwd", "It has no home folder for user "+p.Name+", so what that user's own files say is not known. Say whose view to take with --user.")
 	}
 	p.Group = l.accounts.groupName(p.id.gid)
 	p.MemberOf = l.accounts.memberOf(p.Name)
