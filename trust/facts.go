@@ -108,8 +108,8 @@ const (
 	DaemonNotAsked DaemonState = iota
 	DaemonAnswered
 	DaemonAbsent  // no socket, or nobody listens
-	DaemonRefused // it closed the connection in the handshake: most likely allowed-users
-	DaemonSilent  // it accepted and did not answer in time
+	DaemonRefused // it closed the connection before it said a word: most likely allowed-users
+	DaemonSilent  // it accepted and did not answer in time, or not to the end
 	DaemonGarbled // it does not speak the protocol
 )
 

@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/nix-trust/nix-trust/nixconf"
@@ -31,7 +32,7 @@ func (e *engine) standing() (Trust, []Reason) {
 	d := f.Daemon
 	switch d.State {
 	case DaemonRefused:
-		r := e.reason(CodeUserRefused, Fail, f.User.Name, fmt.Sprintf("The daemon closed the connection of %s at once, as it does for users it does not allow.", f.User.Name))
+		r := e.reason(CodeUserRefused, Fail, f.User.Name, fmt.Sprintf("The daemon does not let %s in: %s.", f.User.Name, cmp.Or(d.Err, "it closed the connection")))
 		r.Fixes = e.caseOf().fixes(CodeUserRefused)
 		return TrustUnknown, append([]Reason{r}, e.allowedReason()...)
 	case DaemonAnswered:

@@ -140,7 +140,7 @@ func (c *conversation) protocol(d *trust.Daemon) int { return min(d.Protocol, pr
 
 // fail ends the conversation with nothing learnt about trust.
 func (c *conversation) fail(err error) {
-	c.daemon.State, c.daemon.Err = talkFailure(err)
+	c.daemon.State, c.daemon.Err = talkFailure(err, c.wire.said)
 	c.daemon.Trust, c.daemon.Admits, c.daemon.Probed = trust.TrustUnknown, nil, false
 	c.close()
 }
@@ -166,7 +166,10 @@ func dialFailure(err error) (trust.DaemonState, string) {
 	return trust.DaemonNotAsked, "the socket cannot be opened: " + plain(err)
 }
 
-func talkFailure(err error) (trust.DaemonState, string) {
+// talkFailure says what a failed handshake tells. A daemon that does not allow a
+// user hangs up before it says a word; one that hangs up later died.
+// Nix: src/nix/unix/daemon.cc, daemonLoop.
+func talkFailure(err error, spoke bool) (trust.DaemonState, string) {
 	var said *daemonError
 	switch {
 	case errors.As(err, &said):
@@ -176,6 +179,9 @@ func talkFailure(err error) (trust.DaemonState, string) {
 	case errors.Is(err, errGarbled):
 		return trust.DaemonGarbled, err.Error()
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		if spoke {
+			return trust.DaemonSilent, "it closed the connection in the middle of its answer"
+		}
 		return trust.DaemonRefused, "it closed the connection instead of answering; most likely allowed-users does not have this user"
 	}
 	return trust.DaemonGarbled, plain(err)

@@ -131,7 +131,12 @@ func TestHostileDaemonsTeachNothingAndHoldNothingUp(t *testing.T) {
 			c.Write(join(words(magicDaemon, 0x126), str("2.26.3"), words(1)))
 			c.(*net.UnixConn).CloseWrite()
 			io.Copy(io.Discard, c)
-		}, trust.DaemonRefused},
+		}, trust.DaemonSilent},
+		"half a word, then the end": {func(c net.Conn) {
+			c.Write(words(magicDaemon)[:4])
+			c.(*net.UnixConn).CloseWrite()
+			io.Copy(io.Discard, c)
+		}, trust.DaemonSilent}, // a daemon that died says nothing about the user
 		"trusted, then an unknown tag": {func(c net.Conn) {
 			discard(c)
 			c.Write(join(words(magicDaemon, 0x126), str("2.26.3"), words(1, 42)))

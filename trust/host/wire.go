@@ -28,7 +28,8 @@ func garbled(format string, args ...any) error {
 type wire struct {
 	r    *bufio.Reader
 	w    *bufio.Writer
-	left int // bytes that may still be read
+	left int  // bytes that may still be read
+	said bool // a byte came
 }
 
 func newWire(rw io.ReadWriter) *wire {
@@ -48,7 +49,9 @@ func (w *wire) number() (uint64, error) {
 	if err := w.take(len(b)); err != nil {
 		return 0, err
 	}
-	if _, err := io.ReadFull(w.r, b[:]); err != nil {
+	n, err := io.ReadFull(w.r, b[:])
+	w.said = w.said || n > 0
+	if err != nil {
 		return 0, err
 	}
 	return binary.LittleEndian.Uint64(b[:]), nil
