@@ -193,3 +193,16 @@ func TestAListThatTheDaemonCannotReadIsNotTaken(t *testing.T) {
 		}
 	}
 }
+
+// A daemon that was not asked may well run: starting it is no advice.
+func TestOnlyADaemonThatFailedIsToBeStarted(t *testing.T) {
+	for state, advised := range map[DaemonState]bool{DaemonNotAsked: false, DaemonAbsent: true, DaemonSilent: true} {
+		r := scene{flake: claimText, change: func(f *Facts) {
+			f.Daemon = Daemon{State: state, Socket: "/s"}
+			f.Platform.Restart = "restart it"
+		}}.decide(t)
+		if got := len(r.TrustReasons[0].Fixes) > 0; got != advised {
+			t.Errorf("state %d: advised %v", state, r.TrustReasons[0].Fixes)
+		}
+	}
+}

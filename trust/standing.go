@@ -38,7 +38,9 @@ func (e *engine) standing() (Trust, []Reason) {
 	case DaemonAnswered:
 	default:
 		r := e.reason(CodeTrustUnknown, Unknown, f.User.Name, daemonTrouble(d))
-		r.Fixes = e.caseOf().fixes(CodeTrustUnknown)
+		if d.State != DaemonNotAsked { // starting it would not help
+			r.Fixes = e.caseOf().fixes(CodeTrustUnknown)
+		}
 		return TrustUnknown, []Reason{r}
 	}
 

@@ -28,7 +28,7 @@ func (l *look) lookStore(cfg *nixconf.Config) storeChoice {
 	if l.user.UID == noID {
 		return storeChoice{why: "there is no user " + l.user.Name}
 	}
-	if at := cfg.Skipped(); at != nil {
+	if at := l.skipped(cfg); at != nil {
 		return storeChoice{why: place(*at) + " is not read here, though Nix reads it, and may name any store"}
 	}
 	spec, why := "auto", ""
@@ -51,6 +51,20 @@ func (l *look) lookStore(cfg *nixconf.Config) storeChoice {
 		c.why = why + ": " + c.why
 	}
 	return c
+}
+
+// skipped is the place of something that the user's nix reads and that was not
+// read here. What this process may not read, another user may.
+func (l *look) skipped(cfg *nixconf.Config) *nixconf.Pos {
+	if at := cfg.Skipped(); at != nil || l.user.self {
+		return at
+	}
+	for _, d := range cfg.Warnings {
+		if d.Kind == "unreadable" {
+			return &d.Pos
+		}
+	}
+	return nil
 }
 
 // checkLocal sees whether the user can open the store directly, and with nothing

@@ -196,3 +196,25 @@ func TestAConfigurationThatIsNotReadLeavesTheStoreUnknown(t *testing.T) {
 		t.Errorf("the null device: the store is %v (%s)", f.Nix.Store, f.Nix.StoreWhy)
 	}
 }
+
+// What this process may not read of another user's files, that user's nix reads.
+func TestFilesOfAnotherUserThatMayNotBeReadLeaveTheStoreUnknown(t *testing.T) {
+	root := forbidden{In(fstest.MapFS{
+		"etc/passwd":  {Data: []byte(passwd)},
+		"nix/var/nix": {Mode: fs.ModeDir | 0o777},
+	}), []string{"/home/alice"}}
+	for name, tc := range map[string]struct {
+		user string
+		who  uint32
+		want trust.StoreKind
+	}{
+		"another user's": {"alice", 1001, trust.StoreUnknown},
+		"the user's own": {"", 1000, trust.StoreLocal},
+	} {
+		m := New(root, nil, noUser, nil)
+		m.user, m.env, m.elsewhere, m.who = nil, nil, true, &identity{uid: tc.who}
+		if f := Look(context.Background(), m, Options{User: tc.user}); f.Nix.Store != tc.want {
+			t.Errorf("%s: the store is %v (%s)", name, f.Nix.Store, f.Nix.StoreWhy)
+		}
+	}
+}
