@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,7 +54,7 @@ func (f *finder) profiles(home string) {
 		}
 		elements, err := parseManifest(data)
 		if err != nil {
-			f.note(m, "It is no profile manifest that Nix would read: "+err.Error()+".")
+			f.note(m, "It is no profile manifest that Nix would read: "+jsonTrouble(data, err)+".")
 			continue
 		}
 		for _, e := range elements {
@@ -83,6 +84,22 @@ func (f *finder) installed(e element, profile string) {
 		return
 	}
 	f.reference(r, tree, "profile "+profile+": "+e.name)
+}
+
+// jsonTrouble says in words why a JSON text could not be read.
+func jsonTrouble(data []byte, err error) string {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		before := data[:min(max(int(syntax.Offset)-1, 0), len(data))]
+		return fmt.Sprintf("it is not JSON at line %d, column %d", bytes.Count(before, []byte("\n"))+1, len(before)-bytes.LastIndexByte(before, '\n'))
+	case errors.As(err, &kind) && kind.Field != "":
+		return fmt.Sprintf("its %q is of the wrong kind, a JSON %s", kind.Field, kind.Value)
+	case errors.As(err, &kind):
+		return "a JSON " + kind.Value + " stands where another kind of value belongs"
+	}
+	return err.Error()
 }
 
 // parseManifest reads the manifest.json of `nix profile`, versions 1 to 3. Up to
