@@ -199,14 +199,15 @@ func readNetrc(path string) (*bincache.Netrc, error) {
 
 // A progressLine is one line on a terminal that is written over and over.
 type progressLine struct {
-	app  *app
-	on   bool
-	last time.Time
+	app   *app
+	on    bool
+	last  time.Time
+	width int // of what stands there
 }
 
 func (a *app) progress() *progressLine {
 	f, ok := a.err.(*os.File)
-	return &progressLine{app: a, on: ok && term.IsTerminal(f.Fd()) && !a.noMotion}
+	return &progressLine{app: a, on: ok && term.IsTerminal(f.Fd()) && !a.noMotion && !a.plain}
 }
 
 // show is called by one goroutine at a time.
@@ -217,12 +218,13 @@ func (p *progressLine) show(done, all int) {
 	p.last = time.Now()
 	const width = 30
 	full := width * done / max(all, 1)
-	fmt.Fprintf(p.app.err, "\r[%s%s] %d of %d", strings.Repeat("#", full), strings.Repeat(" ", width-full), done, all)
+	n, _ := fmt.Fprintf(p.app.err, "\r[%s%s] %d of %d", strings.Repeat("#", full), strings.Repeat(" ", width-full), done, all)
+	p.width = max(p.width, n-1)
 }
 
 func (p *progressLine) clear() {
 	if p.on && !p.last.IsZero() {
-		fmt.Fprint(p.app.err, "\r\x1b[K")
+		fmt.Fprintf(p.app.err, "\r%*s\r", p.width, "")
 	}
 }
 

@@ -110,21 +110,31 @@ func (a *app) printFound(an verify.Answer, show func(string) string) {
 	a.print("      " + show(an.Text))
 }
 
+// mostReferences is how many references of one answer are listed.
+const mostReferences = 10
+
 // printReferences lists only what is more or less than is pinned.
 func (a *app) printReferences(d verify.Difference, show func(string) string) {
-	pinned, got := map[string]bool{}, map[string]bool{}
-	for _, p := range strings.Fields(d.Pinned) {
-		pinned[p] = true
+	lines := append(missing(d.Got, d.Pinned, "      references got, not pinned  "), missing(d.Pinned, d.Got, "      references pinned, not got  ")...)
+	for i, line := range lines {
+		if i == mostReferences {
+			a.print(fmt.Sprintf("      and %d more references; --json has all", len(lines)-i))
+			return
+		}
+		a.print(show(line))
 	}
-	for _, p := range strings.Fields(d.Got) {
-		got[p] = true
-		if !pinned[p] && p != "none" {
-			a.print("      references got, not pinned  " + show(p))
+}
+
+// missing lists the words of one list that another does not have.
+func missing(in, from, title string) (lines []string) {
+	has := map[string]bool{"none": true} // the word for an empty list
+	for w := range strings.FieldsSeq(from) {
+		has[w] = true
+	}
+	for w := range strings.FieldsSeq(in) {
+		if !has[w] {
+			lines = append(lines, title+w)
 		}
 	}
-	for _, p := range strings.Fields(d.Pinned) {
-		if !got[p] && p != "none" {
-			a.print("      references pinned, not got  " + show(p))
-		}
-	}
+	return lines
 }

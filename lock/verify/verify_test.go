@@ -2,6 +2,8 @@ package verify
 
 import (
 	"context"
+	"crypto/ed25519"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -126,6 +128,25 @@ func TestEachWayOfBeingWrongHasItsWord(t *testing.T) {
 				t.Errorf("Contents = %v", a.Contents)
 			}
 		})
+	}
+}
+
+// For a key of small order anybody can sign.
+func TestAKeyThatAnybodyCanSignForProvesNothing(t *testing.T) {
+	cache := newLoopback(t)
+	data := narOf("content")
+	n := infoOf(pathOf("a", "path"), data)
+	point, sig := make([]byte, 32), make([]byte, 64)
+	point[0], sig[0] = 1, 1 // the neutral element, and 0 times it
+	if !ed25519.Verify(point, []byte(n.Fingerprint()), sig) {
+		t.Fatal("the primitive refuses it by itself, so that this tests nothing")
+	}
+	n.Signatures = []string{"weak-1:" + base64.StdEncoding.EncodeToString(sig)}
+	cache.put(n, data)
+	l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: cache.URL, Keys: []string{"weak-1:" + base64.StdEncoding.EncodeToString(point)}})
+	r, err := Verify(context.Background(), l, Options{Client: client()})
+	if err == nil && r.Pins[0].Verdict != BadSignature {
+		t.Errorf("%+v", r.Pins[0])
 	}
 }
 
