@@ -64,7 +64,7 @@ func judge(pin lock.Pin, n *bincache.NarInfo, ring *bincache.Keyring, known []bi
 		failed := judgeFailure(file.err)
 		// A bad signature is not outweighed by a file that did not come.
 		if !a.Verdict.Bad() || failed.Verdict.Bad() {
-			a.Verdict, a.Text, a.Differences, a.Addressed = failed.Verdict, failed.Text, failed.Differences, false
+			a.Verdict, a.Text, a.Differences, a.Addressed = failed.Verdict, "the contents: "+failed.Text, failed.Differences, false
 		}
 	case file.done:
 		a.Contents = true
@@ -78,6 +78,10 @@ func judge(pin lock.Pin, n *bincache.NarInfo, ring *bincache.Keyring, known []bi
 // judgeFailure says what it means that a cache gave no good answer.
 func judgeFailure(err error) Answer {
 	a := Answer{Verdict: ofFailure(err), Text: err.Error()}
+	var e *bincache.Error
+	if errors.As(err, &e) {
+		a.Text = e.Text // the cache and the path are told beside it
+	}
 	var m *bincache.Mismatch
 	if errors.As(err, &m) {
 		a.Verdict, a.Differences = Mismatch, []Difference{{field(m.Field), m.Want, m.Got}}

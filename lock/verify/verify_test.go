@@ -144,8 +144,7 @@ func TestAKeyThatAnybodyCanSignForProvesNothing(t *testing.T) {
 	n.Signatures = []string{"weak-1:" + base64.StdEncoding.EncodeToString(sig)}
 	cache.put(n, data)
 	l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: cache.URL, Keys: []string{"weak-1:" + base64.StdEncoding.EncodeToString(point)}})
-	r, err := Verify(context.Background(), l, Options{Client: client()})
-	if err == nil && r.Pins[0].Verdict != BadSignature {
+	if r := mustVerify(t, l, Options{}); r.Pins[0].Verdict != BadSignature || r.Outcome() != Bad {
 		t.Errorf("%+v", r.Pins[0])
 	}
 }
