@@ -107,6 +107,11 @@ func (a *app) why(ctx context.Context, named, url string) error {
 		return &problem{code: exitUnknown, text: flakeName(f) + ": " + f.Err, hints: []string{"give the folder that has the flake.nix, or run `nix-trust status` for the flakes that are known"}}
 	}
 	a.printWhy(r, f)
+	for _, n := range r.Notes {
+		if f.ID.Path != "" && strings.HasPrefix(n.Path, f.ID.Path+"/") {
+			a.warn("%s", noteLine(n, a.style()))
+		}
+	}
 	return silent(code)
 }
 

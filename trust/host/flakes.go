@@ -98,11 +98,13 @@ func (l *look) readFlake(c candidate) (trust.Flake, []source) {
 		return f, nil
 	case err != nil:
 		f.LockErr = name + " could not be read: " + plain(err) + "."
+		l.noteErr(name, err, "what the flake's inputs declare is not known")
 		return f, nil
 	}
 	lock, err := flake.ParseLock(name, data)
 	if err != nil {
 		f.LockErr = err.Error()
+		l.note(name, f.LockErr+". What the flake's inputs declare is not known.")
 		return f, nil
 	}
 	f.Lock = lock

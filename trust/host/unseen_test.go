@@ -218,3 +218,25 @@ func TestFilesOfAnotherUserThatMayNotBeReadLeaveTheStoreUnknown(t *testing.T) {
 		}
 	}
 }
+
+func TestABrokenLockIsSaidWithItsPlace(t *testing.T) {
+	for text, want := range map[string]string{
+		"{": "/etc/nixos/flake.lock:1:2", "": "/etc/nixos/flake.lock:1:1", `{"nodes":{},"root":"root","version":99}`: "/etc/nixos/flake.lock", "\x00\x01": "/etc/nixos/flake.lock:1:1",
+		`{"nodes":{"root":{}},"root":"root","version":7}`: "",
+	} {
+		m := New(In(fstest.MapFS{
+			"etc/nixos/flake.nix":  {Data: []byte("{ outputs = _: { }; }")},
+			"etc/nixos/flake.lock": {Data: []byte(text)},
+		}), nil, trust.User{Name: "root", Home: "/root"}, nil)
+		f := Look(context.Background(), m, Options{})
+		got := ""
+		for _, n := range f.Notes {
+			if n.Path == "/etc/nixos/flake.lock" {
+				got = n.Text
+			}
+		}
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%q: noted %q, want %s", text, got, want)
+		}
+	}
+}
