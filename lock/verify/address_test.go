@@ -3,6 +3,7 @@ package verify
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,15 +14,19 @@ import (
 )
 
 // addressed makes an unsigned path whose name is computed from its contents.
-func addressed(t *testing.T, address string, data []byte, refs ...lock.StorePath) *bincache.NarInfo {
+func addressed(t *testing.T, address string, data []byte, self bool, refs ...lock.StorePath) *bincache.NarInfo {
 	t.Helper()
 	ca, err := bincache.ParseContentAddress(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := ca.Path(bincache.DefaultStoreDir, "addressed", refs, false)
+	p, err := ca.Path(bincache.DefaultStoreDir, "addressed", refs, self)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if self {
+		refs = append(refs, p)
+		slices.Sort(refs)
 	}
 	n := infoOf(p, data, refs...)
 	n.CA = address
@@ -36,11 +41,14 @@ func sum(data string) string {
 func TestAContentAddressProvesOnlyWhatTheNameCovers(t *testing.T) {
 	data := narOf("content")
 	tree := func(t *testing.T) *bincache.NarInfo {
-		return addressed(t, "fixed:r:sha256:"+sum(string(data)), data, dep)
+		return addressed(t, "fixed:r:sha256:"+sum(string(data)), data, false, dep)
 	}
-	flat := func(t *testing.T) *bincache.NarInfo { return addressed(t, "fixed:sha256:"+sum("content"), data) }
+	flat := func(t *testing.T) *bincache.NarInfo { return addressed(t, "fixed:sha256:"+sum("content"), data, false) }
 	text := func(t *testing.T) *bincache.NarInfo {
-		return addressed(t, "text:sha256:"+sum("content"), data, dep)
+		return addressed(t, "text:sha256:"+sum("content"), data, false, dep)
+	}
+	self := func(t *testing.T) *bincache.NarInfo {
+		return addressed(t, "fixed:r:sha256:"+sum("its NAR with its own name left out"), data, true, dep)
 	}
 	for _, c := range []struct {
 		name     string
@@ -57,6 +65,9 @@ func TestAContentAddressProvesOnlyWhatTheNameCovers(t *testing.T) {
 		{name: "of one file, read", info: flat, contents: true, want: Verified},
 		{name: "of a text, not read", info: text, want: Unsigned, says: "reading the contents would prove it"},
 		{name: "of a text, read", info: text, contents: true, want: Verified},
+		{name: "of the NAR without its own name", info: self, want: Unsigned, says: "a signature is needed"},
+		{name: "of the NAR without its own name, read", info: self, contents: true, want: Unsigned, says: "a signature is needed"},
+		{name: "of the NAR, which cannot be read", info: tree, served: func(n *bincache.NarInfo) { n.Compression = "lzip" }, contents: true, want: Unknown},
 		{name: "not told by the cache", info: tree, served: func(n *bincache.NarInfo) { n.CA = "" }, want: Unsigned},
 		{name: "of a text, signed", info: text, served: func(n *bincache.NarInfo) { n.Signatures = []string{good.sign(n)} }, want: Verified, says: "signed by"},
 		{name: "in another spelling", info: tree, served: func(n *bincache.NarInfo) {

@@ -242,8 +242,8 @@ func TestOneSystemIsVerifiedWithoutTheOthers(t *testing.T) {
 	if _, err := Verify(context.Background(), l, Options{Client: client()}); err == nil {
 		t.Error("pins without a cache to ask were verified")
 	}
-	s := l.Section(system)
-	s.Paths[n.Path] = lock.Pin{}
+	l.Caches = []lock.Cache{{URL: cache.URL}}
+	l.Section(system).Paths[n.Path] = lock.Pin{NAR: n.NarHash, Size: 1, Refs: []lock.StorePath{m.Path, dep, m.Path}}
 	if _, err := Verify(context.Background(), l, Options{Client: client()}); err == nil {
 		t.Error("a lock that is not valid was verified")
 	}
