@@ -62,6 +62,11 @@ func (e *engine) claimVerdict(cl claim, keys []declaredKey, c consent, sure, all
 			"It is asked only because of the flake, so only by commands that apply nixConfig: nix build, run, develop, shell and the like, and not nix flake show, nix-build or nix-shell."))
 	}
 	e.fixClaim(v.Reasons, cl.url, keys, all, then.state == StateUsable)
+	if now.listed && v.State == StateUsable {
+		for i := range v.Reasons {
+			v.Reasons[i].Fixes = nil // whatever was answered, nothing is missing
+		}
+	}
 	return v
 }
 

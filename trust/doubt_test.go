@@ -206,3 +206,16 @@ func TestOnlyADaemonThatFailedIsToBeStarted(t *testing.T) {
 		}
 	}
 }
+
+// What is in the list already needs nothing, whatever is not answered yet.
+func TestAUsableCacheIsGivenNoWayOut(t *testing.T) {
+	c := scene{flake: `nixConfig.extra-substituters = "https://cache.nixos.org/";`, change: local}.decide(t).Flakes[0].Caches[0]
+	if c.State != StateUsable || !strings.Contains(codes(c.Reasons), "not-asked:fail") {
+		t.Fatalf("%v: %s", c.State, codes(c.Reasons))
+	}
+	for _, r := range c.Reasons {
+		if len(r.Fixes) > 0 {
+			t.Errorf("%s advises %v", r.Code, r.Fixes)
+		}
+	}
+}

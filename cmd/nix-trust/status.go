@@ -114,7 +114,7 @@ func statusOf(r *trust.Report) statusJSON {
 				continue
 			}
 			sc := statusFlakeCache{URL: safetext.Redact(c.URL), State: c.State.String(), Where: where(c.Where)}
-			if i := explain.Decisive(c.Reasons); i >= 0 {
+			if i := explain.Settles(explain.CacheMark(c.State, explain.ASCII()), c.Reasons); i >= 0 {
 				sc.Code = string(c.Reasons[i].Code)
 				if w := where(c.Reasons[i].Where); w != "" {
 					sc.Where = w

@@ -23,7 +23,7 @@ func (s Style) where(p nixconf.Pos) safetext.S { return safetext.Line(s.Spot(p))
 func Cache(v trust.CacheVerdict, s Style) []string {
 	p := &page{Style: s}
 	m := CacheMark(v.State, s.glyphs())
-	at := settles(m, v.Reasons)
+	at := Settles(m, v.Reasons)
 	p.head(m, safetext.URL(v.URL))
 	p.because(v.Reasons, at)
 	p.suspect(v.URL)
@@ -41,7 +41,7 @@ func Cache(v trust.CacheVerdict, s Style) []string {
 func Setting(v trust.SettingVerdict, s Style) []string {
 	p := &page{Style: s}
 	m := SettingMark(v, s.glyphs())
-	at := settles(m, v.Reasons)
+	at := Settles(m, v.Reasons)
 	p.head(m, safetext.Line(v.Name))
 	p.because(v.Reasons, at)
 	p.text("  ", Plain, safetext.Line(SettingMeans(v)))
@@ -129,14 +129,14 @@ func Headline(v trust.CacheVerdict, s Style) string {
 	g := s.glyphs()
 	m := CacheMark(v.State, g)
 	pieces := []span{{m.Role, safetext.Line(m.String())}, {Strong, safetext.URL(v.URL)}}
-	return s.oneLine(append(pieces, s.because(v.Reasons, settles(m, v.Reasons), v.Where)...))
+	return s.oneLine(append(pieces, s.because(v.Reasons, Settles(m, v.Reasons), v.Where)...))
 }
 
 // SettingHeadline is Headline for a setting.
 func SettingHeadline(v trust.SettingVerdict, s Style) string {
 	m := SettingMark(v, s.glyphs())
 	pieces := []span{{m.Role, safetext.Line(m.String())}, {Strong, safetext.Line(v.Name)}}
-	return s.oneLine(append(pieces, s.because(v.Reasons, settles(m, v.Reasons), v.Where)...))
+	return s.oneLine(append(pieces, s.because(v.Reasons, Settles(m, v.Reasons), v.Where)...))
 }
 
 // Because renders the decisive reason of a chain and its place in one line.

@@ -272,3 +272,16 @@ func FuzzNothingActsOnTheTerminal(f *testing.F) {
 		}
 	})
 }
+
+// A cache that is in the list already is usable whatever is not answered yet.
+func TestAGoodVerdictIsNotBlamedOnAStepThatDidNotMatter(t *testing.T) {
+	chain := []trust.Reason{
+		{Code: trust.CodeNotAsked, Outcome: trust.Fail},
+		{Code: trust.CodeKeyListed, Outcome: trust.Pass},
+	}
+	for state, want := range map[trust.CacheState]int{trust.StateUsable: 1, trust.StateAsks: 0} {
+		if got := Settles(CacheMark(state, ASCII()), chain); got != want {
+			t.Errorf("%v: settled by step %d, want %d", state, got, want)
+		}
+	}
+}

@@ -200,15 +200,17 @@ func Decisive(chain []trust.Reason) int {
 	return len(chain) - 1
 }
 
-// settles is Decisive for a verdict. One that is unknown is settled by the step
-// that is, whatever fails besides.
-func settles(m Mark, chain []trust.Reason) int {
-	if m.Role == Unsure {
-		for i, r := range chain {
-			if r.Outcome != trust.Pass && r.Outcome != trust.Fail {
-				return i
-			}
+// Settles is Decisive for a verdict. One that is unknown is settled by the step
+// that is, and a good one by the last that is passed, whatever fails besides.
+func Settles(m Mark, chain []trust.Reason) int {
+	at := Decisive(chain)
+	for i, r := range chain {
+		switch {
+		case m.Role == Unsure && r.Outcome != trust.Pass && r.Outcome != trust.Fail:
+			return i
+		case m.Role == Good && r.Outcome == trust.Pass:
+			at = i
 		}
 	}
-	return Decisive(chain)
+	return at
 }
