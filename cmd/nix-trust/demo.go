@@ -12,8 +12,11 @@ func (a *app) demoCommand() *cobra.Command {
 whose acceptance is ignored, a saved no, a skeleton key, a cache listed under
 another spelling, inputs whose caches are never asked, and a flake without
 trouble. Any command can follow, as in: nix-trust demo why`,
-		Args:             cobra.NoArgs,
-		PersistentPreRun: func(*cobra.Command, []string) { a.demo = true },
+		Args: cobra.NoArgs,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			a.demo = true
+			return a.checkFlags(cmd)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.json || a.plain || !a.terminal {
 				return a.status(cmd.Context())

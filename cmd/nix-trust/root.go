@@ -75,6 +75,7 @@ terminal.`,
 			return a.screens(cmd.Context(), "")
 		},
 	}
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.checkFlags(cmd) }
 	f := root.PersistentFlags()
 	f.BoolVar(&a.json, "json", false, "print one JSON object (see docs/json.md)")
 	f.BoolVar(&a.plain, "plain", false, "print text without colours or symbols, never open the screens")
@@ -86,6 +87,17 @@ terminal.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.statusCommand(), a.whyCommand(), a.configCommand(), a.answersCommand(), a.doctorCommand(), a.lockCommand(), a.verifyCommand(), a.demoCommand())
 	return root
+}
+
+// checkFlags refuses flags that were given without a value, as happens with an
+// unset variable: the machine looked at would be another one than was meant.
+func (a *app) checkFlags(cmd *cobra.Command) error {
+	for _, name := range []string{"root", "user"} {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
+			return usage("--"+name+" was given without a value", "leave it out to look at this machine as yourself")
+		}
+	}
+	return nil
 }
 
 // machine is what is looked at, and how.

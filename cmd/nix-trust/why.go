@@ -24,7 +24,6 @@ URL only that cache is explained.
 
 Exit code: 0 when every cache it is about would be used, 1 when one would not,
 3 when it could not be determined.`,
-		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			flake, url, err := whyArgs(args)
 			if err != nil {
@@ -38,6 +37,9 @@ Exit code: 0 when every cache it is about would be used, 1 when one would not,
 // whyArgs tells the flake and the URL apart: a cache is a URL with a host, a
 // flake is a folder or a reference.
 func whyArgs(args []string) (flake, url string, err error) {
+	if len(args) > 2 {
+		return "", "", usage("more was named than a flake and a cache", "give at most one flake and one URL")
+	}
 	for _, arg := range args {
 		if isCacheURL(arg) {
 			if url != "" {
