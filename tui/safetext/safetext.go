@@ -45,14 +45,22 @@ func Line(s string) S {
 		return finish(s, len(s), cut)
 	}
 	out := escape(s, readable)
-	// Terminals measure either character by character or by whole clusters. A
-	// text on which the two disagree would shift the columns on some of them.
-	w := ansi.StringWidth(out)
-	if w != ansi.StringWidthWc(out) {
+	w, ok := measure(out)
+	if !ok {
 		out = escape(s, ascii)
 		w = len(out)
 	}
 	return finish(out, w, cut)
+}
+
+// measure returns the width of a text, and whether it is the same everywhere.
+// Terminals measure either character by character or by whole clusters: a text
+// on which the two disagree would shift the columns on some of them. A sign
+// that joins what stands before or behind the text, which its own width does
+// not show, would do so as soon as it is put into a line.
+func measure(text string) (width int, ok bool) {
+	width = ansi.StringWidthWc(text)
+	return width, ansi.StringWidth(text) == width && ansi.StringWidth(" "+text+" ") == width+2
 }
 
 // Join puts lines after each other with a space between them.
@@ -123,7 +131,7 @@ func Verbatim(s string) []S {
 	parts := strings.Split(strings.TrimRight(s, "\n"), "\n")
 	out := make([]S, len(parts))
 	for i, p := range parts {
-		if w := ansi.StringWidth(p); w == ansi.StringWidthWc(p) {
+		if w, ok := measure(p); ok {
 			out[i] = S{p, w}
 		} else {
 			out[i] = Line(p)

@@ -156,6 +156,7 @@ func FuzzEverythingIsOneSafeLine(f *testing.F) {
 	for _, s := range []string{
 		"", "a\nb", "\x1b[2J", "\u202e", "👩‍👩‍👧", "🇩🇪", "नमस्ते", "e\u0301\u0301", "\xff", "https://u:p@h/?token=x", "\u1100\u1161\u11a8",
 		"👍🏽", "ก็", "xn--80ak6aa92e.com", "https://xn--80ak6aa92e.com/", "\u200d", "﷽", "a\u20e3", "🀄\ufe0f", "\U0001f1e6",
+		"\U00011a85", "\uff9e", "\u0e33",
 	} {
 		f.Add(s)
 	}
@@ -164,6 +165,7 @@ func FuzzEverythingIsOneSafeLine(f *testing.F) {
 			check(t, s, make(s))
 		}
 		check(t, s, Join(Line(s), Line(s), URL(s)))
+		check(t, s, sentence("<%s>(%s)", Line(s), Line(s)))
 		for _, l := range append(Block(s), Verbatim(s)...) {
 			check(t, s, l)
 		}
