@@ -21,16 +21,20 @@ var layers = map[string][]string{
 	"lock/bincache":       {},
 	"nixconf/flake":       {"nixconf"},
 	"lock":                {"nixconf", "nixconf/flake", "lock/bincache"},
-	"lock/verify":         {"lock", "lock/bincache"}, // goes to the network; lock itself stays pure
+	"lock/verify":         {"lock", "lock/bincache", "lock/nix"}, // goes to the network; lock itself stays pure
+	"lock/nix":            {"lock", "lock/bincache"},             // runs the user's nix
+	"lock/generate":       {"lock", "lock/bincache", "lock/nix"},
+	"lock/challenge":      {"lock", "lock/bincache", "lock/nix"},
 	"trust":               {"nixconf", "nixconf/flake", "lock/bincache", "tui/safetext"},
 	"trust/host":          {"nixconf", "nixconf/flake", "trust"},
 	"trust/host/hosttest": {"nixconf", "nixconf/flake"}, // makes big hosts for tests
 	"trust/host/demo":     {"nixconf", "trust", "trust/host"},
 	"tui/explain":         {"nixconf", "trust", "tui/safetext"},
 	"tui/svg":             {},
-	"tui":                 {"nixconf", "trust", "tui/safetext", "tui/explain", "tui/svg"},
+	"trust/ledger":        {"trust"}, // durable writes
+	"tui":                 {"nixconf", "lock", "lock/challenge", "lock/verify", "trust", "tui/safetext", "tui/explain", "tui/svg"},
 	"tui/screenshot":      {"trust", "trust/host", "trust/host/demo", "tui", "tui/svg"},
-	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/verify", "trust", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
+	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/challenge", "lock/generate", "lock/nix", "lock/verify", "trust", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.
