@@ -68,3 +68,23 @@ func isPort(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 16)
 	return err == nil && n > 0 && s[0] != '0'
 }
+
+// CanonicalURL returns the spelling that a lock has for a cache's store URL as
+// Nix takes it: without parameters and slashes at the end, the scheme and host
+// in lower case, an absolute path as a file URL. A store that is no http, https
+// or file cache, and one with credentials in its URL, is an error.
+func CanonicalURL(storeURL string) (string, error) {
+	if strings.HasPrefix(storeURL, "/") {
+		storeURL = (&url.URL{Scheme: "file", Path: storeURL}).String()
+	}
+	u, err := url.Parse(storeURL)
+	if err != nil || u.Opaque != "" {
+		return "", errors.New("this is no URL of a cache: https://, http:// or file:// is expected")
+	}
+	plain := url.URL{Scheme: strings.ToLower(u.Scheme), User: u.User, Host: strings.ToLower(u.Host), Path: path.Clean("/" + u.Path)}
+	if port := u.Port(); port == "443" && plain.Scheme == "https" || port == "80" && plain.Scheme == "http" {
+		plain.Host = strings.TrimSuffix(plain.Host, ":"+port)
+	}
+	s := strings.TrimSuffix(plain.String(), "/")
+	return s, CheckURL(s)
+}
