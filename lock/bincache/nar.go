@@ -43,8 +43,9 @@ const (
 // with the NAR: no more than a name for each of at most 64 levels.
 type narReader struct {
 	in     *bufio.Reader
-	visit  func(Entry) error // may be nil: then contents are not hashed one by one
-	at     uint64            // bytes read
+	visit  func(Entry) error              // may be nil: then contents are not hashed one by one
+	open   func(Entry) (io.Writer, error) // takes the contents of files; may be nil
+	at     uint64                         // bytes read
 	buf    []byte
 	sum    hash.Hash
 	single *singleFile
@@ -67,13 +68,28 @@ type singleFile struct {
 // *bufio.Reader is left standing there, other readers are read ahead.
 func ReadNar(r io.Reader, visit func(Entry) error) error { return readNar(r, visit, nil) }
 
+// ReadNarFiles is ReadNar that hands over the contents of files, too: open is
+// called with a file's Path, Executable and Size, what it returns gets the
+// contents, and then visit is called. The errors of both, and of the writer,
+// are returned as they are.
+func ReadNarFiles(r io.Reader, open func(Entry) (io.Writer, error), visit func(Entry) error) error {
+	return newNarReader(r, visit, open, nil).read()
+}
+
 // readNar also fills single, which may be nil.
 func readNar(r io.Reader, visit func(Entry) error, single *singleFile) error {
+	return newNarReader(r, visit, nil, single).read()
+}
+
+func newNarReader(r io.Reader, visit func(Entry) error, open func(Entry) (io.Writer, error), single *singleFile) *narReader {
 	in, ok := r.(*bufio.Reader)
 	if !ok {
 		in = bufio.NewReaderSize(r, 64<<10)
 	}
-	n := &narReader{in: in, visit: visit, buf: make([]byte, 64<<10), sum: sha256.New(), single: single}
+	return &narReader{in: in, visit: visit, open: open, buf: make([]byte, 64<<10), sum: sha256.New(), single: single}
+}
+
+func (n *narReader) read() error {
 	start := n.buf[:len(narStart)]
 	if err := n.full(start); err != nil {
 		return err
@@ -213,8 +229,15 @@ func (n *narReader) contents(e *Entry) error {
 	if single {
 		n.single.found = true
 	}
+	var out io.Writer
+	if n.open != nil {
+		var err error
+		if out, err = n.open(*e); err != nil {
+			return err
+		}
+	}
 	for left := e.Size; left > 0; {
-		if n.visit == nil && !single {
+		if n.visit == nil && !single && out == nil {
 			m, err := n.in.Discard(int(min(left, 1<<30)))
 			n.at += uint64(m)
 			left -= uint64(m)
@@ -235,6 +258,11 @@ func (n *narReader) contents(e *Entry) error {
 		}
 		if single {
 			n.single.sum.Write(p)
+		}
+		if out != nil {
+			if _, err := out.Write(p); err != nil {
+				return err
+			}
 		}
 	}
 	if n.visit != nil {
