@@ -100,6 +100,10 @@ func (m *root) back() tea.Cmd {
 		}
 		return m.say(explain.Plain, safetext.Line("Reading was stopped. This is what was read before."))
 	}
+	if t := m.locks.work.current; t != nil {
+		m.locks.work.cancel()
+		return m.say(explain.Plain, safetext.Join(safetext.Line("Stopped, and nothing of it is kept:"), safetext.Line(t.label), t.about))
+	}
 	b := m.screen().board()
 	switch l := b.list(); {
 	case l != nil && l.filter != "":
@@ -118,7 +122,7 @@ func (m *root) back() tea.Cmd {
 
 func (m *root) whyNoBack() string {
 	b := m.screen().board()
-	if m.jobs.current != nil && m.jobs.current.slow || b.zoom || b.focus > 0 {
+	if m.jobs.current != nil && m.jobs.current.slow || m.locks.work.current != nil || b.zoom || b.focus > 0 {
 		return ""
 	}
 	if l := b.list(); l != nil && l.filter != "" {

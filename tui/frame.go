@@ -25,9 +25,7 @@ func (m *root) headRows() int {
 
 func (m *root) bodyRows() int {
 	n := m.h - m.headRows() - 1
-	if m.banner() != "" {
-		n--
-	}
+	n -= len(m.banners())
 	return n
 }
 
@@ -56,9 +54,7 @@ func (m *root) compose() string {
 	} else {
 		lines = append(lines, m.header(), m.tabs(0))
 	}
-	if b := m.banner(); b != "" {
-		lines = append(lines, pad(b, m.w))
-	}
+	lines = append(lines, m.banners()...)
 	lines = append(lines, m.body()...)
 	lines = append(lines, m.footer())
 	if m.popup != nil {
@@ -120,6 +116,18 @@ func (m *root) spinner() string {
 		return ""
 	}
 	return m.spin.View() + " "
+}
+
+// banners are the lines between the header and the body: what went wrong, and
+// what goes on.
+func (m *root) banners() (lines []string) {
+	if b := m.banner(); b != "" {
+		lines = append(lines, pad(b, m.w))
+	}
+	if t := m.locks.work.current; t != nil && t.slow {
+		lines = append(lines, t.line(m.w, m.jobs.now(), m.view.theme, m.opt.NoMotion))
+	}
+	return lines
 }
 
 // banner says on a line of its own that what is shown could not be read again.

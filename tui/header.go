@@ -89,6 +89,9 @@ func storeWord(k trust.StoreKind) string {
 	return "store: unknown"
 }
 
+// roomyFrom is the width from which tabs have space around them.
+const roomyFrom = 76
+
 // tabLabels returns the names of the screens as the tabs show them.
 func (m *root) tabLabels() []string {
 	compact := m.headRows() == 1
@@ -109,13 +112,14 @@ func (m *root) tabLabels() []string {
 		if short && i != m.active && key != "!" {
 			name = ""
 		}
+		out[i] = key + name
+	}
+	for i, l := range out {
 		switch {
 		case i == m.active:
-			out[i] = "[" + key + name + "]"
-		case compact:
-			out[i] = key + name
-		default:
-			out[i] = " " + key + name + " "
+			out[i] = "[" + l + "]"
+		case !compact && m.w >= roomyFrom:
+			out[i] = " " + l + " "
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -19,6 +20,10 @@ type input struct {
 	list   *list // what it filters, nil for a search
 	detail *text // what it searches
 	before string
+	// submit takes the text when it is kept, instead of a filter or a search;
+	// prompt says what it is.
+	submit func(m *root, text string) tea.Cmd
+	prompt string
 }
 
 // longestInput is how many characters can be typed.
@@ -65,6 +70,9 @@ func (in *input) typed(s string) {
 
 // apply filters or searches for the text.
 func (in *input) apply() {
+	if in.submit != nil {
+		return
+	}
 	if in.list != nil {
 		in.list.setFilter(string(in.text))
 		return
@@ -105,7 +113,11 @@ func editing(do func(*input)) func(*root) tea.Cmd {
 }
 
 func (m *root) keepInput() tea.Cmd {
+	in := m.input
 	m.input = nil
+	if in.submit != nil {
+		return in.submit(m, string(in.text))
+	}
 	return nil
 }
 
@@ -124,7 +136,10 @@ func (m *root) dropInput() tea.Cmd {
 
 // count says how much the text finds.
 func (in *input) count() string {
-	if in.list != nil {
+	switch {
+	case in.submit != nil:
+		return ""
+	case in.list != nil:
 		return itoa(len(in.list.shown)) + "/" + itoa(len(in.list.rows))
 	}
 	return itoa(len(in.detail.hits)) + " found"
@@ -133,11 +148,12 @@ func (in *input) count() string {
 // inputLine draws the text with its cursor, and how much it finds.
 func (m *root) inputLine() string {
 	t, in := m.view.theme, m.input
-	hint := in.count() + "  enter keep  esc drop"
+	hint := strings.TrimSpace(in.count() + "  enter keep  esc drop")
 	if m.w < 60 {
 		hint = in.count()
 	}
-	room := m.w - len(hint) - 5
+	prompt := cmp.Or(in.prompt, "/")
+	room := m.w - len(hint) - len(prompt) - 4
 	before, under, after := safetext.Line(string(in.text[:in.at])), " ", ""
 	if in.at < len(in.text) {
 		under = safetext.Line(string(in.text[in.at])).String()
@@ -147,7 +163,7 @@ func (m *root) inputLine() string {
 	if before.Width() > room {
 		shown = t.glyphs.More + ansi.TruncateLeft(shown, before.Width()-room+ansi.StringWidth(t.glyphs.More), "")
 	}
-	left := t.key.Render("/") + " " + shown + t.cursor.Render(under)
+	left := t.key.Render(prompt) + " " + shown + t.cursor.Render(under)
 	left += ansi.Truncate(after, max(0, m.w-ansi.StringWidth(left)-len(hint)-1), "")
 	return pad(left+strings.Repeat(" ", max(0, m.w-ansi.StringWidth(left)-len(hint)))+t.paint(explain.Faint, hint), m.w)
 }

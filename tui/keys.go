@@ -16,12 +16,14 @@ const (
 	everywhere scope = "Everywhere"
 	inLists    scope = "In a list"
 	inTexts    scope = "In a text"
+	onLocks    scope = "On the Locks screen"
 	inPopups   scope = "In a popup"
+	inQuestion scope = "In a question"
 	inInput    scope = "While typing a filter or a search"
 )
 
 // scopes are in the order in which help shows them.
-var scopes = []scope{everywhere, inLists, inTexts, inPopups, inInput}
+var scopes = []scope{everywhere, inLists, inTexts, onLocks, inPopups, inQuestion, inInput}
 
 // A binding is one thing that keys do. Dispatch, footer, help and docs/keys.md
 // all come from it.
@@ -62,7 +64,8 @@ func bindings() []binding {
 		{Binding: on("Caches: every cache and key on this machine", "2"), scope: everywhere, do: goTo(1)},
 		{Binding: on("Answers: every decision that Nix saved", "3"), scope: everywhere, do: goTo(2)},
 		{Binding: on("Settings: what is in force, and which line set it", "4"), scope: everywhere, do: goTo(3)},
-		{Binding: on("Findings: what is wrong or dangerous", "!"), scope: everywhere, do: goTo(4)},
+		{Binding: on("Locks: what is pinned for each flake, and whether it still holds", "5"), scope: everywhere, do: goTo(4)},
+		{Binding: on("Findings: what is wrong or dangerous", "!"), scope: everywhere, do: goTo(5)},
 		{Binding: on("next pane", "tab"), brief: "next pane", rank: 5, scope: everywhere, do: func(m *root) tea.Cmd { return m.turn(1) }, why: (*root).whyNoPane},
 		{Binding: on("previous pane", "shift+tab"), scope: everywhere, do: func(m *root) tea.Cmd { return m.turn(-1) }, why: (*root).whyNoPane},
 		{Binding: on("read everything again", "r"), scope: everywhere, do: (*root).refresh, why: (*root).whyNoRefresh},
@@ -91,6 +94,13 @@ func bindings() []binding {
 		{Binding: on("next place that the search found", "n"), scope: inTexts, do: byHits(1), why: (*root).whyNoHit},
 		{Binding: on("previous place that the search found", "N"), scope: inTexts, do: byHits(-1), why: (*root).whyNoHit},
 
+		{Binding: on("check whether the flake moved on: evaluates it with your nix, offline", "c"), brief: "check", rank: 3, scope: onLocks, do: onLock(checkLock), why: (*root).whyNoTask},
+		{Binding: on("verify: ask the caches what they have, after a question", "v"), brief: "verify", rank: 2, scope: onLocks, do: onLock(askVerify), why: (*root).whyNoTask},
+		{Binding: on("what changed since the version that git's HEAD has", "d"), brief: "diff", rank: 3, scope: onLocks, do: onLock(compareLock), why: (*root).whyNoTask},
+		{Binding: on("what changed since the lock in another file", "D"), scope: onLocks, do: onLock(typeOther), why: (*root).whyNoTask},
+		{Binding: on("challenge: ask the caches what the selected path is, or all that are not as pinned", "x"), brief: "challenge", rank: 4, scope: onLocks, do: onLock(askChallenge), why: (*root).whyNoChallenge},
+		{Binding: on("next page: contents, pins, changes, challenge", "p"), brief: "page", rank: 4, scope: onLocks, do: onLock(turnPage), why: (*root).whyNoLock},
+
 		{Binding: on("close", "esc", "q", "enter", "?", "@"), brief: "close", rank: 1, scope: inPopups, do: (*root).closePopup},
 		{Binding: on("quit at once, with exit status 130", "ctrl+c"), scope: inPopups, do: (*root).interrupt},
 		{Binding: on("suspend", "ctrl+z"), scope: inPopups, do: func(*root) tea.Cmd { return tea.Suspend }},
@@ -100,6 +110,18 @@ func bindings() []binding {
 		{Binding: on("half a page up", "ctrl+u", "pgup"), scope: inPopups, do: byHalf(-1)},
 		{Binding: on("start", "g", "home"), scope: inPopups, do: byRows(-1 << 30)},
 		{Binding: on("end", "G", "end"), scope: inPopups, do: byRows(1 << 30)},
+
+		{Binding: on("no: nothing is asked of anybody", "n", "esc", "q"), brief: "no", rank: 1, scope: inQuestion, do: (*root).sayNo},
+		{Binding: on("yes, once the whole text was in sight", "y"), brief: "yes", rank: 2, scope: inQuestion, do: (*root).sayYes, why: (*root).whyNoYes},
+		{Binding: on("the answer that is chosen: no at first", "enter"), scope: inQuestion, do: (*root).answer},
+		{Binding: on("choose the other answer", "tab", "shift+tab", "left", "right", "h", "l"), brief: "other", rank: 4, scope: inQuestion, do: (*root).choose},
+		{Binding: on("read the contents, too, or not", "c"), brief: "contents", rank: 3, scope: inQuestion, do: (*root).toggle, why: (*root).whyNoToggle},
+		{Binding: on("down", "j", "down"), scope: inQuestion, do: byRows(1)},
+		{Binding: on("up", "up", "k"), scope: inQuestion, do: byRows(-1)},
+		{Binding: on("half a page down", "ctrl+d", "pgdown", "space"), scope: inQuestion, do: byHalf(1)},
+		{Binding: on("half a page up", "ctrl+u", "pgup"), scope: inQuestion, do: byHalf(-1)},
+		{Binding: on("quit at once, with exit status 130", "ctrl+c"), scope: inQuestion, do: (*root).interrupt},
+		{Binding: on("suspend", "ctrl+z"), scope: inQuestion, do: func(*root) tea.Cmd { return tea.Suspend }},
 
 		{Binding: on("keep it", "enter"), brief: "keep", rank: 1, scope: inInput, do: (*root).keepInput},
 		{Binding: on("drop it", "esc"), brief: "drop", rank: 2, scope: inInput, do: (*root).dropInput},
@@ -121,14 +143,21 @@ func (m *root) scopesNow() []scope {
 	switch {
 	case m.input != nil:
 		return []scope{inInput}
+	case m.question != nil:
+		return []scope{inQuestion}
 	case m.popup != nil:
 		return []scope{inPopups}
 	case m.view.report == nil:
 		return []scope{everywhere}
-	case m.screen().board().onDetail():
-		return []scope{inTexts, everywhere}
 	}
-	return []scope{inLists, everywhere}
+	now := []scope{inLists, everywhere}
+	if m.screen().board().onDetail() {
+		now[0] = inTexts
+	}
+	if m.screen() == m.locks {
+		now = append([]scope{onLocks}, now...)
+	}
+	return now
 }
 
 // lookup returns the binding of a key in the scopes that work now.

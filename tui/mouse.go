@@ -41,7 +41,7 @@ func (m *root) click(e tea.Mouse) tea.Cmd {
 	if m.popup != nil {
 		p := m.popupPlace(head, m.bodyRows())
 		if e.X < p.x || e.X >= p.x+p.w || e.Y < p.y || e.Y >= p.y+p.h {
-			m.popup = nil
+			m.closePopup()
 		}
 		return nil
 	}

@@ -36,7 +36,7 @@ func (m *root) show(title string, render func(w int) []string) tea.Cmd {
 }
 
 func (m *root) closePopup() tea.Cmd {
-	m.popup = nil
+	m.popup, m.question = nil, nil
 	return nil
 }
 

@@ -34,10 +34,12 @@ type root struct {
 	version int   // of the view: it changes with the report and the theme
 	active  int
 
-	popup  *text
-	input  *input
-	toast  *toast
-	toasts int // how many there were: the id of the last
+	locks    *locks
+	popup    *text
+	question *question // asked in the popup, nil for none
+	input    *input
+	toast    *toast
+	toasts   int // how many there were: the id of the last
 
 	err         error     // why the last reading failed
 	read        time.Time // when what is shown was read
@@ -47,12 +49,14 @@ type root struct {
 
 func newRoot(ctx context.Context, o Options, now func() time.Time) *root {
 	m := &root{
-		opt:     o,
-		keys:    bindings(),
-		jobs:    &jobs{ctx: ctx, backend: o.Backend, now: now},
-		dark:    true,
-		screens: []screen{newOverview(o.Flake), newCaches(), newAnswers(), newSettings(), newFindings()},
+		opt:  o,
+		keys: bindings(),
+		jobs: &jobs{ctx: ctx, backend: o.Backend, now: now},
+		dark: true,
 	}
+	b, _ := o.Backend.(LockBackend)
+	m.locks = newLocks(b, lane{ctx: ctx, now: now, name: "reading"}, lane{ctx: ctx, now: now, name: "work"})
+	m.screens = []screen{newOverview(o.Flake), newCaches(), newAnswers(), newSettings(), m.locks, newFindings()}
 	m.loaded = make([]int, len(m.screens))
 	m.view = view{theme: newTheme(true, o.ASCII), home: o.Home}
 	m.spin = spinner.New(spinner.WithSpinner(m.view.theme.spinner))
@@ -70,6 +74,9 @@ func (m *root) Init() tea.Cmd {
 func (m *root) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.take(msg)
 	m.refill()
+	if m.screen() == m.locks {
+		cmd = tea.Batch(cmd, m.locks.wanted())
+	}
 	m.layout()
 	return m, cmd
 }
@@ -105,6 +112,13 @@ func (m *root) take(msg tea.Msg) tea.Cmd {
 		if msg.gen == m.jobs.gen && m.err != nil {
 			return ageTick(msg.gen)
 		}
+	case taskMsg:
+		return m.lane(msg.lane).finish(msg)
+	case taskTick:
+		return m.lane(msg.lane).tick(msg)
+	case agedMsg:
+		m.locks.fill()
+		return ageSoon()
 	case toastMsg:
 		if m.toast != nil && m.toast.id == msg.id {
 			m.toast = nil
@@ -121,6 +135,14 @@ func (m *root) take(msg tea.Msg) tea.Cmd {
 		return m.click(msg.Mouse())
 	}
 	return nil
+}
+
+// lane returns the lane of tasks with a name.
+func (m *root) lane(name string) *lane {
+	if name == m.locks.reading.name {
+		return &m.locks.reading
+	}
+	return &m.locks.work
 }
 
 // background changes the theme to the terminal's background.
@@ -220,6 +242,9 @@ func (m *root) layout() {
 	if m.popup != nil {
 		p := m.popupPlace(head, body)
 		m.popup.resize(p.inner())
+		if m.question != nil {
+			m.question.look()
+		}
 	}
 }
 
@@ -230,6 +255,9 @@ func (m *root) View() tea.View {
 	v.WindowTitle = "nix-trust"
 	if m.opt.Demo {
 		v.WindowTitle = "nix-trust demo"
+	}
+	if t := m.locks.work.current; t != nil && t.slow && t.all.Load() > 0 {
+		v.ProgressBar = tea.NewProgressBar(tea.ProgressBarDefault, int(100*t.done.Load()/t.all.Load()))
 	}
 	if !m.opt.NoMouse {
 		v.MouseMode = tea.MouseModeCellMotion

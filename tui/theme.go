@@ -33,6 +33,8 @@ type theme struct {
 	focusBox box
 	spinner  spinner.Spinner
 	bar      string // between facts of one line
+	full     string // a part of a progress bar that is done
+	rest     string // and one that is not
 }
 
 // A box is the characters of a pane's frame.
@@ -73,6 +75,8 @@ func newTheme(dark, ascii bool) *theme {
 		focusBox: box{"━", "┃", "┏", "┓", "┗", "┛"},
 		spinner:  spinner.MiniDot,
 		bar:      "│",
+		full:     "█",
+		rest:     "░",
 	}
 	if ascii {
 		t.glyphs = explain.ASCII()
@@ -81,6 +85,7 @@ func newTheme(dark, ascii bool) *theme {
 		t.focusBox = box{"=", "#", "#", "#", "#", "#"}
 		t.spinner = spinner.Line
 		t.bar = "|"
+		t.full, t.rest = "#", "."
 	}
 	return t
 }

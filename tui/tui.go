@@ -80,6 +80,15 @@ type typed string
 
 func (k typed) String() string { return string(k) }
 
+// settle waits for the tasks that go on, one after the other.
+func (m *root) settle() {
+	for _, l := range []*lane{&m.locks.reading, &m.locks.work} {
+		for t := l.current; t != nil; t = l.current {
+			m.Update(t.run())
+		}
+	}
+}
+
 // Frame reads once and returns the screen after some keys as it would be drawn
 // on a dark terminal of w by h cells, with colours. It is for pictures.
 func Frame(ctx context.Context, o Options, w, h int, keys ...string) (string, error) {
@@ -100,6 +109,7 @@ func Frame(ctx context.Context, o Options, w, h int, keys ...string) (string, er
 		}
 		b.do(m)
 		m.Update(nil)
+		m.settle()
 	}
 	return m.frame(), nil
 }
