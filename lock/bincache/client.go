@@ -69,6 +69,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// StoreDir returns the folder of the store whose caches are asked.
+func (c *Client) StoreDir() string { return c.storeDir }
+
 // A Cache is one binary cache seen through a client.
 type Cache struct {
 	client *Client

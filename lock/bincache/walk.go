@@ -22,6 +22,9 @@ type WalkOptions struct {
 	// Skip leaves a path and what only it refers to out, say as it is known
 	// already. It may be nil.
 	Skip func(StorePath) bool
+	// Next says where to go from a path, one call at a time. nil is to all that
+	// its accepted answers refer to, or nowhere when Shallow.
+	Next func(Found) []StorePath
 	// Progress is called after each path, one call at a time; it may be nil.
 	Progress func(done, known int)
 	// MaxPaths ends a walk that grows without end; 0 is a million.
@@ -152,7 +155,10 @@ func (w *walk) work(ctx context.Context) {
 
 func (w *walk) keep(f Found) {
 	w.found = append(w.found, f)
-	if !w.o.Shallow {
+	switch {
+	case w.o.Next != nil:
+		w.add(w.o.Next(f))
+	case !w.o.Shallow:
 		for _, a := range f.Answers {
 			if a.Err == nil {
 				w.add(a.Info.References)

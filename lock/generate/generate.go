@@ -12,11 +12,12 @@ import (
 	"github.com/nix-trust/nix-trust/lock/nix"
 )
 
-// Options say what is locked. Client and System are needed.
+// Options say what is locked. Client, System and Caches are needed.
 type Options struct {
 	Client *bincache.Client
 	System string
-	// Old is the lock to renew; nil is an empty one. It is not changed.
+	// Old is the lock to renew; nil is an empty one. It is not changed. Its
+	// Source and its other systems stay.
 	Old *lock.Lock
 	// Outputs are what the section's outputs shall be; nil keeps those of Old.
 	Outputs map[string]lock.StorePath
@@ -28,14 +29,19 @@ type Options struct {
 	Optional []lock.StorePath
 	// Keep leaves the pins of Old that nothing needs any more in their place.
 	Keep bool
-	// Caches are those that may deliver the pins; they become the lock's.
+	// Caches are those that may deliver the pins; they become the lock's. A
+	// cache of Old that is not among them goes too, unless another system has
+	// pins, which it may be needed for; then it stays with its keys, and is not
+	// asked. URLs and keys may be in any spelling that Nix takes.
 	Caches []lock.Cache
 	// Trusted are the caches that the host trusts anyway, with the keys that it
 	// trusts. What they serve is not pinned.
 	Trusted []lock.Cache
 	// Local is what the local store has: it answers for paths that no cache of
-	// the lock has yet. nil is nothing.
+	// the lock proves yet. nil is nothing.
 	Local map[lock.StorePath]nix.Info
+	// MaxPaths ends what grows without end; 0 is a million.
+	MaxPaths int
 	// Progress is called after each path, one call at a time; it may be nil.
 	Progress func(done, known int)
 }
@@ -56,10 +62,12 @@ type Result struct {
 	Problems []Problem
 }
 
-// A Problem is one path that cannot be pinned as it should.
+// A Problem is one path that cannot be pinned as it should, or one cache that
+// is of no use.
 type Problem struct {
 	Kind  Kind
 	Path  lock.StorePath
+	Cache string         // the cache's URL for Unreachable, which is told once a cache; else ""
 	Text  string         // a sentence; what it quotes from outside is quoted
 	Says  []Saying       // who says what, for Differs
 	Wants lock.StorePath // a path that refers to this one, "" for a root
@@ -81,10 +89,27 @@ const (
 	Differs Kind = iota
 	// BadSignature: a cache's signature by a listed key does not fit.
 	BadSignature
-	// Unreachable: a cache that had to be asked gave no whole answer.
+	// Unreachable: a cache that had to be asked gave no whole answer, or one
+	// that must not be believed.
 	Unreachable
-	// Unproved: it is there, and no listed key signed it.
+	// Unproved: it is there, and no listed key signed it. A pin that Old has
+	// for it stays.
 	Unproved
-	// Missing: no cache has it.
+	// Missing: no cache has it. A pin that Old has for it stays: a cache that
+	// hides a path for a while must not make its bytes be forgotten.
 	Missing
 )
+
+func (k Kind) String() string {
+	switch k {
+	case BadSignature:
+		return "bad-signature"
+	case Unreachable:
+		return "unreachable"
+	case Unproved:
+		return "unproved"
+	case Missing:
+		return "missing"
+	}
+	return "differs"
+}

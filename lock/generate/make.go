@@ -1,0 +1,150 @@
+package generate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/nix-trust/nix-trust/lock"
+	"github.com/nix-trust/nix-trust/lock/bincache"
+)
+
+// Make asks the caches, and makes the lock anew. What it finds wrong is in the
+// Result. It fails when ctx ends, on options that make no sense, on a cache that
+// it cannot ask (s3, ssh), and on a closure without end.
+//
+// Every cache of the lock and every trusted one has to answer for each path
+// that is pinned or left out: one that is down may have other bytes.
+func Make(ctx context.Context, o Options) (*Result, error) {
+	m, err := newMaker(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.gather(ctx); err != nil {
+		return nil, err
+	}
+	return m.result()
+}
+
+type maker struct {
+	o        Options
+	storeDir string
+	base     *lock.Lock         // the new lock; the section's pins come last
+	before   *lock.Section      // of the old lock; never nil
+	old      map[string]*oldPin // by the 32 characters
+	voters   []*voter
+	byCache  map[*bincache.Cache]*voter
+
+	mu   sync.Mutex
+	said map[*bincache.NarInfo]saying // until the path is decided
+
+	// The rest is changed between walks, and by one call of a walk at a time.
+	needed   map[lock.StorePath]decision
+	weak     map[lock.StorePath]decision // paths that are not needed
+	ask      []lock.StorePath            // what every voter is asked for next
+	askWeak  []lock.StorePath            // what the lock's caches are asked for next
+	refs     int                         // that all answers had
+	finished int                         // answers to paths
+	stop     context.CancelCauseFunc
+}
+
+const (
+	defaultMaxPaths = 1_000_000
+	// maxAllRefs bounds what a made-up closure may cost in memory. A lock file
+	// has room for less.
+	maxAllRefs = 8_000_000
+)
+
+func newMaker(o Options) (*maker, error) {
+	switch {
+	case o.Client == nil:
+		return nil, errors.New("there is no client to ask caches with")
+	case len(o.Caches) == 0:
+		return nil, errors.New("a lock needs a cache that may deliver what it pins, and none was named")
+	case o.MaxPaths <= 0:
+		o.MaxPaths = defaultMaxPaths
+	}
+	for _, p := range slices.Concat(o.Roots, o.Optional) {
+		if _, err := bincache.ParseStorePath(string(p)); err != nil {
+			return nil, err
+		}
+	}
+	for p, i := range o.Local {
+		if i.NAR.IsZero() || i.Size <= 0 {
+			return nil, fmt.Errorf("the local store tells no hash or no size of %s", p)
+		}
+	}
+	m := &maker{
+		o: o, storeDir: o.Client.StoreDir(), before: &lock.Section{}, old: map[string]*oldPin{},
+		byCache: map[*bincache.Cache]*voter{}, said: map[*bincache.NarInfo]saying{},
+		needed: map[lock.StorePath]decision{}, weak: map[lock.StorePath]decision{},
+	}
+	old := cmp.Or(o.Old, lock.New())
+	if err := old.Validate(); err != nil {
+		return nil, err
+	}
+	m.takeOld(old)
+	caches, err := canonicalCaches(o.Caches)
+	if err != nil {
+		return nil, err
+	}
+	if m.voters, err = newVoters(o.Client, caches, o.Trusted); err != nil {
+		return nil, err
+	}
+	for _, v := range m.voters {
+		m.byCache[v.cache] = v
+	}
+	m.base.Caches = m.withOldCaches(caches, old.Caches)
+	return m, m.base.Validate()
+}
+
+// takeOld starts the new lock from the old one.
+func (m *maker) takeOld(old *lock.Lock) {
+	m.base = lock.New()
+	m.base.Source = old.Source
+	for _, system := range old.SystemNames() {
+		section, own := old.Systems[system], system == m.o.System
+		if own {
+			m.before = section
+		} else {
+			m.base.Systems[system] = section
+		}
+		for path, pin := range section.Paths {
+			if own || m.old[path.Digest()] == nil {
+				m.old[path.Digest()] = &oldPin{path: path, pin: pin, own: own, lies: m.lies(path, pin)}
+			}
+		}
+	}
+	outputs := m.o.Outputs
+	if outputs == nil {
+		outputs = m.before.Outputs
+	}
+	maps.Copy(m.base.Section(m.o.System).Outputs, outputs)
+}
+
+// lies reports whether a pin claims a content address that is not the path's.
+func (m *maker) lies(path lock.StorePath, p lock.Pin) bool {
+	n := &bincache.NarInfo{StoreDir: m.storeDir, Path: path, NarHash: p.NAR, NarSize: uint64(p.Size), References: p.Refs, CA: p.CA}
+	return p.CA != "" && n.ProveContent() != nil
+}
+
+// withOldCaches adds the old lock's other caches while another system has pins
+// that they may be needed for.
+func (m *maker) withOldCaches(caches, old []lock.Cache) []lock.Cache {
+	for system, s := range m.base.Systems {
+		if system == m.o.System || len(s.Paths) == 0 {
+			continue
+		}
+		for _, c := range old {
+			if !slices.ContainsFunc(caches, func(o lock.Cache) bool { return o.URL == c.URL }) {
+				caches = append(caches, c)
+			}
+		}
+	}
+	slices.SortFunc(caches, func(a, b lock.Cache) int { return cmp.Compare(a.URL, b.URL) })
+	return caches
+}

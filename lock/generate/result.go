@@ -1,0 +1,105 @@
+package generate
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/nix-trust/nix-trust/lock"
+	"github.com/nix-trust/nix-trust/lock/bincache"
+)
+
+// result puts the decisions together. Their order does not matter.
+func (m *maker) result() (*Result, error) {
+	r := &Result{}
+	pins := m.base.Systems[m.o.System].Paths
+	if m.o.Keep {
+		maps.Copy(pins, m.before.Paths)
+	}
+	for _, decisions := range []map[lock.StorePath]decision{m.weak, m.needed} {
+		for path, d := range decisions {
+			delete(pins, path)
+			switch d.fate {
+			case redundant:
+				r.Redundant++
+			case fromLocal:
+				r.FromLocal = append(r.FromLocal, path)
+				pins[path] = d.pin
+			case pinned, remembered:
+				pins[path] = d.pin
+			}
+			if d.problem != nil {
+				r.Problems = append(r.Problems, *d.problem)
+			}
+		}
+	}
+	slices.Sort(r.FromLocal)
+	m.addWants(r.Problems)
+	r.Problems = append(r.Problems, m.silent()...)
+	slices.SortFunc(r.Problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Cache, b.Cache))
+	})
+	r.count(m.before.Paths, pins)
+	if slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Kind < Unproved }) {
+		return r, nil
+	}
+	if err := m.base.Validate(); err != nil {
+		return nil, err
+	}
+	r.Lock = m.base
+	return r, nil
+}
+
+func (r *Result) count(before, now map[lock.StorePath]lock.Pin) {
+	r.Pinned = len(now)
+	for path := range now {
+		if _, had := before[path]; !had {
+			r.Added++
+		}
+	}
+	r.Removed = len(before) - (len(now) - r.Added)
+}
+
+// addWants says of each problem which path, the first by name, refers to it.
+func (m *maker) addWants(problems []Problem) {
+	at := make(map[lock.StorePath]*Problem, len(problems))
+	for i := range problems {
+		at[problems[i].Path] = &problems[i]
+	}
+	for _, root := range m.o.Roots {
+		delete(at, root)
+	}
+	for _, decisions := range []map[lock.StorePath]decision{m.weak, m.needed} {
+		for path, d := range decisions {
+			for _, ref := range d.refs {
+				if p := at[ref]; p != nil && ref != path && (p.Wants == "" || path < p.Wants) {
+					p.Wants = path
+				}
+			}
+		}
+	}
+}
+
+// silent has one problem for each cache that owes an answer.
+func (m *maker) silent() (problems []Problem) {
+	for _, v := range m.voters {
+		f := v.failed
+		if f.count == 0 {
+			continue
+		}
+		why := f.err.Error()
+		var e *bincache.Error
+		if errors.As(f.err, &e) {
+			why = e.Text // the cache and the path are told beside it
+		}
+		paths := fmt.Sprintf("%d paths, such as %s", f.count, f.path)
+		if f.count == 1 {
+			paths = string(f.path)
+		}
+		problems = append(problems, Problem{Kind: Unreachable, Path: f.path, Cache: v.url,
+			Text: fmt.Sprintf("%s gave no answer that counts for %s: %s", v.url, paths, why)})
+	}
+	return problems
+}
