@@ -93,6 +93,17 @@ func planAnswers(src AnswersSource, before, after Answers) (Plan, error) {
 	return p, nil
 }
 
+// AnswersChange says what a change of a trusted-settings.json does, and how much
+// it lets in.
+func AnswersChange(c FileChange) (changes []string, risk PlanRisk, err error) {
+	before, err1 := AnswersSource{Path: c.Path, State: c.Before}.Answers()
+	after, err2 := AnswersSource{Path: c.Path, State: c.After}.Answers()
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, PlanUnknown, err
+	}
+	return answerChanges(before, after, nixconf.Version{}), answersRisk(before, after), nil
+}
+
 // RevertAnswers is the plan that takes one change of a file back while leaving
 // alone what was answered since. It is refused where an answer that the change
 // was about was changed again.

@@ -43,6 +43,14 @@ var planRisks = []string{"unknown", "narrows", "neutral", "widens", "sweeping"}
 
 func (r PlanRisk) String() string { return word(r, planRisks) }
 
+// With is the risk of doing both.
+func (r PlanRisk) With(o PlanRisk) PlanRisk {
+	if r == PlanUnknown || o == PlanUnknown {
+		return PlanUnknown
+	}
+	return max(r, o)
+}
+
 // Residual is one thing that still trusts a cache after a plan.
 type Residual struct {
 	Subject string      // the URL or the key
