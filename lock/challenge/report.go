@@ -90,9 +90,10 @@ type Vote struct {
 	// Kept is where the output of a rebuild that differs was left.
 	Kept lock.StorePath
 
-	marks   []string // see distinct
-	nowhere bool     // a copy that came from nobody knows where
-	info    *bincache.NarInfo
+	marks   []string          // see distinct
+	nowhere bool              // a copy that came from nobody knows where
+	cache   *bincache.Cache   // that said it
+	info    *bincache.NarInfo // what it said
 }
 
 // An Answer is whether, and how, a voter answered. The zero value says nothing.

@@ -40,6 +40,7 @@ func (r *run) askCaches(ctx context.Context, votes map[lock.StorePath][]Vote) er
 				continue
 			}
 			v := signedVote(a.Info, r.ring)
+			v.cache, v.info = a.Cache, a.Info
 			v.marks = append(v.marks, r.voters[i].mark)
 			votes[f.Path][i] = v
 		}
@@ -70,7 +71,7 @@ func signedVote(n *bincache.NarInfo, ring *bincache.Keyring) Vote {
 	check := bincache.CheckSignatures(n, ring)
 	v := Vote{
 		Answer: Said, Text: check.Text, NAR: n.NarHash, Size: int64(n.NarSize), Refs: n.References, RefsKnown: true,
-		Signed: check.Verdict, By: check.By, info: n,
+		Signed: check.Verdict, By: check.By,
 	}
 	if n.NarSize > 1<<63-1 {
 		return Vote{Answer: Misbehaved, Text: "it says that the path has more bytes than any file can have"}
