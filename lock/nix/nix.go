@@ -19,6 +19,15 @@ type Source struct {
 	Dir     string // of flake.nix in the tree; "" is its top
 	Folder  string // the folder with flake.nix when Ref names one on this machine, else ""
 	Rev     string // the commit; "" when there is none, or the tree has changes
+
+	// What else a flake is told of its tree.
+	revCount, lastModified int64 // 0 is unknown
+	// dirty is where the tree lies when Nix has more to tell of it than what a
+	// reference to its copy in the store can carry: dirtyRev. Else "".
+	dirty string
+	// commit is a reference to a commit of a repository that gives the same tree,
+	// or "".
+	commit string
 }
 
 // An Output is one output of a derivation that a flake has.
