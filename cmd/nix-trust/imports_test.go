@@ -28,7 +28,7 @@ var layers = map[string][]string{
 	"trust":               {"nixconf", "nixconf/flake", "lock/bincache", "tui/safetext"},
 	"trust/host":          {"nixconf", "nixconf/flake", "trust"},
 	"trust/host/hosttest": {"nixconf", "nixconf/flake"}, // makes big hosts for tests
-	"trust/host/demo":     {"nixconf", "trust", "trust/host"},
+	"trust/host/demo":     {"nixconf", "lock", "lock/bincache", "trust", "trust/host"},
 	"tui/explain":         {"nixconf", "trust", "tui/safetext"},
 	"tui/svg":             {},
 	"trust/ledger":        {"trust"}, // durable writes

@@ -63,6 +63,9 @@ func files() fstest.MapFS {
 		}
 		out[f.Name] = &fstest.MapFile{Data: unescape(f.Data), Mode: mode}
 	}
+	for name, text := range lockFiles() {
+		out[name] = &fstest.MapFile{Data: text, Mode: 0o644}
+	}
 	out["nix/var/nix/daemon-socket/socket"] = &fstest.MapFile{Mode: fs.ModeSocket | 0o666}
 	return out
 }
