@@ -3,14 +3,9 @@ package bincache
 import (
 	"bufio"
 	"context"
-	"crypto/md5"  // content addresses of old may be of it; nothing is trusted for it
-	"crypto/sha1" // as above
 	"crypto/sha256"
-	"crypto/sha512"
 	"fmt"
-	"hash"
 	"io"
-	"slices"
 	"time"
 )
 
@@ -19,8 +14,8 @@ type Contents struct {
 	NarHash Hash
 	NarSize uint64
 	// Addressed says that the contents have the hash of the narinfo's content
-	// address. It stays false without such an address, and for a path that
-	// refers to itself, of which Nix hashes the NAR with its own name left out.
+	// address, of which the name is computed as far as ProveContent says so. It
+	// stays false without such an address.
 	Addressed bool
 }
 
@@ -198,45 +193,4 @@ func (c *capped) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p[:min(uint64(len(p)), c.left)])
 	c.left -= uint64(n)
 	return n, err
-}
-
-// An addressHash computes what a content address is of: the NAR, or the one
-// file in it.
-type addressHash struct {
-	ca  ContentAddress
-	sum hash.Hash   // nil: nothing to check
-	one *singleFile // nil: the NAR is hashed
-}
-
-func newAddressHash(n *NarInfo) addressHash {
-	ca, err := ParseContentAddress(n.CA)
-	if err != nil || slices.Contains(n.References, n.Path) {
-		return addressHash{}
-	}
-	sums := map[string]func() hash.Hash{"md5": md5.New, "sha1": sha1.New, "sha256": sha256.New, "sha512": sha512.New}
-	a := addressHash{ca: ca, sum: sums[ca.Algo]()}
-	if ca.Method != "r" {
-		a.one = &singleFile{sum: a.sum}
-	}
-	return a
-}
-
-func (a addressHash) with(w io.Writer) io.Writer {
-	if a.sum == nil || a.one != nil {
-		return w
-	}
-	return io.MultiWriter(w, a.sum)
-}
-
-func (a addressHash) check() (bool, error) {
-	if a.sum == nil {
-		return false, nil
-	}
-	if a.one != nil && !a.one.found {
-		return false, mismatch("what the content address is of", "a single file that is not executable", "something else")
-	}
-	if got := a.sum.Sum(nil); !slices.Equal(got, a.ca.Digest) {
-		return false, mismatch("the hash of the content address", fmt.Sprintf("%s:%x", a.ca.Algo, a.ca.Digest), fmt.Sprintf("%s:%x", a.ca.Algo, got))
-	}
-	return true, nil
 }

@@ -48,7 +48,7 @@ func TestAContentAddressProvesOnlyWhatTheNameCovers(t *testing.T) {
 		return addressed(t, "text:sha256:"+sum("content"), data, false, dep)
 	}
 	self := func(t *testing.T) *bincache.NarInfo {
-		return addressed(t, "fixed:r:sha256:"+sum("its NAR with its own name left out"), data, true, dep)
+		return addressed(t, "fixed:r:sha256:"+sum(string(data)), data, true, dep)
 	}
 	for _, c := range []struct {
 		name     string
@@ -65,8 +65,13 @@ func TestAContentAddressProvesOnlyWhatTheNameCovers(t *testing.T) {
 		{name: "of one file, read", info: flat, contents: true, want: Verified},
 		{name: "of a text, not read", info: text, want: Unsigned, says: "reading the contents would prove it"},
 		{name: "of a text, read", info: text, contents: true, want: Verified},
-		{name: "of the NAR without its own name", info: self, want: Unsigned, says: "a signature is needed"},
-		{name: "of the NAR without its own name, read", info: self, contents: true, want: Unsigned, says: "a signature is needed"},
+		{name: "of the NAR without its own name", info: self, want: Unsigned, says: "reading the contents would prove it"},
+		{name: "of the NAR without its own name, read", info: self, contents: true, want: Verified, says: "computed from its contents"},
+		{name: "of the NAR without its own name, other bytes", info: func(t *testing.T) *bincache.NarInfo {
+			n := self(t)
+			n.NarHash = sha256.Sum256(narOf("swapped"))
+			return n
+		}, data: narOf("swapped"), contents: true, want: Mismatch, says: "the hash of the content address"},
 		{name: "of the NAR, which cannot be read", info: tree, served: func(n *bincache.NarInfo) { n.Compression = "lzip" }, contents: true, want: Unknown},
 		{name: "not told by the cache", info: tree, served: func(n *bincache.NarInfo) { n.CA = "" }, want: Unsigned},
 		{name: "of a text, signed", info: text, served: func(n *bincache.NarInfo) { n.Signatures = []string{good.sign(n)} }, want: Verified, says: "signed by"},

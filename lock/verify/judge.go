@@ -152,7 +152,7 @@ func proveNAR(n *bincache.NarInfo, c bincache.Contents) error {
 		return nil
 	}
 	if slices.Contains(n.References, n.Path) {
-		return errors.New("its content address leaves its own name out, so that a signature is needed all the same")
+		return errors.New("its content address leaves its own name out; reading the contents would prove it")
 	}
 	ca, err := bincache.ParseContentAddress(n.CA)
 	if err != nil {
