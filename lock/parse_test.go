@@ -113,6 +113,8 @@ var refusals = []struct {
 	{"keys that are no list", "keys = [\"" + keyA + "\", \"" + keyB + "\"]", "keys = \"" + keyA + "\"", KindValue, ":6:8", "are a list", ""},
 	{"a key without padding", keyA + "\"", keyA[:len(keyA)-1] + "\"", KindValue, ":6:9", "one spelling", ""},
 	{"a key too short", keyA, "cache-1:YWJj", KindValue, ":6:9", "cannot be read", ""},
+	{"a key that anybody can sign for", keyA, "cache-1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", KindValue, ":6:9", "anybody can sign for", ""},
+	{"a key not in its one encoding", keyA, "cache-1:7v///////////////////////////////////////38=", KindValue, ":6:9", "one encoding", ""},
 	{"a key twice", keyB, keyA, KindDuplicate, ":6:65", "twice in one cache", ""},
 	{"two keys of one name", keyB, keyA2, KindDuplicate, ":6:65", "two different keys are called cache-1", ":6:1"},
 	{"a cache twice", "[outputs.x", "[[cache]]\nurl = \"https://example.cachix.org\"\nkeys = []\n[outputs.x", KindDuplicate, ":12:7", "is there twice", ":5:1"},

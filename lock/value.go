@@ -312,7 +312,8 @@ func checkOutput(s string) error {
 	return nil
 }
 
-// checkKey reports what is wrong with a public key, or returns its name.
+// checkKey reports what is wrong with a public key, or returns its name. A key
+// that libsodium refuses could never verify anything; see bincache.Weak.
 func checkKey(s string) (name string, err error) {
 	k, err := bincache.ParsePublicKey(s)
 	if err != nil {
@@ -320,6 +321,9 @@ func checkKey(s string) (name string, err error) {
 	}
 	if k.String() != s {
 		return "", errors.New("the key is not in its one spelling, with padding and nothing behind it")
+	}
+	if k.Weak() {
+		return "", errors.New("no signature by this key can count: it is one that anybody can sign for, or not in its one encoding, and Nix refuses both; ask the cache's owner for the real key")
 	}
 	return k.Name, checkKeyName(k.Name)
 }
