@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -97,7 +96,7 @@ func (a *app) verify(ctx context.Context, path string, f verifyFlags) error {
 		return &problem{code: exitUnknown, text: path + " names no cache, so that there is nobody to ask", hints: []string{"add a [[cache]] with its url and keys"}}
 	}
 	if scope.Paths > 0 && len(scope.Hosts) > 0 && !f.yes {
-		if err := a.askToTell(ctx, scope); err != nil {
+		if err := a.askToTell(ctx, consent{hosts: scope.Hosts, paths: scope.Paths, done: "verified"}); err != nil {
 			return err
 		}
 	}
@@ -133,29 +132,6 @@ func verifyCode(o verify.Outcome) int {
 		return exitBad
 	}
 	return exitUnknown
-}
-
-// askToTell asks whether hosts may learn of paths. Nothing was sent before.
-func (a *app) askToTell(ctx context.Context, s verify.Scope) error {
-	what := fmt.Sprintf("%s would learn that you use %s: %s", count(len(s.Hosts), "host", "hosts"), count(s.Paths, "path", "paths"), strings.Join(s.Hosts, ", "))
-	if !a.terminal {
-		return usage(what, "without a terminal nobody can be asked; add --yes to go on")
-	}
-	fmt.Fprintf(a.err, "nix-trust: %s\nnix-trust: go on? [y/N] ", safetext.Text(what))
-	reply := make(chan string, 1)
-	go func() { // reading cannot be interrupted, and the program can
-		line, _ := bufio.NewReader(a.in).ReadString('\n')
-		reply <- line
-	}()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case line := <-reply:
-		if answer := strings.ToLower(strings.TrimSpace(line)); answer == "y" || answer == "yes" {
-			return nil
-		}
-	}
-	return &problem{code: exitFindings, text: "not verified, as you said no; nothing was asked of any host"}
 }
 
 func count(n int, one, many string) string {
