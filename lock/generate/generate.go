@@ -50,8 +50,8 @@ type Options struct {
 // could not be determined.
 type Result struct {
 	Lock *lock.Lock
-	// Pinned are the section's pins; of them Added are new, and Removed are
-	// gone from Old.
+	// Pinned are the pins of the lock's section; of them Added are new, and
+	// Removed are gone from Old. They are 0 without a lock.
 	Pinned, Added, Removed int
 	// Redundant are the paths that the host's trusted caches serve with the
 	// same bytes, or alone.

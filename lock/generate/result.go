@@ -41,7 +41,6 @@ func (m *maker) result() (*Result, error) {
 	slices.SortFunc(r.Problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Cache, b.Cache))
 	})
-	r.count(m.before.Paths, pins)
 	if slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Kind < Unproved }) {
 		return r, nil
 	}
@@ -49,6 +48,7 @@ func (m *maker) result() (*Result, error) {
 		return nil, err
 	}
 	r.Lock = m.base
+	r.count(m.before.Paths, pins)
 	return r, nil
 }
 

@@ -110,15 +110,16 @@ func differences(a, b lock.Pin) (fields []string) {
 	return fields
 }
 
-// localSaying is what the local store says.
-func (m *maker) localSaying(path lock.StorePath, i nix.Info) saying {
+// localSaying is what the local store says. Its signatures are checked only when
+// it has to vouch for the path.
+func (m *maker) localSaying(path lock.StorePath, i nix.Info, vouch bool) saying {
 	n := &bincache.NarInfo{
 		StoreDir: m.storeDir, Path: path, NarHash: i.NAR, NarSize: uint64(i.Size),
 		References: distinct(i.Refs), Signatures: i.Signatures, CA: i.CA,
 	}
-	s := saying{who: localStore, pin: pinOf(n), proved: provedByName(n), local: true}
+	s := saying{who: localStore, local: true, pin: pinOf(n), proved: provedByName(n)}
 	for _, v := range m.voters {
-		if v.listed == nil {
+		if !vouch || v.listed == nil {
 			continue
 		}
 		if check := bincache.CheckSignatures(n, v.listed); check.Verdict == bincache.Verified {

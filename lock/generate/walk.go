@@ -134,7 +134,8 @@ func (m *maker) take(f bincache.Found) (says []saying, open bool) {
 		m.stop(fmt.Errorf("the closure has more than %d references; a cache may be making it up", maxAllRefs))
 	}
 	if i, ok := m.o.Local[f.Path]; ok {
-		says = append(says, m.localSaying(f.Path, i))
+		vouch := !slices.ContainsFunc(says, func(s saying) bool { return s.proved })
+		says = append(says, m.localSaying(f.Path, i, vouch))
 	}
 	return says, open
 }
