@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/nix-trust/nix-trust/lock"
+	"github.com/nix-trust/nix-trust/lock/bincache"
+	"github.com/nix-trust/nix-trust/lock/challenge"
+	"github.com/nix-trust/nix-trust/lock/nix"
+	"github.com/nix-trust/nix-trust/lock/verify"
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/host"
+	"github.com/nix-trust/nix-trust/trust/host/demo"
+	"github.com/nix-trust/nix-trust/tui"
+)
+
+// What the Locks screen asks of the program; see tui.LockBackend.
+
+// lockFile is the name of the lock beside a flake.nix.
+const lockFile = "flake.cache-lock"
+
+// Locks reads the lock beside each flake of the report. Nothing else is done.
+func (a *app) Locks(ctx context.Context, r *trust.Report) ([]tui.LockFile, error) {
+	files := make([]tui.LockFile, len(r.Flakes))
+	room := int64(lock.MaxBytes) // for all of them: each is held in memory
+	for i := range r.Flakes {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		f := tui.LockFile{Flake: r.Flakes[i].ID, Here: slices.Contains(r.Flakes[i].Found, "current folder")}
+		if f.Flake.Path != "" {
+			f.Path = filepath.Join(f.Flake.Path, lockFile)
+			room -= a.look(&f, room)
+		} else {
+			f.Err = errors.New("its source is not a folder on this machine, so that nothing was looked for")
+		}
+		files[i] = f
+	}
+	return files, nil
+}
+
+// look reads one lock and returns how many bytes it has.
+func (a *app) look(f *tui.LockFile, room int64) int64 {
+	text, err := a.lockText(f.Path, room)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
+		f.Seen = true
+		return 0
+	case err != nil:
+		f.Seen, f.Err = true, cause(err)
+		return 0
+	}
+	f.Seen = true
+	l, err := lock.Parse(f.Path, text)
+	if err == nil {
+		f.Digest, err = l.Digest()
+	}
+	if err != nil {
+		f.Err = err
+		return 0
+	}
+	f.Lock = l
+	return int64(len(text))
+}
+
+// lockText reads a lock on the machine that is looked at. A pipe or a device
+// in its place is not opened.
+func (a *app) lockText(path string, most int64) ([]byte, error) {
+	var text []byte
+	var err error
+	switch {
+	case a.demo:
+		text, err = demo.ReadFile(path)
+	case a.root != "":
+		text, err = host.Under(a.root).ReadFile(path)
+	default:
+		text, err = readRegular(path, most)
+	}
+	if err == nil && int64(len(text)) > most {
+		err = fmt.Errorf("the locks are larger together than is read at once; look at it alone with `nix-trust verify %s`", path)
+	}
+	return text, err
+}
+
+// readRegular reads a regular file, and at most one byte more than is allowed.
+func readRegular(path string, most int64) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	switch info, err := f.Stat(); {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is not a regular file")
+	}
+	return io.ReadAll(io.LimitReader(f, most+1))
+}
+
+// Compared reads the lock to compare with.
+func (a *app) Compared(ctx context.Context, f tui.LockFile, path string) (string, *lock.Lock, error) {
+	name, text, err := "git's HEAD", []byte(nil), error(nil)
+	switch {
+	case path != "":
+		if name = path; !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(f.Path), path)
+		}
+		text, err = a.lockText(path, lock.MaxBytes)
+	case a.demo:
+		text, err = demo.Committed(f.Path)
+	case a.root != "":
+		err = errors.New("git is not asked about another system's files; press D and name a file")
+	default:
+		text, err = committed(ctx, nix.Program{}, f.Path)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("%s: %w", name, cause(err))
+	}
+	l, err := lock.Parse(name, text)
+	return name, l, err
+}
+
+// committed returns a file as the HEAD of its git repository has it. Git goes
+// to no network for it and runs nothing that the repository names.
+func committed(ctx context.Context, run nix.Runner, path string) ([]byte, error) {
+	call := nix.Call{
+		Dir: filepath.Dir(path),
+		Args: []string{"git", "--no-pager", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "protocol.allow=never",
+			"cat-file", "blob", "HEAD:./" + filepath.Base(path)},
+		Env: []string{"GIT_NO_LAZY_FETCH=1", "GIT_NO_REPLACE_OBJECTS=1", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C"},
+	}
+	r, err := run.Run(ctx, call)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, err
+	case r.Code != 0:
+		line, _, _ := strings.Cut(strings.TrimSpace(string(r.Stderr)), "\n")
+		return nil, fmt.Errorf("git has no committed version of it: %s", line)
+	case len(r.Stdout) > lock.MaxBytes:
+		return nil, errors.New("it is larger than a lock may be")
+	}
+	return r.Stdout, nil
+}
+
+// Check compares the outputs of a lock with those that the flake has now.
+func (a *app) Check(ctx context.Context, f tui.LockFile) (tui.LockCheck, error) {
+	switch {
+	case a.demo:
+		return checked(f.Lock, func(system string, _ []string) (map[string]lock.StorePath, []string, error) {
+			return demo.Evaluated(f.Flake.Path)[system], nil, nil
+		}), nil
+	case a.root != "":
+		return tui.LockCheck{}, errors.New("flakes of another system are not evaluated here")
+	case a.user != "":
+		return tui.LockCheck{}, errors.New("flakes are evaluated in nobody else's name; run it as that user")
+	}
+	n := &nix.Nix{Runner: nix.Program{}}
+	src, err := n.Source(ctx, f.Flake.Path)
+	if err != nil {
+		return tui.LockCheck{}, err
+	}
+	c := checked(f.Lock, func(system string, attrs []string) (map[string]lock.StorePath, []string, error) {
+		got, err := n.Outputs(ctx, src, system, nix.OutputOptions{Attrs: attrs, Offline: true})
+		if err != nil {
+			return nil, nil, err
+		}
+		outputs, unknown := map[string]lock.StorePath{}, []string(nil)
+		for _, o := range got.Outputs {
+			if o.Path == "" {
+				unknown = append(unknown, o.Name+": its path is known only once it is built")
+			}
+			outputs[o.Name] = o.Path
+		}
+		for _, failed := range got.Failures {
+			unknown = append(unknown, failed.Name+": "+failed.Text)
+		}
+		return outputs, unknown, nil
+	})
+	return c, ctx.Err()
+}
+
+// checked compares the outputs of each system of a lock with what evaluating
+// them gives.
+func checked(l *lock.Lock, evaluate func(system string, attrs []string) (map[string]lock.StorePath, []string, error)) tui.LockCheck {
+	var c tui.LockCheck
+	for _, system := range l.SystemNames() {
+		was := l.Systems[system].Outputs
+		var attrs []string
+		for name := range was {
+			attr, _, _ := strings.Cut(name, "^")
+			attrs = append(attrs, attr)
+		}
+		slices.Sort(attrs)
+		if len(attrs) == 0 {
+			c.Unknown = append(c.Unknown, system+": the lock names no output, so that there is nothing to compare")
+			continue
+		}
+		now, unknown, err := evaluate(system, slices.Compact(attrs))
+		if err != nil {
+			c.Unknown = append(c.Unknown, system+": "+err.Error())
+			continue
+		}
+		for _, text := range unknown {
+			c.Unknown = append(c.Unknown, system+": "+text)
+		}
+		c.Systems = append(c.Systems, system)
+		from, to := lock.New(), lock.New()
+		for name, path := range was {
+			from.Section(system).Outputs[name] = path
+			if p, ok := now[name]; ok && p != "" {
+				to.Section(system).Outputs[name] = p
+			} else if len(unknown) > 0 { // it may be one of those
+				to.Section(system).Outputs[name] = path
+			}
+		}
+		to.Section(system)
+		c.Changes = append(c.Changes, lock.Compare(from, to)...)
+	}
+	return c
+}
+
+// client gets from caches: real ones, or those of the demo.
+func (a *app) cacheClient() (*bincache.Client, error) {
+	if a.demo {
+		return bincache.NewClient(bincache.Options{Source: demo.Caches()}), nil
+	}
+	netrc, err := readNetrc("")
+	if err != nil {
+		return nil, err
+	}
+	return bincache.NewClient(bincache.Options{Netrc: netrc}), nil
+}
+
+// Verify asks every cache of a lock. The screen has asked the user before.
+func (a *app) Verify(ctx context.Context, f tui.LockFile, contents bool, progress func(done, all int)) (*verify.Report, error) {
+	client, err := a.cacheClient()
+	if err != nil {
+		return nil, err
+	}
+	return verify.Verify(ctx, f.Lock, verify.Options{Client: client, Contents: contents, Progress: progress})
+}
+
+// Challenge asks the caches, the lock and the local store. The screen has
+// asked the user before.
+func (a *app) Challenge(ctx context.Context, f tui.LockFile, caches []lock.Cache, paths []lock.StorePath, progress func(done, all int)) (*challenge.Report, error) {
+	client, err := a.cacheClient()
+	if err != nil {
+		return nil, err
+	}
+	o := challenge.Options{Client: client, Caches: caches, Lock: f.Lock, Progress: progress}
+	if !a.demo && a.root == "" {
+		o.Store = &nix.Nix{Runner: nix.Program{}}
+	}
+	return challenge.Run(ctx, paths, o)
+}
