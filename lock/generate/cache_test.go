@@ -64,6 +64,7 @@ type web struct {
 	fail  map[string]error  // by host
 	// then has what a file is from its second request on.
 	then  map[string]string
+	gone  string // a file that is gone from its second request on
 	delay func() time.Duration
 }
 
@@ -79,6 +80,7 @@ func (w *web) Get(ctx context.Context, at *url.URL, _ *url.Userinfo) (*bincache.
 	if later, has := w.then[file]; has && w.asked[file] > 1 {
 		text, ok = later, true
 	}
+	ok = ok && (file != w.gone || w.asked[file] == 1)
 	err := w.fail[at.Host]
 	delay := w.delay
 	w.mu.Unlock()
