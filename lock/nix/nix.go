@@ -27,7 +27,8 @@ type Source struct {
 	dirty string
 	// commit is a reference to a commit of a repository that gives the same tree,
 	// or "".
-	commit string
+	commit  string
+	commits bool // the tree lies in a repository, so that another commit may come
 }
 
 // An Output is one output of a derivation that a flake has.

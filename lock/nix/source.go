@@ -102,6 +102,7 @@ func (n *Nix) source(ref string, m *metadata) (*Source, error) {
 	src := &Source{
 		Ref: ref, Path: path, NarHash: lock.Hash(hash), Dir: dir, Rev: l.Rev,
 		revCount: l.RevCount, lastModified: l.LastModified,
+		commits: l.Rev != "" || l.Type == "git" || l.Type == "hg",
 	}
 	if l.DirtyRev != "" {
 		src.dirty = m.ResolvedURL
@@ -182,6 +183,8 @@ func absolute(ref string) (string, error) {
 }
 
 func escapePath(path string) string { return (&url.URL{Path: path}).EscapedPath() }
+
+func escapeQuery(s string) string { return url.QueryEscape(s) }
 
 // hint adds what to do about an error of reading a flake.
 func hint(err error, ref string) error {
