@@ -40,6 +40,19 @@ func (s *swap) fresh() string { return "." + s.name + ".nix-trust-new" }
 
 // read reads the file. No file is no error.
 func (s *swap) read(name string) (data []byte, info fs.FileInfo, err error) {
+	for range 10 {
+		data, info, err = s.readOnce(name)
+		if !errors.Is(err, errReplaced) {
+			return data, info, err
+		}
+	}
+	return nil, nil, s.moved("it was replaced again and again while it was read")
+}
+
+// errReplaced says that another file has the name than a moment before.
+var errReplaced = errors.New("replaced while it was opened")
+
+func (s *swap) readOnce(name string) (data []byte, info fs.FileInfo, err error) {
 	info, err = s.dir.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
@@ -56,12 +69,15 @@ func (s *swap) read(name string) (data []byte, info fs.FileInfo, err error) {
 		return nil, nil, refuse(s.named, "it is larger than anything that belongs there", "")
 	}
 	f, err := s.dir.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, errReplaced
+	}
 	if err != nil {
 		return nil, nil, s.fault("could not be read", err)
 	}
 	defer f.Close()
 	if opened, err := f.Stat(); err != nil || !os.SameFile(info, opened) {
-		return nil, nil, s.moved("it was replaced while it was read")
+		return nil, nil, errReplaced
 	}
 	if data, err = io.ReadAll(io.LimitReader(f, MaxFile+1)); err != nil {
 		return nil, nil, s.fault("could not be read", err)
