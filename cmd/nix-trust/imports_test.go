@@ -26,6 +26,7 @@ var layers = map[string][]string{
 	"lock/generate":       {"lock", "lock/bincache", "lock/nix"},
 	"lock/challenge":      {"lock", "lock/bincache", "lock/nix"},
 	"trust":               {"nixconf", "nixconf/flake", "lock/bincache", "tui/safetext"},
+	"trust/grants":        {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust"},
 	"trust/host":          {"nixconf", "nixconf/flake", "trust"},
 	"trust/host/hosttest": {"nixconf", "nixconf/flake"}, // makes big hosts for tests
 	"trust/host/demo":     {"nixconf", "lock", "lock/bincache", "trust", "trust/host"},
@@ -38,7 +39,7 @@ var layers = map[string][]string{
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.
-var pure = []string{"trust", "nixconf/flake", "lock", "tui/safetext"}
+var pure = []string{"trust", "trust/grants", "nixconf/flake", "lock", "tui/safetext"}
 
 func TestImportsPointOneWay(t *testing.T) {
 	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...")
