@@ -62,6 +62,12 @@ func (k *Cache) follow(ctx context.Context, at *url.URL) (a *answer, wait time.D
 			reply.Body.Close()
 			release()
 		}
+		refuse := func() {
+			// Only after an answer was read to its end can the connection be
+			// used again, and most answers of a cache are a 404.
+			io.CopyN(io.Discard, reply.Body, maxRefusal)
+			done()
+		}
 		switch s := reply.Status; {
 		case s == http.StatusOK:
 			r, err := decoded(reply, k.client.limits)
@@ -71,10 +77,10 @@ func (k *Cache) follow(ctx context.Context, at *url.URL) (a *answer, wait time.D
 			}
 			return &answer{Reader: r, length: plainLength(reply), close: func() { r.Close(); done() }}, -1, nil
 		case s == http.StatusTooManyRequests || s >= 500:
-			done()
+			refuse()
 			return nil, reply.RetryAfter, failf(Unreachable, "the server answers %d %s; try again later", s, http.StatusText(s))
 		case s >= 300 && s < 400 && reply.Location != "":
-			done()
+			refuse()
 			if hop == k.client.limits.Redirects {
 				return nil, -1, failf(Misbehaved, "the server redirects more than %d times in a row", hop)
 			}
@@ -82,11 +88,14 @@ func (k *Cache) follow(ctx context.Context, at *url.URL) (a *answer, wait time.D
 				return nil, -1, err
 			}
 		default:
-			done()
+			refuse()
 			return nil, -1, statusError(s)
 		}
 	}
 }
+
+// maxRefusal is how many bytes of an answer that is not wanted are read.
+const maxRefusal = 16 << 10
 
 func (k *Cache) redirect(from *url.URL, location string) (*url.URL, error) {
 	to, err := from.Parse(location)
