@@ -19,6 +19,9 @@ type OutputOptions struct {
 	// must be there. None are the packages, devShells and formatter that there
 	// are.
 	Attrs []string
+	// Extra are evaluated beside the default ones, if they are there. They do
+	// not count with Attrs.
+	Extra []string
 	// ImportFromDerivation lets evaluation build.
 	ImportFromDerivation bool
 	// Offline keeps nix off the network.
@@ -74,13 +77,27 @@ func (n *Nix) Outputs(ctx context.Context, src *Source, system string, o OutputO
 	return f.sorted(), nil
 }
 
+// byDefault are the categories that are evaluated when no attribute is named.
+var byDefault = []string{"packages", "devShells", "formatter"}
+
+// ByDefault reports whether an output of this name is evaluated when no
+// attribute is named.
+func ByDefault(name string) bool {
+	path, err := parseName(name)
+	return err == nil && len(path) <= 2 && slices.Contains(byDefault, path[0])
+}
+
 // paths are the attribute paths that the options ask for, each once.
 func (o OutputOptions) paths() ([][]string, error) {
-	if len(o.Attrs) == 0 {
-		return [][]string{{"packages"}, {"devShells"}, {"formatter"}}, nil
-	}
 	var paths [][]string
-	for _, attr := range o.Attrs {
+	attrs := o.Attrs
+	if len(attrs) == 0 {
+		attrs = o.Extra
+		for _, category := range byDefault {
+			paths = append(paths, []string{category})
+		}
+	}
+	for _, attr := range attrs {
 		path, err := parseName(attr)
 		if err == nil {
 			err = checkName(path)
