@@ -112,16 +112,15 @@ func askVerify(m *root, s *locks, f *LockFile) tea.Cmd {
 		return m.say(explain.Caution, safetext.Line("This lock names no cache, so that there is nobody to ask."))
 	}
 	file := *f
-	_, bytes := weigh(f.Lock)
 	q := &question{option: "read the contents, too"}
 	q.yes = func(m *root) tea.Cmd { return verifyLock(m, s, file, q.on) }
 	return m.ask("Ask the network?", q, func(d *doc) {
 		d.told(scope.Hosts, scope.Folders, scope.Paths, m.opt.Demo)
 		d.gap()
 		if q.on {
-			d.para(explain.Plain, safetext.Line(fmt.Sprintf("The contents are read, too: up to %s from each. Press c to leave them out.", sizeText(bytes))))
+			d.para(explain.Plain, safetext.Line(fmt.Sprintf("The contents are read, too: up to %s from each. Press c to leave them out.", sizeText(file.bytes))))
 		} else {
-			d.para(explain.Plain, safetext.Line("Hashes, sizes, references and signatures are compared. Press c to read the contents, too: up to "+sizeText(bytes)+" from each."))
+			d.para(explain.Plain, safetext.Line("Hashes, sizes, references and signatures are compared. Press c to read the contents, too: up to "+sizeText(file.bytes)+" from each."))
 		}
 	})
 }
@@ -164,8 +163,11 @@ func verifyLock(m *root, s *locks, f LockFile, contents bool) tea.Cmd {
 			s.follow()
 		}
 		mark := s.verifiedMark(&f)
-		mark.Word += " " + map[bool]string{true: "", false: "verified"}[mark.Role == explain.Bad]
-		mark.Word = strings.TrimSpace(mark.Word)
+		if mark.Role == explain.Bad {
+			mark.Word = "not as pinned: " + counted(wrong(r), "path")
+		} else {
+			mark.Word += " verified"
+		}
 		return tea.Batch(grow, m.sayOutcome(err, mark, "not verified"))
 	})
 }
@@ -242,7 +244,7 @@ func (s *locks) fixes() []trust.Fix {
 	case k.check == nil || k.check.err != nil:
 		add("See from a shell whether the flake moved on", "nix-trust lock --check "+folder)
 	}
-	if !k.fine() {
+	if k.verify == nil || k.verify.err != nil {
 		add("Verify from a shell", "nix-trust verify "+path)
 	}
 	return out

@@ -42,6 +42,10 @@ type LockFile struct {
 	Lock   *lock.Lock // valid; nil when there is none or it cannot be read
 	Digest string     // of the lock, "" without one
 	Err    error      // why it cannot be read, with the line when it is no lock
+
+	// What the lock pins in all, counted once when it was read.
+	pins  int
+	bytes int64
 }
 
 // A LockCheck is whether the outputs of a flake are still those of its lock.

@@ -10,7 +10,6 @@ import (
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/challenge"
 	"github.com/nix-trust/nix-trust/lock/verify"
-	"github.com/nix-trust/nix-trust/tui/explain"
 )
 
 type (
@@ -61,106 +60,12 @@ func (s *locks) about(f *LockFile) *knowledge {
 	return k
 }
 
-// mark sums up what is known of a lock, the gravest first.
-func (s *locks) mark(f *LockFile) explain.Mark {
-	g := s.theme.glyphs
-	k := s.about(f)
-	switch {
-	case !f.Seen:
-		return explain.Mark{Glyph: g.Unsure, Word: "unknown", Role: explain.Unsure}
-	case f.Err != nil:
-		return explain.Mark{Glyph: g.Unsure, Word: "unreadable", Role: explain.Unsure}
-	case f.Lock == nil:
-		return explain.Mark{Glyph: g.None, Word: "none", Role: explain.Faint}
-	case k.bad():
-		word := "bad signature"
-		for _, p := range k.verify.value.Pins {
-			if p.Verdict == verify.Mismatch {
-				word = "mismatch"
-			}
-		}
-		return explain.Mark{Glyph: g.Bad, Word: word, Role: explain.Bad}
-	case k.changes != nil && k.changes.err == nil && k.changes.value.diff.Alarm():
-		return explain.Mark{Glyph: g.Alarm, Word: "rehashed", Role: explain.Danger}
-	case k.check == nil || k.check.err != nil:
-		return explain.Mark{Glyph: g.Unsure, Word: "not checked", Role: explain.Unsure}
-	case len(k.check.value.Changes) > 0:
-		return explain.Mark{Glyph: g.Asks, Word: "stale", Role: explain.Caution}
-	case k.check.value.Fresh(f.Lock):
-		m := explain.Mark{Glyph: g.Good, Word: "fresh", Role: explain.Plain}
-		if k.fine() { // not in the colour of what is good before the bytes are
-			m.Role = explain.Good
-		}
-		return m
-	}
-	return explain.Mark{Glyph: g.Unsure, Word: "unknown", Role: explain.Unsure}
-}
-
 func (k *knowledge) bad() bool {
 	return k.verify != nil && k.verify.err == nil && k.verify.value.Outcome() == verify.Bad
 }
 
 func (k *knowledge) fine() bool {
 	return k.verify != nil && k.verify.err == nil && k.verify.value.Outcome() == verify.Fine
-}
-
-// verifiedMark sums up what the caches said of a lock.
-func (s *locks) verifiedMark(f *LockFile) explain.Mark {
-	g := s.theme.glyphs
-	v := s.about(f).verify
-	if v == nil || v.err != nil {
-		return explain.Mark{Glyph: g.Unsure, Word: "not verified", Role: explain.Unsure}
-	}
-	good, bad := 0, 0
-	for _, p := range v.value.Pins {
-		switch w := worst(&p); {
-		case w.Bad():
-			bad++
-		case w == verify.Verified:
-			good++
-		}
-	}
-	m := explain.Mark{Glyph: g.Unsure, Word: fmt.Sprintf("%d of %d", good, len(v.value.Pins)), Role: explain.Unsure}
-	switch v.value.Outcome() {
-	case verify.Fine:
-		m.Glyph, m.Role = g.Good, explain.Good
-	case verify.Unproved:
-		m.Glyph, m.Role = g.Asks, explain.Caution
-	case verify.Bad:
-		m = explain.Mark{Glyph: g.Bad, Word: itoa(bad) + " bad", Role: explain.Bad}
-	}
-	return m
-}
-
-// worst is the verdict on a pin, or the one cache's that is bad although
-// another cache proves the pin.
-func worst(p *verify.Pin) verify.Verdict {
-	if p.Verdict.Bad() {
-		return p.Verdict
-	}
-	for _, a := range p.Answers {
-		if a.Verdict.Bad() {
-			return a.Verdict
-		}
-	}
-	return p.Verdict
-}
-
-// verdictMark is how one verdict looks.
-func verdictMark(v verify.Verdict, asked bool, g explain.Glyphs) explain.Mark {
-	m := explain.Mark{Glyph: g.Unsure, Word: v.String(), Role: explain.Unsure}
-	switch v {
-	case verify.Verified:
-		m.Glyph, m.Role = g.Good, explain.Good
-	case verify.Mismatch, verify.WrongKey, verify.BadSignature:
-		m.Glyph, m.Role = g.Bad, explain.Bad
-	case verify.Absent, verify.Unsigned, verify.UnknownSigner:
-		m.Glyph, m.Role = g.Asks, explain.Caution
-	}
-	if !asked {
-		return explain.Mark{Glyph: g.Unsure, Word: "not verified", Role: explain.Unsure}
-	}
-	return m
 }
 
 // weigh returns how many paths a lock pins, and how many bytes they are. What

@@ -66,6 +66,21 @@ func (it *lockItem) id() string {
 	return "system " + it.system
 }
 
+// kind is the title of the item's detail.
+func (it *lockItem) kind() string {
+	switch {
+	case it.cache != nil:
+		return "Cache"
+	case it.pin != nil:
+		return "Pin"
+	case it.voted != nil:
+		return "Who says what"
+	case it.change != nil:
+		return "Change"
+	}
+	return "System"
+}
+
 // add appends one row.
 func (s *locks) add(rows []row, it lockItem, group string, cells ...cell) []row {
 	s.entries = append(s.entries, it)
@@ -108,7 +123,7 @@ func (s *locks) listPins(f *LockFile) (rows []row) {
 	if asked {
 		pins = slices.Clone(k.verify.value.Pins)
 		slices.SortStableFunc(pins, func(a, b verify.Pin) int {
-			return cmp.Or(cmp.Compare(gravity(worst(&b)), gravity(worst(&a))), cmp.Compare(a.Path, b.Path))
+			return cmp.Or(cmp.Compare(gravity(worst(&b)), gravity(worst(&a))), byName(a.Path, b.Path))
 		})
 	} else {
 		pins = pinsOf(f.Lock)
@@ -131,6 +146,10 @@ func pathText(p lock.StorePath) safetext.S {
 		return safetext.ASCII(string(p))
 	}
 	return safetext.ASCII(name + "  " + hash[:8] + "..")
+}
+
+func byName(a, b lock.StorePath) int {
+	return cmp.Or(cmp.Compare(a.Name(), b.Name()), cmp.Compare(a, b))
 }
 
 // gravity orders verdicts: what is bad, then what is not known, then what
@@ -160,7 +179,7 @@ func pinsOf(l *lock.Lock) []verify.Pin {
 		}
 	}
 	pins := make([]verify.Pin, 0, len(at))
-	for _, path := range slices.Sorted(maps.Keys(at)) {
+	for _, path := range slices.SortedFunc(maps.Keys(at), byName) {
 		pins = append(pins, *at[path])
 	}
 	return pins

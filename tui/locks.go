@@ -101,12 +101,19 @@ func (s *locks) wanted() tea.Cmd {
 		if err == nil && len(files) != len(r.Flakes) {
 			err = errLockCount
 		}
-		return files, err
+		if err != nil {
+			return nil, err
+		}
+		files = slices.Clone(files)
+		for i := range files {
+			if l := files[i].Lock; l != nil {
+				files[i].pins, files[i].bytes = weigh(l)
+			}
+		}
+		slices.SortStableFunc(files, func(a, b LockFile) int { return b.weight() - a.weight() })
+		return files, nil
 	}, func(files []LockFile, err error) tea.Cmd {
 		s.all, s.err = files, err
-		if err != nil {
-			s.all = nil
-		}
 		s.fill()
 		return nil
 	})
@@ -143,6 +150,20 @@ func (s *locks) fill() {
 	s.follow()
 }
 
+// weight orders flakes: the one that is here, then those with a lock, then
+// those of which it is not known.
+func (f LockFile) weight() int {
+	switch {
+	case f.Here:
+		return 3
+	case f.Lock != nil || f.Seen && f.Err != nil:
+		return 2
+	case !f.Seen:
+		return 1
+	}
+	return 0
+}
+
 // fileRow is one flake with its lock. A flake without one steps back.
 func (s *locks) fileRow(f *LockFile) row {
 	m := s.mark(f)
@@ -150,8 +171,7 @@ func (s *locks) fileRow(f *LockFile) row {
 	if f.Lock != nil {
 		v := s.verifiedMark(f)
 		said = own(v.Role, v.String())
-		p, b := weigh(f.Lock)
-		pins, size = itoa(p), sizeText(b)
+		pins, size = itoa(f.pins), sizeText(f.bytes)
 	}
 	role := explain.Plain
 	if f.Here {
@@ -203,7 +223,7 @@ func (s *locks) follow() {
 	case f == nil:
 		s.b.detail.show("", "Lock", nil)
 	case s.onItems() && it != nil:
-		s.b.detail.show(fileID(f)+it.id(), "Lock", func(w int) []string { return s.itemText(f, it, w) })
+		s.b.detail.show(fileID(f)+it.id(), it.kind(), func(w int) []string { return s.itemText(f, it, w) })
 	default:
 		s.b.detail.show(fileID(f), "Lock", func(w int) []string { return s.fileText(f, w) })
 	}

@@ -74,8 +74,7 @@ func (s *locks) knownText(d *doc, f *LockFile) {
 		}
 	}
 	d.gap()
-	pins, bytes := weigh(f.Lock)
-	d.field("pins", safetext.Line(fmt.Sprintf("%s of %s (%d bytes)", counted(pins, "path"), sizeText(bytes), bytes)))
+	d.field("pins", safetext.Line(fmt.Sprintf("%s of %s (%d bytes)", counted(f.pins, "path"), sizeText(f.bytes), f.bytes)))
 	for _, name := range f.Lock.SystemNames() {
 		sec := f.Lock.Systems[name]
 		d.field("system", safetext.Line(fmt.Sprintf("%s: %s, %s", name, counted(len(sec.Paths), "pin"), counted(len(sec.Outputs), "output"))))
@@ -166,10 +165,10 @@ func (s *locks) checkedText(d *doc, f *LockFile, k *knowledge) {
 		word, role := changeWord(ch.Class)
 		d.note(role, safetext.Text(fmt.Sprintf("%s %s (%s)", word, ch.Subject, ch.System)))
 		if ch.Old != "" {
-			d.note(explain.Faint, safetext.ASCII("lock  "+ch.Old))
+			d.fieldIn(explain.Faint, "lock", safetext.ASCII(ch.Old))
 		}
 		if ch.New != "" {
-			d.note(explain.Faint, safetext.ASCII("flake "+ch.New))
+			d.fieldIn(explain.Faint, "flake", safetext.ASCII(ch.New))
 		}
 	}
 	for i, text := range c.value.Unknown {
@@ -358,20 +357,63 @@ func (s *locks) changeText(d *doc, c *lock.Change) {
 		d.field("system", safetext.Line(c.System))
 	}
 	d.fieldIn(explain.Faint, "class", safetext.Line(string(c.Class)))
-	if c.Old != "" {
-		d.field("old", safetext.Text(c.Old))
+	o, n := c.OldPin, c.NewPin
+	switch {
+	case o.NAR.IsZero() && n.NAR.IsZero():
+		d.became("", c.Old, c.New)
+	case o.NAR.IsZero():
+		d.title("Is pinned as")
+		d.pin(n)
+	case n.NAR.IsZero():
+		d.title("Was pinned as")
+		d.pin(o)
+	default:
+		d.became("path", c.Old, c.New)
+		d.became("narHash", o.NAR.String(), n.NAR.String())
+		d.became("narSize", fmt.Sprintf("%d bytes", o.Size), fmt.Sprintf("%d bytes", n.Size))
+		d.became("address", o.CA, n.CA)
+		d.becameRefs(o.Refs, n.Refs)
+		d.became("signers", strings.Join(o.By, " "), strings.Join(n.By, " "))
 	}
-	if c.New != "" {
-		d.field("new", safetext.Text(c.New))
+}
+
+// became shows what something was and is, under each other, when that differs.
+func (d *doc) became(what, was, is string) {
+	if was == is {
+		return
 	}
-	for _, side := range []struct {
-		title string
-		pin   lock.Pin
-	}{{"Was pinned as", c.OldPin}, {"Is pinned as", c.NewPin}} {
-		if !side.pin.NAR.IsZero() {
-			d.title(side.title)
-			d.pin(side.pin)
+	if what != "" {
+		d.fieldIn(explain.Strong, what, safetext.Line("is not what it was"))
+	}
+	for _, side := range [][2]string{{"was", was}, {"is", is}} {
+		text := safetext.ASCII(side[1])
+		if side[1] == "" {
+			text = safetext.Line("none")
 		}
+		d.field(side[0], text)
+	}
+}
+
+// becameRefs shows which references came and went.
+func (d *doc) becameRefs(was, is []lock.StorePath) {
+	n := 0
+	show := func(label string, in, from []lock.StorePath) {
+		for _, p := range in {
+			if _, has := slices.BinarySearch(from, p); has {
+				continue
+			}
+			if n++; n <= mostShown {
+				d.field(label, safetext.ASCII(string(p)))
+			}
+		}
+	}
+	if !slices.Equal(was, is) {
+		d.fieldIn(explain.Strong, "references", safetext.Line("are not what they were"))
+		show("gone", was, is)
+		show("new", is, was)
+	}
+	if n > mostShown {
+		d.note(explain.Faint, safetext.Line(fmt.Sprintf("and %d more", n-mostShown)))
 	}
 }
 

@@ -143,7 +143,7 @@ func (s *locks) listVotes(f *LockFile) (rows []row) {
 	s.items.empty = []string{"No path was asked about."}
 	items := slices.Clone(v.value.Items)
 	slices.SortStableFunc(items, func(a, b challenge.Item) int {
-		return cmp.Or(cmp.Compare(voteGravity(b.Verdict), voteGravity(a.Verdict)), cmp.Compare(a.Path, b.Path))
+		return cmp.Or(cmp.Compare(voteGravity(b.Verdict), voteGravity(a.Verdict)), byName(a.Path, b.Path))
 	})
 	for i := range items {
 		it := &items[i]

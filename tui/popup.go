@@ -91,6 +91,16 @@ func (m *root) help() tea.Cmd {
 				out = append(out, lead+l)
 			}
 		}
+		out = append(out, "", t.paint(explain.Strong, "Marks of locks"))
+		for _, mark := range lockMarks(g) {
+			for i, l := range explain.Wrap(safetext.Line(lockMeans[mark.Word]), w-20) {
+				lead := strings.Repeat(" ", 20)
+				if i == 0 {
+					lead = "  " + t.paint(mark.Role, mark.String()) + strings.Repeat(" ", max(1, 18-ansi.StringWidth(mark.String())))
+				}
+				out = append(out, lead+l)
+			}
+		}
 		return out
 	})
 }

@@ -22,7 +22,6 @@ type question struct {
 
 // ask opens a question. body draws what is to be decided.
 func (m *root) ask(title string, q *question, body func(d *doc)) tea.Cmd {
-	m.question = q
 	cmd := m.show(title, func(w int) []string {
 		d := newDoc(&m.view, w)
 		body(d)
@@ -35,7 +34,7 @@ func (m *root) ask(title string, q *question, body func(d *doc)) tea.Cmd {
 		d.lines = append(d.lines, "  "+t.button(no, !q.onY)+"   "+t.button(yes, q.onY))
 		return d.lines
 	})
-	q.text = m.popup
+	m.question, q.text = q, m.popup
 	return cmd
 }
 

@@ -234,7 +234,7 @@ func checked(l *lock.Lock, evaluate func(system string, attrs []string) (map[str
 // client gets from caches: real ones, or those of the demo.
 func (a *app) cacheClient() (*bincache.Client, error) {
 	if a.demo {
-		return bincache.NewClient(bincache.Options{Source: demo.Caches()}), nil
+		return bincache.NewClient(bincache.Options{Source: demo.Caches(), Limits: bincache.Limits{PerHost: 3}}), nil
 	}
 	netrc, err := readNetrc("")
 	if err != nil {

@@ -25,7 +25,7 @@ func Caches() bincache.Source { return source(hosts()) }
 
 // answerTime is how long a made-up cache takes to answer, so that there is
 // something to watch and to stop.
-const answerTime = 25 * time.Millisecond
+const answerTime = 100 * time.Millisecond
 
 // A source has the files of each host. Any other host has none.
 type source map[string]map[string][]byte
