@@ -366,6 +366,7 @@ func TestAFailureAtAnyStepChangesNothing(t *testing.T) {
 }
 
 func TestWritersLoseNothingOfEachOther(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if shm, err := os.MkdirTemp("/dev/shm", "nix-trust-"); err == nil {
 		dir = shm // its fsync costs nothing

@@ -112,7 +112,13 @@ func (j Journal) scan(f io.ReadSeeker, want int) (History, error) {
 		}
 		r, err := readRecord(line)
 		if err != nil && !ended {
-			damage(no, "it was not written to its end, so the program was stopped there; what it was about to do was not done")
+			text := "it was not written to its end, so the program was stopped there, and what it was about to do was not done"
+			if n, ok := number(line); ok {
+				if _, known := at[n]; known {
+					text = fmt.Sprintf("it was not written to its end, so the program was stopped there; what became of number %d shows in its files", n)
+				}
+			}
+			damage(no, text)
 			return
 		}
 		if err != nil {
