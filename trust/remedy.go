@@ -100,25 +100,26 @@ func (c remedyCase) fix(r Remedy) (Fix, bool) {
 			title += " and its key"
 			detail = "Every user of the machine may then use the cache, for any flake, and its key is believed for every path."
 		}
-		return c.snippet(title, detail+" Nobody becomes trusted.", "extra-trusted-substituters", slashed(c.url)), true
+		return c.snippet(title, detail+" Nobody becomes trusted.", Want{Caches: []string{c.url}}), true
 	case RemedyAdminKey:
 		if len(c.keys) == 0 {
 			return Fix{}, false
 		}
 		return c.snippet("Have the administrator add the key",
-			"Whatever is signed with it is then believed, for every path and every user. Nobody becomes trusted.", "", ""), true
+			"Whatever is signed with it is then believed, for every path and every user. Nobody becomes trusted.", Want{}), true
 	case RemedyGlobal:
 		if !listable(c.url) {
 			return Fix{}, false
 		}
 		return c.snippet("Have the administrator make it a cache for everything",
 			"It is then asked for every package that any user installs, and slows every build down when it is slow or dead.",
-			"extra-substituters", c.url), true
+			Want{Everything: []string{c.url}}), true
 	case RemedyAllowUser:
+		s := c.platform.systemSnippet([]listLine{{"extra-allowed-users", []string{c.user.Name}}})
 		return Fix{
 			Title:  "Have the administrator let this user in",
 			Detail: "allowed-users says who may talk to the daemon; it gives no trust.",
-			File:   c.systemFile(), Command: c.setting("extra-allowed-users", c.user.Name) + c.restartLine(), Admin: true,
+			File:   s.File, Command: s.Command(), Admin: true,
 		}, isName(c.user.Name)
 	case RemedyUntrustUser:
 		return Fix{
@@ -176,101 +177,19 @@ func (c remedyCase) fix(r Remedy) (Fix, bool) {
 	return Fix{}, false
 }
 
-// snippet is the administrator's text for this platform: an optional list
-// setting with the URL, the keys, and the restart.
-func (c remedyCase) snippet(title, detail, list, url string) Fix {
-	f := Fix{Title: title, Detail: detail, Admin: true, File: c.systemFile()}
-	texts := append([]string{url}, c.keys...)
-	for _, t := range texts {
-		if !plain(t) {
-			f.Detail += " The text has characters that do not belong in a configuration, so no line to copy is offered."
-			return f
-		}
+// snippet is the administrator's text for this platform. Where no line may be
+// copied it says so instead.
+func (c remedyCase) snippet(title, detail string, w Want) Fix {
+	w.Keys = c.keys
+	f := Fix{Title: title, Detail: detail, Admin: true, File: c.platform.systemFile()}
+	s, err := c.platform.Snippet(TargetSystem, w)
+	if err != nil {
+		f.Detail += " No line to copy is offered: " + err.Error() + "."
+		return f
 	}
-	var lines []string
-	if list != "" {
-		lines = append(lines, c.setting(list, url))
-	}
-	if len(c.keys) > 0 {
-		lines = append(lines, c.setting("extra-trusted-public-keys", c.keys...))
-	}
-	if !c.platform.modules() {
-		f.Detail += " It belongs at the end of the file, as a later line without extra- would undo it."
-	}
-	f.Command = strings.Join(lines, "\n") + c.restartLine()
+	f.Command = s.Command()
+	f.Detail = strings.Join(append([]string{f.Detail}, s.Notes...), " ")
 	return f
-}
-
-// modules reports whether the platform's configuration is made of modules, which
-// merge the lists that several of them set.
-func (p Platform) modules() bool { return p.OS == PlatformNixOS || p.OS == PlatformNixDarwin }
-
-// setting writes one list setting the way this platform configures Nix. Modules
-// merge the plain name; older ones write extra- before it, where it has no effect.
-func (c remedyCase) setting(name string, values ...string) string {
-	if c.platform.modules() {
-		name = strings.TrimPrefix(name, "extra-")
-		quoted := make([]string, len(values))
-		for i, v := range values {
-			quoted[i] = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `${`, `\${`).Replace(v) + `"`
-		}
-		return "nix.settings." + name + " = [ " + strings.Join(quoted, " ") + " ];"
-	}
-	return name + " = " + strings.Join(values, " ")
-}
-
-// systemFile is where the administrator writes on this platform.
-func (c remedyCase) systemFile() string {
-	switch c.platform.OS {
-	case PlatformNixOS:
-		return "the NixOS configuration"
-	case PlatformNixDarwin:
-		return "the nix-darwin configuration"
-	case PlatformDeterminate:
-		return "/etc/nix/nix.custom.conf"
-	}
-	return "/etc/nix/nix.conf"
-}
-
-func (c remedyCase) restartLine() string {
-	switch c.platform.OS {
-	case PlatformNixOS:
-		return "\n# then: sudo nixos-rebuild switch"
-	case PlatformNixDarwin:
-		return "\n# then: sudo darwin-rebuild switch"
-	}
-	if c.platform.Restart == "" {
-		return ""
-	}
-	return "\n# then: " + c.platform.Restart
-}
-
-// slashed adds the last slash to a URL. The daemon admits a URL that lacks the
-// slash where its own entry has one, but not the other way round, so the form
-// with the slash admits both spellings.
-func slashed(url string) string {
-	if strings.HasSuffix(url, "/") || strings.ContainsAny(url, "?#") {
-		return url
-	}
-	return url + "/"
-}
-
-// listable reports whether an administrator may be told to list a URL: one that
-// every Nix can read and open, and whose signatures are checked.
-func listable(url string) bool {
-	_, err := nixconf.ParseStoreRef(url)
-	return err == nil && openable(url) == Pass && !trustedParam(url)
-}
-
-// plain reports whether text is printable ASCII and so safe to copy. In nix.conf
-// a # begins a comment.
-func plain(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x21 || s[i] > 0x7e || s[i] == '#' {
-			return false
-		}
-	}
-	return true
 }
 
 // isName reports whether a user's name means itself on a command line and in a
@@ -282,7 +201,7 @@ func isName(s string) bool {
 // moveAway is the command that sets a file aside, "" when its name cannot be
 // written safely on a command line.
 func moveAway(path string) string {
-	if path == "" || !plain(path) || strings.ContainsAny(path, `'"\$`+"`") {
+	if path == "" || !plain(path) {
 		return ""
 	}
 	return fmt.Sprintf("mv '%s' '%s.bad'", path, path)
