@@ -15,17 +15,6 @@ import (
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
-func (a *app) lockCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "lock",
-		Short: "Work with flake.cache-lock, the hashes that binaries must have",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	c.AddCommand(a.lockDiffCommand(), a.lockMergeCommand())
-	return c
-}
-
 func (a *app) lockMergeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "merge BASE OURS THEIRS [PATH]",

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/nix-trust/nix-trust/lock"
+	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/nixconf/flake"
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/host"
+)
+
+// defaultCache is Nix's own, which flakes name for no reason of theirs.
+const defaultCache = "https://cache.nixos.org"
+
+// lockCaches are the caches that a lock is made with.
+type lockCaches struct {
+	claimed []lock.Cache // of the lock
+	trusted []lock.Cache // what this machine trusts anyway
+	skipped []string     // trusted stores that cannot be compared with, and why
+	refused []string     // claimed caches that a lock cannot have, and why
+}
+
+// findCaches finds the caches: those that the lock has, those that the flake
+// asks for, those of the command line, and the others that are trusted anyway.
+func (j *lockJob) findCaches(ctx context.Context) (*lockCaches, error) {
+	m, o, err := j.machine(j.sourceFolder())
+	if err != nil {
+		return nil, err
+	}
+	facts := host.Look(ctx, m, o)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	c := &lockCaches{}
+	for _, old := range j.old.Caches {
+		c.add(old.URL, old.Keys)
+	}
+	if err := j.givenCaches(c); err != nil {
+		return nil, err
+	}
+	if j.src != nil {
+		if err := j.flakeCaches(c, facts); err != nil {
+			return nil, err
+		}
+	}
+	c.trust(trust.Decide(facts), j.f.without)
+	if len(c.claimed) == 0 {
+		p := &problem{code: exitFindings, text: "no cache is named that the binaries would come from", hints: []string{"the flake has no extra-substituters of its own: give --cache URL and --key KEY, or --inputs for the caches of its inputs"}}
+		if len(c.refused) > 0 {
+			p.text += ": " + strings.Join(c.refused, "; ")
+		}
+		return nil, p
+	}
+	return c, nil
+}
+
+// sourceFolder is the folder with the flake.nix that is locked, in the store:
+// what was evaluated, and not what lies elsewhere by now.
+func (j *lockJob) sourceFolder() string {
+	if j.src == nil {
+		return ""
+	}
+	return filepath.Join(j.src.Path.In(j.nix.StoreDir), j.src.Dir)
+}
+
+// add adds a cache and its keys.
+func (c *lockCaches) add(storeURL string, keys []string) {
+	u, err := lock.CanonicalURL(storeURL)
+	if err != nil {
+		c.refused = append(c.refused, fmt.Sprintf("%s: %v", storeURL, err))
+		return
+	}
+	at := slices.IndexFunc(c.claimed, func(k lock.Cache) bool { return k.URL == u })
+	if at < 0 {
+		at = len(c.claimed)
+		c.claimed = append(c.claimed, lock.Cache{URL: u})
+	}
+	for _, k := range keys {
+		if !slices.Contains(c.claimed[at].Keys, k) {
+			c.claimed[at].Keys = append(c.claimed[at].Keys, k)
+		}
+	}
+}
+
+// givenCaches adds those of the command line.
+func (j *lockJob) givenCaches(c *lockCaches) error {
+	if len(j.f.keys) > 0 && len(j.f.caches) == 0 {
+		return usage("--key was given without --cache", "a key is for the caches of the command line; a lock's own are in its file")
+	}
+	if len(j.f.caches) > 0 && len(j.f.keys) == 0 {
+		return usage("--cache was given without --key", "without a key of the cache nothing that it says is proved")
+	}
+	for _, u := range j.f.caches {
+		if _, err := lock.CanonicalURL(u); err != nil {
+			return usage(fmt.Sprintf("--cache %s: %v", u, err))
+		}
+	}
+	for i, keys := range trust.PairKeys(j.f.caches, j.f.keys) {
+		c.add(j.f.caches[i], keys)
+	}
+	return nil
+}
+
+// flakeCaches adds those that the flake asks for, and with --inputs those that
+// its inputs ask for.
+func (j *lockJob) flakeCaches(c *lockCaches, facts *trust.Facts) error {
+	folder := j.sourceFolder()
+	at := slices.IndexFunc(facts.Flakes, func(f trust.Flake) bool { return f.ID.Path == folder })
+	if at < 0 {
+		return &problem{code: exitUnknown, text: folder + " could not be looked at, so that the caches it asks for are not known"}
+	}
+	f := facts.Flakes[at]
+	if f.Err != "" || f.Rejection != nil {
+		text := f.Err
+		if f.Rejection != nil {
+			text = f.Rejection.Message
+		}
+		return &problem{code: exitUnknown, text: "the flake's nixConfig could not be read: " + text}
+	}
+	c.declare(f.Config)
+	if !j.f.inputs {
+		return nil
+	}
+	for _, in := range f.Inputs {
+		if in.IsFlake && !in.Present {
+			j.warn("the caches that the input %s asks for are not known, as its source is not in the store", in.Name)
+		}
+		c.declare(in.Config)
+	}
+	return nil
+}
+
+// declare adds the caches of one nixConfig. A claim on Nix's own cache is none:
+// where it is trusted it is so without the flake, and elsewhere not by its word.
+func (c *lockCaches) declare(settings []flake.Setting) {
+	var urls, keys []string
+	for _, s := range settings {
+		row, _, ok := nixconf.Lookup(s.Name)
+		switch {
+		case ok && row.Name == "substituters":
+			urls = append(urls, strings.Fields(s.Value)...)
+		case ok && row.Name == "trusted-public-keys":
+			keys = append(keys, strings.Fields(s.Value)...)
+		}
+	}
+	for i, ks := range trust.PairKeys(urls, keys) {
+		if u, err := lock.CanonicalURL(urls[i]); err == nil && u == defaultCache {
+			continue
+		}
+		c.add(urls[i], ks)
+	}
+}
+
+// trust takes the caches that this machine uses whatever the flake, with every
+// key that it believes. Those of the lock are not among them: a publisher's own
+// machine mostly trusts them, and the lock is for those who do not.
+func (c *lockCaches) trust(r *trust.Report, without []string) {
+	var keys []string
+	for _, k := range r.Keys {
+		if k.InEffect && k.Problem == nil {
+			keys = append(keys, k.Text)
+		}
+	}
+	for _, cache := range r.Caches {
+		if !cache.InEffect {
+			continue
+		}
+		u, err := lock.CanonicalURL(cache.URL)
+		switch {
+		case err != nil:
+			c.skipped = append(c.skipped, fmt.Sprintf("%s: %v", cache.URL, err))
+		case slices.ContainsFunc(c.claimed, func(k lock.Cache) bool { return k.URL == u }):
+		case slices.ContainsFunc(without, func(w string) bool { v, err := lock.CanonicalURL(w); return err == nil && v == u }):
+			c.skipped = append(c.skipped, u+": left out by --without")
+		case cache.State == trust.StateUsable:
+			c.trusted = append(c.trusted, lock.Cache{URL: u, Keys: keys})
+		default:
+			c.skipped = append(c.skipped, fmt.Sprintf("%s: whether this machine would take anything from it is not sure", u))
+		}
+	}
+}
