@@ -21,15 +21,28 @@ type Options struct {
 	Client *bincache.Client
 	// Caches are voters. The keys of all of them are believed from each.
 	Caches []lock.Cache
-	Keys   []string   // further keys that are believed
-	Lock   *lock.Lock // votes with its pins; nil: does not
-	Store  Local      // the local store; nil: does not vote
-	Build  Rebuilder  // rebuilds what the store has, so that it needs Store; nil: nobody does
+	// Keys are believed, too, and before those of Caches where two have a name.
+	Keys  []string
+	Lock  *lock.Lock // votes with its pins; nil: does not
+	Store Local      // the local store; nil: does not vote
+	Build Rebuilder  // rebuilds what the store has, so that it needs Store; nil: nobody does
 	// Require is how many distinct voters have to agree; below 1 it is 2.
 	Require  int
 	StoreDir string // "" is /nix/store
 	// Progress is called after each answer, one call at a time; it may be nil.
 	Progress func(done, all int)
+}
+
+// Hosts returns the hosts that learn of every path that is challenged, sorted.
+func (o Options) Hosts() (hosts []string) {
+	for _, c := range o.Caches {
+		v := cacheVoter(o.Client, c.URL)
+		if u, err := url.Parse(v.Name); err == nil && v.err == nil && u.Host != "" {
+			hosts = append(hosts, u.Host)
+		}
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
 }
 
 // Run asks every voter about every path. What a voter does wrong is in the
@@ -108,10 +121,10 @@ func ringOf(o Options) *bincache.Keyring {
 			}
 		}
 	}
+	add(o.Keys)
 	for _, c := range o.Caches {
 		add(c.Keys)
 	}
-	add(o.Keys)
 	return bincache.NewKeyring(good)
 }
 
