@@ -64,12 +64,13 @@ type web struct {
 	fail  map[string]error  // by host
 	// then has what a file is from its second request on.
 	then  map[string]string
-	gone  string // a file that is gone from its second request on
+	info  map[string]string // nix-cache-info by host, where it is not the usual one; "" is none
+	gone  string            // a file that is gone from its second request on
 	delay func() time.Duration
 }
 
 func newWeb() *web {
-	return &web{files: map[string]string{}, asked: map[string]int{}, fail: map[string]error{}, then: map[string]string{}}
+	return &web{files: map[string]string{}, asked: map[string]int{}, fail: map[string]error{}, then: map[string]string{}, info: map[string]string{}}
 }
 
 func (w *web) Get(ctx context.Context, at *url.URL, _ *url.Userinfo) (*bincache.Reply, error) {
@@ -77,6 +78,13 @@ func (w *web) Get(ctx context.Context, at *url.URL, _ *url.Userinfo) (*bincache.
 	w.mu.Lock()
 	w.asked[file]++
 	text, ok := w.files[file]
+	if strings.HasSuffix(at.Path, "/nix-cache-info") {
+		text, ok = w.info[at.Host]
+		if !ok {
+			text, ok = "StoreDir: /nix/store\n", true
+		}
+		ok = text != ""
+	}
 	if later, has := w.then[file]; has && w.asked[file] > 1 {
 		text, ok = later, true
 	}
@@ -117,7 +125,7 @@ func (w *web) drop(cache string, p lock.StorePath) {
 // toldOf returns the paths that a cache was asked for.
 func (w *web) toldOf(cache string) (digests []string) {
 	for file := range w.asked {
-		if where, digest, _ := strings.Cut(strings.TrimSuffix(file, ".narinfo"), "/"); "https://"+where == cache {
+		if where, digest, _ := strings.Cut(strings.TrimSuffix(file, ".narinfo"), "/"); "https://"+where == cache && digest != "nix-cache-info" {
 			digests = append(digests, digest)
 		}
 	}

@@ -152,6 +152,17 @@ var cases = []struct {
 		n.Path = lock.StorePath(a.Digest() + "-other")
 		w.put(flakeURL, n, flake)
 	}},
+	{name: "the trusted cache is none at all", want: "undetermined pins= redundant=0 unreachable:host.example", says: "is the URL right?", set: func(w *web, o *Options) {
+		w.put(flakeURL, info(a, "a"), flake)
+		w.info["host.example"] = ""
+	}},
+	{name: "the claimed cache is none at all", want: "undetermined pins= redundant=0 unreachable:flake.example missing:a", says: "is the URL right?", set: func(w *web, o *Options) {
+		w.info["flake.example"] = ""
+	}},
+	{name: "the trusted cache is for another store", want: "undetermined pins= redundant=0 unreachable:host.example", says: "/gnu/store", set: func(w *web, o *Options) {
+		w.put(flakeURL, info(a, "a"), flake)
+		w.info["host.example"] = "StoreDir: /gnu/store\n"
+	}},
 	{name: "a NAR larger than any file", want: "undetermined pins= redundant=0 unreachable:flake.example", says: "larger than any file", set: func(w *web, o *Options) {
 		n := info(a, "a")
 		n.NarSize = 1 << 63

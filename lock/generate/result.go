@@ -85,21 +85,23 @@ func (m *maker) addWants(problems []Problem) {
 // silent has one problem for each cache that owes an answer.
 func (m *maker) silent() (problems []Problem) {
 	for _, v := range m.voters {
-		f := v.failed
-		if f.count == 0 {
+		if !v.owes() {
 			continue
 		}
-		why := f.err.Error()
+		err, path := v.trouble()
+		why := err.Error()
 		var e *bincache.Error
-		if errors.As(f.err, &e) {
+		if errors.As(err, &e) {
 			why = e.Text // the cache and the path are told beside it
 		}
-		paths := fmt.Sprintf("%d paths, such as %s", f.count, f.path)
-		if f.count == 1 {
-			paths = string(f.path)
+		what := "cannot be used"
+		switch {
+		case path != "" && v.failed.count == 1:
+			what = fmt.Sprintf("gave no answer that counts for %s", path)
+		case path != "":
+			what = fmt.Sprintf("gave no answer that counts for %d paths, such as %s", v.failed.count, path)
 		}
-		problems = append(problems, Problem{Kind: Unreachable, Path: f.path, Cache: v.url,
-			Text: fmt.Sprintf("%s gave no answer that counts for %s: %s", v.url, paths, why)})
+		problems = append(problems, Problem{Kind: Unreachable, Path: path, Cache: v.url, Text: v.url + " " + what + ": " + why})
 	}
 	return problems
 }

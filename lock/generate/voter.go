@@ -2,6 +2,7 @@ package generate
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -21,7 +22,32 @@ type voter struct {
 	cache  *bincache.Cache
 	listed *bincache.Keyring // the lock's keys for it; nil when it is none of the lock's
 	host   *bincache.Keyring // the host's keys for it; nil when the host does not trust it
+	known  bool              // its nix-cache-info was asked for
+	info   error             // what is wrong with that
 	failed failures
+}
+
+// owes reports whether the voter gave some answer that does not count.
+func (v *voter) owes() bool { return v.info != nil || v.failed.count > 0 }
+
+// greet asks whether there is a binary cache for this store at all. Where there
+// is none every path is a 404, and nothing would be compared with anything.
+// Nix: src/libstore/http-binary-cache-store.cc, init.
+func (v *voter) greet(ctx context.Context) {
+	_, err := v.cache.Info(ctx)
+	if bincache.KindOf(err) == bincache.Absent {
+		err = &bincache.Error{Kind: bincache.Misbehaved, Cache: v.url,
+			Text: "it has no nix-cache-info, and so it is no binary cache; is the URL right?"}
+	}
+	v.info = err
+}
+
+// trouble is what is wrong with a voter, and with which path, if it is one.
+func (v *voter) trouble() (err error, path lock.StorePath) {
+	if v.failed.count == 0 || v.info != nil && gravity(v.info) > gravity(v.failed.err) {
+		return v.info, ""
+	}
+	return v.failed.err, v.failed.path
 }
 
 // failures are the answers that a voter owes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
@@ -29,7 +30,7 @@ func (m *maker) gather(ctx context.Context) error {
 
 // owed reports whether some voter gave no answer that counts.
 func (m *maker) owed() bool {
-	return slices.ContainsFunc(m.voters, func(v *voter) bool { return v.failed.count > 0 })
+	return slices.ContainsFunc(m.voters, (*voter).owes)
 }
 
 // walkNeeded asks every voter for what is needed, and for what that refers to.
@@ -86,9 +87,15 @@ func (m *maker) walk(ctx context.Context, voters []*voter, paths []lock.StorePat
 		return nil
 	}
 	var caches []*bincache.Cache
+	var greetings sync.WaitGroup
 	for _, v := range voters {
 		caches = append(caches, v.cache)
+		if !v.known {
+			v.known = true
+			greetings.Go(func() { v.greet(ctx) })
+		}
 	}
+	defer greetings.Wait()
 	before := m.finished
 	o.All, o.Accept, o.MaxPaths = true, m.judge, max(1, m.o.MaxPaths-before)
 	o.Progress = func(done, known int) {
