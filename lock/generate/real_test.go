@@ -2,7 +2,10 @@ package generate
 
 import (
 	"encoding/json"
+	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -268,4 +271,42 @@ func lockOfAnotherSystem(t *testing.T, w realWorld) {
 	if got := printed(t, r.Lock); !slices.Equal(got, printed(t, want)) {
 		t.Errorf("the lock is\n%s\nand of the narinfos it is\n%s", got, printed(t, want))
 	}
+}
+
+// A trusted cache without nix-cache-info serves nothing to real Nix either.
+func TestRealNixUsesNoWebCacheWithoutNixCacheInfo(t *testing.T) {
+	realnix.Each(t, func(t *testing.T, n realnix.Nix) {
+		_, dir := n.Dir(t)
+		for _, c := range []struct {
+			info string
+			ok   bool
+		}{{"", false}, {"<html>", true}} {
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch r.URL.Path {
+				case "/" + a.Digest() + ".narinfo":
+					io.WriteString(w, info(a, "a").String())
+				case "/nix-cache-info":
+					if c.info != "" {
+						io.WriteString(w, c.info)
+						return
+					}
+					fallthrough
+				default:
+					http.NotFound(w, r)
+				}
+			}))
+			defer s.Close()
+			run := n.Run(t, realnix.Cmd{Env: []string{"HOME=" + dir}, Args: []string{"nix", "--extra-experimental-features", "nix-command",
+				"path-info", "--store", s.URL, a.In(bincache.DefaultStoreDir)}})
+			refused := strings.Contains(run.Stderr, "does not appear to be a binary cache")
+			if (run.Code == 0) != c.ok || refused == c.ok {
+				t.Errorf("with %q: exit %d, %s", c.info, run.Code, run.Stderr)
+			}
+			o := Options{Client: bincache.NewClient(bincache.Options{}), System: system, Roots: []lock.StorePath{a},
+				Caches: []lock.Cache{{URL: s.URL, Keys: []string{flake.public()}}}}
+			if got := mustMake(t, o).Outcome(); (got != Undetermined) != c.ok {
+				t.Errorf("with %q: we say %v", c.info, got)
+			}
+		}
+	})
 }
