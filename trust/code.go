@@ -77,17 +77,6 @@ const (
 	CodeSuspectText    Code = "suspect-text"
 	CodeDaemonAbsent   Code = "daemon-absent"
 	CodeDaemonSilent   Code = "daemon-silent"
-
-	// What only lint tells of: lines that do something else than they seem to.
-	CodeAcceptInFlake   Code = "accept-in-flake"
-	CodeKeysReplaced    Code = "keys-replaced"
-	CodeLineOverwritten Code = "line-overwritten"
-	CodeListedNoSlash   Code = "listed-without-slash"
-	CodeListedParameter Code = "listed-with-parameters"
-	CodeURLCredentials  Code = "credentials-in-url"
-	CodeTokenReadable   Code = "token-readable"
-	CodePunctuation     Code = "stray-punctuation"
-	CodeIncludeMissing  Code = "include-missing"
 )
 
 // An Entry is what is known about a code whatever the machine.

@@ -1,0 +1,160 @@
+package trust
+
+import (
+	"slices"
+
+	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/tui/safetext"
+)
+
+// A Review is what one flake asks for, class by class, and what Nix does with
+// it here.
+type Review struct {
+	Flake FlakeReport
+	// Asks are all its settings, by class, the most dangerous class first.
+	Asks []Ask
+	// Record is what it asks for, to compare with at another time. It is of use
+	// only when Known.
+	Record ReviewRecord
+	// Known says that what the flake asks for is known: its flake.nix was read
+	// and Nix takes it. The zero Review knows nothing.
+	Known bool
+}
+
+// An Ask is one setting that a flake asks for.
+type Ask struct {
+	SettingVerdict
+	// Class is what is gained by it, RiskNone when no version of Nix has it.
+	Class nixconf.Risk
+	Items []AskItem      // the caches or keys in it, in order; none for others
+	Saved []AnswerReport // the answers that are saved for exactly this value, the user's own first
+	// Suspect says that the name or the value has characters that are not what
+	// they seem.
+	Suspect bool
+	// Opaque says that the value is a file of the flake, whose content decides
+	// and is not looked at.
+	Opaque bool
+}
+
+// An AskItem is one cache or key that is asked for.
+type AskItem struct {
+	Text    string
+	Where   nixconf.Pos
+	Suspect string     // why the host is not what it seems, "" when nothing is known against it
+	Others  []FlakeID  // other known flakes that ask for the same one
+	State   CacheState // of a cache: what becomes of it here
+	Problem *Reason    // of a key: malformed, or a name clash
+}
+
+// classes in the order in which they are shown: by how much is let in.
+var classes = []nixconf.Risk{
+	nixconf.RiskCode, nixconf.RiskSandbox, nixconf.RiskCredential, nixconf.RiskCache,
+	nixconf.RiskEvaluation, nixconf.RiskNone, nixconf.RiskDenial, nixconf.RiskCosmetic,
+}
+
+// ReviewOf reviews one flake of the facts. r is what was decided from them.
+func ReviewOf(f *Facts, r *Report, i int) Review {
+	fl := &f.Flakes[i]
+	v := Review{Flake: r.Flakes[i]}
+	v.Known = v.Flake.Err == "" && fl.Err == "" && fl.Rejection == nil && len(v.Flake.Settings) == len(fl.Config)
+	if !v.Known {
+		return v
+	}
+	users := usersOf(r, i)
+	for k, s := range v.Flake.Settings {
+		a := Ask{SettingVerdict: s, Class: s.Risk, Opaque: fl.Config[k].Opaque, Suspect: !safetext.Exact(s.Name) || !safetext.Exact(s.Value)}
+		for _, saved := range r.Answers {
+			if saved.Setting == s.Name && saved.Value == s.Value {
+				a.Saved = append(a.Saved, saved)
+			}
+		}
+		known, _, _ := nixconf.Lookup(s.Name)
+		if known != nil {
+			switch known.Name {
+			case "substituters", "trusted-substituters", "trusted-public-keys":
+				for _, it := range located(fl.Config[k]) {
+					a.Items = append(a.Items, v.item(known.Name, it, r, users))
+				}
+			}
+		}
+		v.Asks = append(v.Asks, a)
+	}
+	slices.SortStableFunc(v.Asks, func(a, b Ask) int { return slices.Index(classes, a.Class) - slices.Index(classes, b.Class) })
+	v.Record = recordOf(v.Asks)
+	return v
+}
+
+// item is one cache or key of the flake.
+func (v *Review) item(setting string, it nixconf.Item, r *Report, users []user) AskItem {
+	out := AskItem{Text: it.Text, Where: it.Origin.Pos}
+	if setting == "trusted-public-keys" {
+		for _, k := range r.Keys {
+			if k.Text == it.Text {
+				out.Problem = k.Problem
+			}
+		}
+	} else {
+		if why, bad := safetext.SuspectHost(it.Text); bad {
+			out.Suspect = why.String()
+		}
+		for _, c := range v.Flake.Caches {
+			if c.Claimed && c.URL == it.Text {
+				out.State = c.State
+			}
+		}
+	}
+	for _, u := range users {
+		if SameItem(u.text, it.Text) && !slices.Contains(out.Others, u.flake) {
+			out.Others = append(out.Others, u.flake)
+		}
+	}
+	return out
+}
+
+// A user is a flake with one cache or key that it asks for.
+type user struct {
+	flake FlakeID
+	text  string
+}
+
+// usersOf lists what all flakes but one ask for.
+func usersOf(r *Report, but int) []user {
+	var out []user
+	for i, f := range r.Flakes {
+		if i == but || f.ID == r.Flakes[but].ID {
+			continue
+		}
+		for _, s := range f.Settings {
+			known, _, ok := nixconf.Lookup(s.Name)
+			if !ok || known.Name != "substituters" && known.Name != "trusted-substituters" && known.Name != "trusted-public-keys" {
+				continue
+			}
+			for _, it := range s.Items {
+				out = append(out, user{f.ID, it})
+			}
+		}
+	}
+	return out
+}
+
+// WithInput returns the facts with one input of a flake as a flake of its own,
+// as it would be if it were named on the command line, and its index. Nix
+// applies an input's nixConfig in no other case. name is the input's path,
+// "nixpkgs" or "home-manager/nixpkgs". It reports whether the flake has it.
+func (f *Facts) WithInput(flake int, name string) (with *Facts, index int, ok bool) {
+	at := slices.IndexFunc(f.Flakes[flake].Inputs, func(in Input) bool { return in.Name == name })
+	if at < 0 {
+		return nil, 0, false
+	}
+	in := f.Flakes[flake].Inputs[at]
+	fl := Flake{ID: FlakeID{Ref: in.Ref, Path: in.StorePath}, Config: in.Config, Rejection: in.Rejection}
+	switch {
+	case !in.IsFlake:
+		fl.Err = "The input " + name + " is not a flake, and asks for nothing."
+	case !in.Present:
+		fl.Err = "The source of the input " + name + " is not on this machine. nix flake archive brings it here."
+	}
+	g := *f
+	g.Flakes = append(slices.Clip(f.Flakes), fl)
+	return &g, len(g.Flakes) - 1, true
+}
