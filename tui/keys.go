@@ -112,7 +112,7 @@ func bindings() []binding {
 		{Binding: on("end", "G", "end"), scope: inPopups, do: byRows(1 << 30)},
 
 		{Binding: on("no: nothing is asked of anybody", "n", "esc", "q"), brief: "no", rank: 1, scope: inQuestion, do: (*root).sayNo},
-		{Binding: on("yes, once the whole text was in sight", "y"), brief: "yes", rank: 2, scope: inQuestion, do: (*root).sayYes, why: (*root).whyNoYes},
+		{Binding: on("yes, once the end of the text was in sight", "y"), brief: "yes", rank: 2, scope: inQuestion, do: (*root).sayYes, why: (*root).whyNoYes},
 		{Binding: on("the answer that is chosen: no at first", "enter"), scope: inQuestion, do: (*root).answer},
 		{Binding: on("choose the other answer", "tab", "shift+tab", "left", "right", "h", "l"), brief: "other", rank: 4, scope: inQuestion, do: (*root).choose},
 		{Binding: on("read the contents, too, or not", "c"), brief: "contents", rank: 3, scope: inQuestion, do: (*root).toggle, why: (*root).whyNoToggle},
@@ -120,6 +120,8 @@ func bindings() []binding {
 		{Binding: on("up", "up", "k"), scope: inQuestion, do: byRows(-1)},
 		{Binding: on("half a page down", "ctrl+d", "pgdown", "space"), scope: inQuestion, do: byHalf(1)},
 		{Binding: on("half a page up", "ctrl+u", "pgup"), scope: inQuestion, do: byHalf(-1)},
+		{Binding: on("start", "g", "home"), scope: inQuestion, do: byRows(-1 << 30)},
+		{Binding: on("end", "G", "end"), scope: inQuestion, do: byRows(1 << 30)},
 		{Binding: on("quit at once, with exit status 130", "ctrl+c"), scope: inQuestion, do: (*root).interrupt},
 		{Binding: on("suspend", "ctrl+z"), scope: inQuestion, do: func(*root) tea.Cmd { return tea.Suspend }},
 

@@ -30,7 +30,7 @@ func playProgram(t *testing.T, ctx context.Context, o Options, wait, keys string
 	}()
 	_, err := p.Run()
 	typing.Close()
-	m.jobs.cancel()
+	m.giveUp()
 	return m, out.all.String(), err
 }
 

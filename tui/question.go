@@ -9,7 +9,7 @@ import (
 
 // A question is a dialog that asks for a yes before something leaves this
 // machine. No is what is chosen at first, and the safe end of it: esc, a click
-// outside and enter all say no. Yes works only once the whole text was seen.
+// outside and enter all say no. Yes works only once the end of the text was seen.
 type question struct {
 	text *text
 	yes  func(*root) tea.Cmd

@@ -65,7 +65,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	m := newRoot(ctx, o, time.Now)
 	_, err := tea.NewProgram(m, opts...).Run()
-	m.jobs.cancel()
+	m.giveUp()
 	switch {
 	case m.interrupted, errors.Is(err, tea.ErrInterrupted), errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return ErrInterrupted
@@ -73,6 +73,13 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	return nil
+}
+
+// giveUp stops all that goes on outside the loop.
+func (m *root) giveUp() {
+	m.jobs.cancel()
+	m.locks.reading.cancel()
+	m.locks.work.cancel()
 }
 
 // typed is a key by its name.
