@@ -18,7 +18,6 @@ var closed = []string{
 	"--option", "accept-flake-config", "false",
 	"--option", "allow-unsafe-native-code-during-evaluation", "false", // builtins.exec
 	"--option", "plugin-files", "",
-	"--option", "post-build-hook", "",
 	"--option", "eval-cache", "false",
 	"--option", "warn-dirty", "false",
 }

@@ -50,6 +50,10 @@ func (n *Nix) Outputs(ctx context.Context, src *Source, system string, o OutputO
 		return nil, &Error{Text: err.Error()}
 	}
 	e := &evaluation{nix: n, src: src, args: []string{"--option", "allow-import-from-derivation", fmt.Sprint(o.ImportFromDerivation)}}
+	if o.ImportFromDerivation {
+		// What is only looked at is published nowhere.
+		e.args = append(e.args, "--option", "post-build-hook", "")
+	}
 	if o.Offline {
 		e.args, e.env = append(e.args, isolated.flags...), isolated.env
 	}
