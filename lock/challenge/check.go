@@ -45,7 +45,7 @@ func (c Check) Rebuild(ctx context.Context, path lock.StorePath, info nix.Info) 
 	}
 	// nix-store takes an output so in every version, and needs no experimental
 	// feature.
-	result, err := c.Nix.Runner.Run(ctx, nix.Call{Args: []string{"nix-store", "--realise", "--check", "--keep-failed", info.Deriver.In(dir) + "!" + output}})
+	result, err := c.Nix.Runner.Run(ctx, nix.Call{Args: []string{"nix-store", "--realise", "--check", "--keep-failed", "--no-build-output", info.Deriver.In(dir) + "!" + output}})
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -57,9 +57,14 @@ func (c Check) Rebuild(ctx context.Context, path lock.StorePath, info nix.Info) 
 	return c.failed(ctx, path, path.In(dir), string(result.Stderr))
 }
 
-// failed reads why Nix refused. It stops at the first output that differs,
-// which may be another one than was asked for.
+// failed reads why Nix refused, in its last error: through a daemon the exit
+// code is that of any failure. It stops at the first output that differs, which
+// may be another one than was asked for. What a builder writes may end up in an
+// error about its failure, and can at most make an objection of that.
 func (c Check) failed(ctx context.Context, path lock.StorePath, full, said string) error {
+	if i := strings.LastIndex(said, "error:"); i >= 0 {
+		said = said[i+len("error:"):]
+	}
 	differs := func(p string) bool {
 		return strings.Contains(said, "output '"+p+"' differs") || strings.Contains(said, `output "`+p+`" differs`)
 	}
@@ -68,7 +73,7 @@ func (c Check) failed(ctx context.Context, path lock.StorePath, full, said strin
 	case strings.Contains(said, "may not be deterministic"):
 		return errors.New("another output of its derivation came out otherwise when it was built again, and Nix did not look at this one")
 	default:
-		return fmt.Errorf("it could not be built again: %s", lastLine(said))
+		return fmt.Errorf("it could not be built again: %s", oneLine(said))
 	}
 	other := &Other{Text: "built again, it came out otherwise"}
 	kept := path + ".check"
@@ -82,11 +87,8 @@ func (c Check) failed(ctx context.Context, path lock.StorePath, full, said strin
 	return other
 }
 
-// lastLine is the last error in what Nix wrote, quoted.
-func lastLine(said string) string {
-	if i := strings.LastIndex(said, "error:"); i >= 0 {
-		said = said[i+len("error:"):]
-	}
+// oneLine is what Nix wrote, short and quoted.
+func oneLine(said string) string {
 	said = strings.Join(strings.Fields(said), " ")
 	const most = 500
 	if len(said) > most {
