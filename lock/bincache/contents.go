@@ -38,11 +38,17 @@ func mismatch(field string, want, got any) error {
 // is called for every entry as in ReadNar, before anything is known to be true;
 // it may be nil, and is then faster.
 func (k *Cache) Contents(ctx context.Context, n *NarInfo, visit func(Entry) error) (Contents, error) {
-	c, err := k.contents(ctx, n, visit)
+	return k.ContentsTo(ctx, n, visit, io.Discard)
+}
+
+// ContentsTo is Contents that also writes the NAR to w while it comes, before
+// anything is known to be true. Errors of w are returned as they are.
+func (k *Cache) ContentsTo(ctx context.Context, n *NarInfo, visit func(Entry) error, w io.Writer) (Contents, error) {
+	c, err := k.contents(ctx, n, visit, w)
 	return c, about(err, k.shown, quote(n.URL))
 }
 
-func (k *Cache) contents(ctx context.Context, n *NarInfo, visit func(Entry) error) (Contents, error) {
+func (k *Cache) contents(ctx context.Context, n *NarInfo, visit func(Entry) error, w io.Writer) (Contents, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	file, err := k.openNar(ctx, n, cancel)
@@ -50,7 +56,7 @@ func (k *Cache) contents(ctx context.Context, n *NarInfo, visit func(Entry) erro
 		return Contents{}, err
 	}
 	defer file.Close()
-	c, err := CheckNar(file, n, visit, k.client.limits)
+	c, err := checkNar(file, n, visit, w, k.client.limits)
 	if err != nil {
 		return Contents{}, broke(ctx, err)
 	}
@@ -137,6 +143,10 @@ func (f *narFile) Close() error {
 // CheckNar reads a compressed NAR to its end and compares it with its narinfo;
 // see Cache.Contents. Errors of r are returned as they are.
 func CheckNar(r io.Reader, n *NarInfo, visit func(Entry) error, limits Limits) (Contents, error) {
+	return checkNar(r, n, visit, io.Discard, limits)
+}
+
+func checkNar(r io.Reader, n *NarInfo, visit func(Entry) error, w io.Writer, limits Limits) (Contents, error) {
 	limits = limits.orDefault()
 	// No format makes contents much longer; what does holds padding, empty
 	// blocks or skipped frames, and need not end.
@@ -152,7 +162,11 @@ func CheckNar(r io.Reader, n *NarInfo, visit func(Entry) error, limits Limits) (
 			Err: &Mismatch{"NarSize", fmt.Sprint(n.NarSize), "more"}}}
 	sum := sha256.New()
 	address := newAddressHash(n)
-	in := bufio.NewReaderSize(io.TeeReader(plain, address.with(sum)), 64<<10)
+	hashes := address.with(sum)
+	if w != io.Discard {
+		hashes = io.MultiWriter(hashes, w)
+	}
+	in := bufio.NewReaderSize(io.TeeReader(plain, hashes), 64<<10)
 	if err := readNar(in, visit, address.one); err != nil {
 		return Contents{}, err
 	}

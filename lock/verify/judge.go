@@ -12,7 +12,7 @@ import (
 
 // An Answer is what one cache's answer for one pin is worth.
 type Answer struct {
-	Cache   string // its URL in the lock
+	Cache   string // its URL in the lock, or LocalStore
 	Verdict Verdict
 	Text    string // a sentence; what it quotes from outside is quoted
 	// Differences has each field of a Mismatch.
@@ -38,11 +38,9 @@ type read struct {
 	err      error
 }
 
-// judge says what an answer is worth. ring has the keys that the lock lists for
-// the cache; known are keys that only help to tell a wrong key from a bad
-// signature.
-func judge(pin lock.Pin, n *bincache.NarInfo, ring *bincache.Keyring, known []bincache.PublicKey, file read) Answer {
-	check := bincache.CheckSignatures(n, ring, known...)
+// judge says what an answer is worth. check is of its signatures, by the keys
+// that the lock lists for the cache.
+func judge(pin lock.Pin, n *bincache.NarInfo, check bincache.SignatureCheck, file read) Answer {
 	a := Answer{Signed: ofSignatures(check.Verdict), By: check.By}
 	if a.Differences = compare(pin, n); len(a.Differences) > 0 {
 		a.Verdict = Mismatch

@@ -21,11 +21,19 @@ type Options struct {
 	Systems []string // those of the lock when empty
 	// Contents reads every NAR as well.
 	Contents bool
+	// Store is the local store, whose copies are held against the pins too; nil:
+	// it is not asked.
+	Store Store
 	// Known are keys that are not listed in the lock. They verify nothing; a
 	// signature by one of them tells WrongKey from BadSignature.
 	Known []bincache.PublicKey
-	// Progress is called after each path, one call at a time; it may be nil.
+	// Progress is called after each path that the caches were asked for, one
+	// call at a time; it may be nil.
 	Progress func(done, all int)
+	// Bytes is called while NARs are read, once all were asked for: how many of
+	// all of their bytes were read, or will not be. Often, one call at a time;
+	// it may be nil.
+	Bytes func(done, all int64)
 }
 
 // A Scope is what a verification would ask, and of whom.
@@ -85,14 +93,6 @@ func pinsOf(l *lock.Lock, systems []string) (map[lock.StorePath]*Pin, []string, 
 	return pins, systems, nil
 }
 
-// readers is how many NARs are read at a time: each may hold a decoder's
-// window.
-const readers = 32
-
-// patience is after how many NARs in a row that did not come a cache is not
-// asked for more, so that one which keeps connections open ends all the same.
-const patience = 16
-
 // Verify asks every cache of the lock for every pin of the systems. The lock
 // must be valid, as lock.Parse's are. What a cache does wrong is in the report;
 // Verify itself fails when ctx ends, on a lock that is not valid, without a
@@ -111,7 +111,7 @@ func Verify(ctx context.Context, l *lock.Lock, o Options) (*Report, error) {
 	if len(l.Caches) == 0 {
 		return nil, errors.New("the lock names no cache, so that there is nobody to ask")
 	}
-	r := &run{o: o, pins: pins, slots: make(chan struct{}, readers), caches: map[*bincache.Cache]*cache{}}
+	r := &run{o: o, pins: pins, caches: map[*bincache.Cache]*cache{}}
 	var asked []*bincache.Cache
 	for _, c := range l.Caches {
 		k, err := o.Client.Cache(c.URL)
@@ -119,13 +119,17 @@ func Verify(ctx context.Context, l *lock.Lock, o Options) (*Report, error) {
 			return nil, err
 		}
 		asked = append(asked, k)
-		r.caches[k] = &cache{url: c.URL, ring: bincache.NewKeyring(c.Keys), answers: map[lock.StorePath]Answer{}}
+		r.caches[k] = &cache{url: c.URL, ring: bincache.NewKeyring(c.Keys), checks: map[lock.StorePath]bincache.SignatureCheck{}, files: map[lock.StorePath]read{}}
 	}
-	found, err := bincache.Walk(ctx, asked, slices.Sorted(maps.Keys(pins)), bincache.WalkOptions{
-		All: true, Shallow: true, Progress: o.Progress, MaxPaths: len(pins),
-		Accept: func(k *bincache.Cache, n *bincache.NarInfo) error { return r.accept(ctx, k, n) },
-	})
+	if o.Store != nil {
+		r.store = &localStore{store: o.Store, dir: o.Client.StoreDir(), ring: bincache.NewKeyring(l.Keys()), known: o.Known}
+	}
+	found, err := r.ask(ctx, asked)
 	if err != nil {
+		return nil, err
+	}
+	r.read(ctx, found)
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	return r.report(found), nil
@@ -135,57 +139,39 @@ type run struct {
 	o      Options
 	pins   map[lock.StorePath]*Pin
 	caches map[*bincache.Cache]*cache
-	slots  chan struct{} // for reading NARs
+	store  *localStore // nil: not asked
 }
 
 type cache struct {
 	url  string
 	ring *bincache.Keyring
 
-	mu      sync.Mutex
-	answers map[lock.StorePath]Answer
-	failed  int // NARs in a row that did not come
+	mu     sync.Mutex
+	checks map[lock.StorePath]bincache.SignatureCheck
+	files  map[lock.StorePath]read // NARs that were read
+	failed int                     // NARs in a row that did not come
 }
 
-// accept judges one narinfo, of the path that was asked for.
-func (r *run) accept(ctx context.Context, k *bincache.Cache, n *bincache.NarInfo) error {
-	c, pin := r.caches[k], r.pins[n.Path].Pin
-	var file read
-	if r.o.Contents && len(compare(pin, n)) == 0 {
-		file = r.read(ctx, k, c, n)
+// ask asks the caches and the store's database what they have.
+func (r *run) ask(ctx context.Context, asked []*bincache.Cache) ([]bincache.Found, error) {
+	paths := slices.Sorted(maps.Keys(r.pins))
+	var store sync.WaitGroup
+	defer store.Wait()
+	if r.store != nil {
+		store.Go(func() { r.store.ask(ctx, paths) })
 	}
-	a := judge(pin, n, c.ring, r.o.Known, file)
-	a.Cache = c.url
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.answers[n.Path] = a
-	return nil
-}
-
-func (r *run) read(ctx context.Context, k *bincache.Cache, c *cache, n *bincache.NarInfo) read {
-	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
-	case <-ctx.Done():
-		return read{err: ctx.Err()}
-	}
-	c.mu.Lock()
-	lost := c.failed >= patience
-	c.mu.Unlock()
-	if lost {
-		return read{err: &bincache.Error{Kind: bincache.Unreachable, Cache: c.url,
-			Text: fmt.Sprintf("the contents were not asked for, as %d files in a row did not come", patience)}}
-	}
-	contents, err := k.Contents(ctx, n, nil)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case errors.Is(err, bincache.Unreachable):
-		c.failed++
-	case c.failed < patience:
-		c.failed = 0
-	}
-	return read{done: err == nil, contents: contents, err: err}
+	return bincache.Walk(ctx, asked, paths, bincache.WalkOptions{
+		All: true, Shallow: true, Progress: r.o.Progress, MaxPaths: len(paths),
+		// Here, as it takes the most time of all and many answers come at once.
+		Accept: func(k *bincache.Cache, n *bincache.NarInfo) error {
+			c := r.caches[k]
+			check := bincache.CheckSignatures(n, c.ring, r.o.Known...)
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.checks[n.Path] = check
+			return nil
+		},
+	})
 }
 
 // report puts the answers together, in the order of the paths and caches.
@@ -195,14 +181,24 @@ func (r *run) report(found []bincache.Found) *Report {
 		p := *r.pins[f.Path]
 		for _, got := range f.Answers {
 			c := r.caches[got.Cache]
-			a, judged := c.answers[f.Path]
-			if !judged {
+			var a Answer
+			if got.Err != nil {
 				a = judgeFailure(got.Err)
-				a.Cache = c.url
+			} else {
+				a = judge(p.Pin, got.Info, c.checks[f.Path], c.files[f.Path])
 			}
+			a.Cache = c.url
 			p.Answers = append(p.Answers, a)
 		}
 		p.Verdict = settle(p.Answers)
+		if r.store != nil {
+			a := r.store.judge(f.Path, p.Pin)
+			p.Answers = append(p.Answers, a)
+			// The store says nothing about whether a cache can be used.
+			if a.Verdict.Bad() {
+				p.Verdict = settle(p.Answers)
+			}
+		}
 		report.Pins = append(report.Pins, p)
 	}
 	return report

@@ -143,7 +143,7 @@ func TestAKeyThatAnybodyCanSignForProvesNothing(t *testing.T) {
 	}
 	n.Signatures = []string{"weak-1:" + base64.StdEncoding.EncodeToString(sig)}
 	key := "weak-1:" + base64.StdEncoding.EncodeToString(point)
-	if a := judge(pinOf(n), n, bincache.NewKeyring([]string{key}), nil, read{}); a.Verdict != BadSignature {
+	if a := judge(pinOf(n), n, bincache.CheckSignatures(n, bincache.NewKeyring([]string{key})), read{}); a.Verdict != BadSignature {
 		t.Errorf("%+v", a)
 	}
 	l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: "http://127.0.0.1:1", Keys: []string{key}})
@@ -261,7 +261,7 @@ func TestTheZeroValuesAreNotFine(t *testing.T) {
 	if a.Verdict != Unknown || !a.Verdict.Open() || a.Verdict.String() != "unknown" {
 		t.Errorf("%v", a.Verdict)
 	}
-	if a := judge(lock.Pin{}, &bincache.NarInfo{}, nil, nil, read{}); a.Verdict == Verified {
+	if a := judge(lock.Pin{}, &bincache.NarInfo{}, bincache.SignatureCheck{}, read{}); a.Verdict == Verified {
 		t.Errorf("%+v", a)
 	}
 }
