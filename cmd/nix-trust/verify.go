@@ -8,14 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-	"time"
 
-	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
+	"github.com/nix-trust/nix-trust/lock/nix"
 	"github.com/nix-trust/nix-trust/lock/verify"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
@@ -26,6 +24,7 @@ type verifyFlags struct {
 	keys     []string
 	netrc    string
 	contents bool
+	store    bool
 	yes      bool
 	all      bool
 }
@@ -39,7 +38,8 @@ func (a *app) verifyCommand() *cobra.Command {
 that it pins: is it there, is it signed by a key that the lock lists for this
 cache, and are its hash, size and references those of the lock? A path whose
 name is computed from its contents needs no signature. --contents reads the
-bytes as well.
+bytes as well, and --store also looks at what this machine's own store has under
+these names: what its database says, and what the files are.
 
 It goes to the network: the caches learn which paths you have pinned. Therefore
 it says first how many hosts would learn of how many paths, and asks. --yes is
@@ -47,8 +47,8 @@ the answer for scripts.
 
 Exit code: 0 every pin is verified and every cache answered; 1 some pin is
 absent everywhere, or nothing proves it; 3 a cache did not answer, or the lock
-could not be read or pins nothing; 4 a hash, size, reference or signature is
-wrong, in any cache.`,
+or the store could not be read, or the lock pins nothing; 4 a hash, size,
+reference or signature is wrong, in any cache or the store.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := "flake.cache-lock"
@@ -60,6 +60,7 @@ wrong, in any cache.`,
 	}
 	c.Flags().StringSliceVar(&f.systems, "system", nil, "verify the `SYSTEM`'s paths only (again for more; default all)")
 	c.Flags().BoolVar(&f.contents, "contents", false, "read the bytes of every path, too")
+	c.Flags().BoolVar(&f.store, "store", false, "look at the local store's copies, too")
 	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask before going to the network")
 	c.Flags().BoolVar(&f.all, "paths", false, "list every path that is not verified, not only the first of each kind")
 	c.Flags().StringSliceVar(&f.keys, "known-key", nil, "a `KEY` that is not in the lock; it verifies nothing, and tells a wrong key from a bad signature")
@@ -84,6 +85,12 @@ func (a *app) verify(ctx context.Context, path string, f verifyFlags) error {
 		}
 		o.Known = append(o.Known, key)
 	}
+	if f.store {
+		if a.root != "" {
+			return usage("--store asks the nix of this machine, and --root names another one", "leave one of them out")
+		}
+		o.Store = &nix.Nix{Runner: nix.Program{}, StoreDir: storeDir()}
+	}
 	netrc, err := readNetrc(f.netrc)
 	if err != nil {
 		return err
@@ -100,9 +107,9 @@ func (a *app) verify(ctx context.Context, path string, f verifyFlags) error {
 			return err
 		}
 	}
-	o.Client = bincache.NewClient(bincache.Options{Netrc: netrc})
+	o.Client = bincache.NewClient(bincache.Options{Netrc: netrc, StoreDir: storeDir()})
 	progress := a.progress()
-	o.Progress = progress.show
+	o.Progress, o.Bytes = progress.show, progress.bytes
 	r, err := verify.Verify(ctx, l, o)
 	progress.clear()
 	if ctx.Err() != nil {
@@ -113,7 +120,7 @@ func (a *app) verify(ctx context.Context, path string, f verifyFlags) error {
 	}
 	code := verifyCode(r.Outcome())
 	if a.json {
-		if err := a.writeJSON(verifyJSONOf(path, scope, f.contents, r)); err != nil {
+		if err := a.writeJSON(verifyJSONOf(path, scope, f, r)); err != nil {
 			return err
 		}
 		return silent(code)
@@ -173,42 +180,12 @@ func readNetrc(path string) (*bincache.Netrc, error) {
 	return nil, &problem{code: exitUnknown, text: fmt.Sprintf("the credentials in %s could not be read: %v", path, cause(err))}
 }
 
-// A progressLine is one line on a terminal that is written over and over.
-type progressLine struct {
-	app   *app
-	on    bool
-	last  time.Time
-	width int // of what stands there
-}
-
-func (a *app) progress() *progressLine {
-	f, ok := a.err.(*os.File)
-	return &progressLine{app: a, on: ok && term.IsTerminal(f.Fd()) && !a.noMotion && !a.plain}
-}
-
-// show is called by one goroutine at a time.
-func (p *progressLine) show(done, all int) {
-	if !p.on || time.Since(p.last) < 100*time.Millisecond {
-		return
-	}
-	p.last = time.Now()
-	const width = 30
-	full := width * done / max(all, 1)
-	n, _ := fmt.Fprintf(p.app.err, "\r[%s%s] %d of %d", strings.Repeat("#", full), strings.Repeat(" ", width-full), done, all)
-	p.width = max(p.width, n-1)
-}
-
-func (p *progressLine) clear() {
-	if p.on && !p.last.IsZero() {
-		fmt.Fprintf(p.app.err, "\r%*s\r", p.width, "")
-	}
-}
-
 type verifyJSON struct {
 	Version  int            `json:"version"`
 	Lock     string         `json:"lock"`
 	Systems  []string       `json:"systems"`
 	Contents bool           `json:"contents"` // the bytes were asked for, too
+	Store    bool           `json:"store"`    // the local store was, too
 	Outcome  string         `json:"outcome"`  // "fine", "unproved", "undetermined" or "bad"
 	Counts   map[string]int `json:"counts"`   // of pins, by verdict
 	Pins     []jsonVerified `json:"pins"`
@@ -238,8 +215,8 @@ type jsonDifference struct {
 	Got    string `json:"got"`
 }
 
-func verifyJSONOf(path string, scope verify.Scope, contents bool, r *verify.Report) verifyJSON {
-	out := verifyJSON{Version: 1, Lock: path, Systems: list(scope.Systems, same), Contents: contents, Outcome: r.Outcome().String(), Counts: map[string]int{}}
+func verifyJSONOf(path string, scope verify.Scope, f verifyFlags, r *verify.Report) verifyJSON {
+	out := verifyJSON{Version: 1, Lock: path, Systems: list(scope.Systems, same), Contents: f.contents, Store: f.store, Outcome: r.Outcome().String(), Counts: map[string]int{}}
 	for v, n := range r.Counts() {
 		out.Counts[v.String()] = n
 	}

@@ -41,6 +41,7 @@ func (a *app) printVerify(scope verify.Scope, r *verify.Report, all bool) {
 	for _, title := range verifyTitle {
 		a.printVerdict(s, r, title.verdict, paint(s, title.role, title.text), title.advice, all)
 	}
+	a.printStore(s, r)
 	counts := r.Counts()
 	role := map[verify.Outcome]explain.Role{verify.Fine: explain.Good, verify.Bad: explain.Bad, verify.Unproved: explain.Caution}
 	painted, ok := role[r.Outcome()]
@@ -52,7 +53,7 @@ func (a *app) printVerify(scope verify.Scope, r *verify.Report, all bool) {
 	case verify.Bad:
 		last += "; something is wrong, see above"
 	case verify.Undetermined:
-		last += "; not every cache answered"
+		last += "; " + silentOnes(r)
 	}
 	a.print(paint(s, painted, safetext.Line(last).String()))
 }
@@ -65,7 +66,7 @@ func (a *app) printVerdict(s explain.Style, r *verify.Report, v verify.Verdict, 
 	total := 0
 	for i, p := range r.Pins {
 		for _, an := range p.Answers {
-			if an.Verdict != v || p.Verdict == verify.Verified && !v.Bad() && !v.Open() {
+			if an.Cache == verify.LocalStore || an.Verdict != v || p.Verdict == verify.Verified && !v.Bad() && !v.Open() {
 				continue
 			}
 			if byCache[an.Cache] == nil {
