@@ -87,6 +87,9 @@ func planAnswers(src AnswersSource, before, after Answers) (Plan, error) {
 	if as, err := before.Print(); err == nil && src.State.Exists && string(as) != string(src.State.Data) {
 		p.Notes = append(p.Notes, "The file is written as Nix writes it, on one line and sorted. What Nix does not read in it is not kept: blanks, and an entry that a later one of the same name replaces.")
 	}
+	if !src.State.Exists {
+		p.Notes = append(p.Notes, "The file is new. It, and any folder that is made for it, are for you alone.")
+	}
 	p.Notes = append(p.Notes, "An answer belongs to no flake: it counts for every one that asks for the same setting and value.")
 	p.Notes = append(p.Notes, "A Nix that waits at its question now writes the file as it was when the question came, over this change.")
 	p.Steps = []FileChange{step}

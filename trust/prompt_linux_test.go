@@ -1,95 +1,28 @@
 package trust
 
 import (
-	"context"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/nix-trust/nix-trust/nixconf/realnix"
 )
-
-// terminal is a terminal that a program may ask questions on: the person's side
-// of it, and the program's.
-func terminal(t *testing.T) (person, program *os.File) {
-	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Skipf("no terminals here: %v", err)
-	}
-	if err := unix.IoctlSetPointerInt(int(person.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetUint32(int(person.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { person.Close(); program.Close() })
-	return person, program
-}
 
 const (
 	allowQuestion = "do you want to allow configuration setting"
 	keepQuestion  = "do you want to permanently mark this value"
 )
 
-// asked runs nix on a terminal. Each question is answered with the next of the
-// replies, and with an empty line when there is none left. It returns what was on
-// the screen, and how many settings Nix asked about.
+// asked runs nix on a terminal, and returns too how many settings it asked about.
 func asked(t *testing.T, nix realnix.Nix, dir, flake string, replies ...string) (screen string, questions, code int) {
 	t.Helper()
-	person, program := terminal(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	cmd := nix.Command(ctx, realnix.Cmd{
+	screen, code = nix.OnTerminal(t, realnix.Cmd{
 		Args: []string{"nix", "eval", "--offline", "path:" + dir + "/" + flake + "#x"},
 		Env: []string{"TERM=xterm", "HOME=" + dir, "XDG_DATA_HOME=" + dir + "/data", "NIX_CONF_DIR=" + dir + "/etc",
 			"NIX_STORE_DIR=" + dir + "/store", "NIX_STATE_DIR=" + dir + "/state", "NIX_LOG_DIR=" + dir + "/log"},
-	})
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	program.Close()
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
-	var seen strings.Builder
-	answered := 0
-	buf := make([]byte, 1<<16)
-	for {
-		n, err := person.Read(buf)
-		seen.Write(buf[:n])
-		if err != nil {
-			break // EIO: the program's side is closed
-		}
-		for strings.Count(seen.String(), "(y/N)?") > answered {
-			reply := ""
-			if answered < len(replies) {
-				reply = replies[answered]
-			}
-			answered++
-			fmt.Fprintln(person, reply)
-		}
-	}
-	err := <-done
-	if ctx.Err() != nil {
-		t.Fatalf("nix did not end; it said %q", seen.String())
-	}
-	if e, ok := err.(*exec.ExitError); ok {
-		code = e.ExitCode()
-	}
-	return seen.String(), strings.Count(seen.String(), allowQuestion), code
+	}, replies...)
+	return screen, strings.Count(screen, allowQuestion), code
 }
 
 // promptHost is a place in a root of real Nix with one flake and one file of answers.

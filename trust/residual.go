@@ -115,7 +115,7 @@ func (r *Report) stillTrusts(items []string, after map[string]Answers) []Residua
 		}
 	}
 	if r.Doubt != nil {
-		add(r.Doubt.Subject, r.Doubt.Text, r.Doubt.Where)
+		add(r.Doubt.Subject, "Whether the configuration trusts it too is not certain. "+r.Doubt.Text, r.Doubt.Where)
 	}
 	if urls {
 		add("", "What was fetched from a cache stays in the store until it is collected, and Nix remembers for up to 30 days what the cache has.", nixconf.Pos{})
