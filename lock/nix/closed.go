@@ -2,6 +2,7 @@ package nix
 
 import (
 	"context"
+	"fmt"
 	"slices"
 )
 
@@ -42,7 +43,11 @@ var isolated = struct{ flags, env []string }{
 // context's.
 func (n *Nix) run(ctx context.Context, text string, env []string, args ...string) ([]byte, error) {
 	// Before the subcommand: plugins are loaded once it is known.
-	args = slices.Concat([]string{"nix"}, closed, args)
+	flags := []string{"nix"}
+	if n.Offline {
+		flags, env = append(flags, isolated.flags...), slices.Concat(isolated.env, env)
+	}
+	args = slices.Concat(flags, closed, args)
 	r, err := n.Runner.Run(ctx, Call{Args: args, Env: slices.Concat(quiet, env)})
 	switch {
 	case ctx.Err() != nil:
@@ -50,7 +55,11 @@ func (n *Nix) run(ctx context.Context, text string, env []string, args ...string
 	case err != nil:
 		return nil, &Error{Text: text + ": nix could not be run: " + err.Error(), Hint: "install Nix, or put it into PATH"}
 	case r.Code != 0:
-		return nil, &Error{Text: text, Said: lastError(r.Stderr)}
+		e := &Error{Text: text, Said: lastError(r.Stderr)}
+		if e.Said == "" {
+			e.Text += fmt.Sprintf(": nix ended with %d and gave no reason", r.Code)
+		}
+		return nil, e
 	}
 	return r.Stdout, nil
 }

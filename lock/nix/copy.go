@@ -62,7 +62,7 @@ func copyTree(ctx context.Context, from, to string) error {
 			room -= n
 			return err
 		}
-		return fmt.Errorf("%+q is no file, folder or symbolic link", name)
+		return fmt.Errorf("%q is no file, folder or symbolic link", name)
 	})
 }
 

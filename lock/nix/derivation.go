@@ -92,7 +92,7 @@ func parseDerivation(text []byte, storeDir string) (Derivation, error) {
 		hash := r.string()
 		r.expect(")")
 		if name <= last || !outputName(name) {
-			r.fail(fmt.Sprintf("the output name %+q is none, or not in order", clip(name)))
+			r.fail(fmt.Sprintf("the output name %q is none, or not in order", clip(name)))
 		}
 		last = name
 		d.Outputs[name] = ""

@@ -37,7 +37,7 @@ func lastError(stderr []byte) string {
 			kept = append(kept[:0], strings.TrimLeft(rest, " "))
 			continue
 		}
-		if strings.HasPrefix(at, "(use '--show-trace'") || strings.HasPrefix(at, "(stack trace truncated") {
+		if excerpt.MatchString(at) || strings.HasPrefix(at, "(use '--show-trace'") || strings.HasPrefix(at, "(stack trace truncated") {
 			continue
 		}
 		kept = append(kept, strings.TrimPrefix(line, "       "))
@@ -48,6 +48,9 @@ func lastError(stderr []byte) string {
 	}
 	return text
 }
+
+// excerpt is a line of code that Nix shows below a message.
+var excerpt = regexp.MustCompile(`^[0-9]*\|`)
 
 var escapes = regexp.MustCompile("\x1b(\\[[0-9;?]*[ -/]*[@-~]|\\][^\a\x1b]*(\a|\x1b\\\\)?)")
 

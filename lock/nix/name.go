@@ -36,21 +36,21 @@ func parseName(s string) ([]string, error) {
 			quoted, open = true, !open
 		case r == '.' && !open:
 			if part.Len() == 0 && !quoted {
-				return nil, fmt.Errorf("the attribute path %+q has an empty part", clip(s))
+				return nil, fmt.Errorf("the attribute path %q has an empty part", clip(s))
 			}
 			parts, quoted = append(parts, part.String()), false
 			part.Reset()
 		case r == '^' && !open:
-			return nil, fmt.Errorf("the attribute path %+q names an output; all outputs are meant", clip(s))
+			return nil, fmt.Errorf("the attribute path %q names an output; all outputs are meant", clip(s))
 		default:
 			part.WriteRune(r)
 		}
 	}
 	if open {
-		return nil, fmt.Errorf("the attribute path %+q has a quote that does not end", clip(s))
+		return nil, fmt.Errorf("the attribute path %q has a quote that does not end", clip(s))
 	}
 	if part.Len() == 0 && !quoted {
-		return nil, fmt.Errorf("the attribute path %+q has an empty part", clip(s))
+		return nil, fmt.Errorf("the attribute path %q has an empty part", clip(s))
 	}
 	return append(parts, part.String()), nil
 }

@@ -9,6 +9,8 @@ type Nix struct {
 	// Root is put before the paths of files that are read: where the programs
 	// run in a root of their own. "" is this machine's.
 	Root string
+	// Offline keeps Source, Outputs and SelfDependent off the network.
+	Offline bool
 }
 
 // A Source is a flake's source tree, once it is in the store.

@@ -43,19 +43,21 @@ const maxOutputs = 100_000
 // Failure. An error is about all of them: an *Error, or the context's.
 func (n *Nix) Outputs(ctx context.Context, src *Source, system string, o OutputOptions) (*Outputs, error) {
 	if err := checkSystem(system); err != nil {
-		return nil, &Error{Text: fmt.Sprintf("%+q is no system: %v", clip(system), err)}
+		return nil, &Error{Text: fmt.Sprintf("%q is no system: %v", clip(system), err)}
 	}
 	paths, err := o.paths()
 	if err != nil {
 		return nil, &Error{Text: err.Error()}
 	}
+	if o.Offline && !n.Offline {
+		offline := *n
+		offline.Offline = true
+		return offline.Outputs(ctx, src, system, o)
+	}
 	e := &evaluation{nix: n, src: src, args: []string{"--option", "allow-import-from-derivation", fmt.Sprint(o.ImportFromDerivation)}}
 	if o.ImportFromDerivation {
 		// What is only looked at is published nowhere.
 		e.args = append(e.args, "--option", "post-build-hook", "")
-	}
-	if o.Offline {
-		e.args, e.env = append(e.args, isolated.flags...), isolated.env
 	}
 	if src.dirty != "" {
 		answers, done, err := n.noAnswers()
@@ -63,7 +65,7 @@ func (n *Nix) Outputs(ctx context.Context, src *Source, system string, o OutputO
 			return nil, err
 		}
 		defer done()
-		e.env = append(answers, e.env...)
+		e.env = answers
 	}
 	f := &found{nix: n, system: system, named: len(o.Attrs) > 0, outputs: map[string]Output{}, failures: map[string]string{}}
 	if err := f.evaluate(ctx, e, paths); err != nil {
@@ -230,7 +232,7 @@ func (f *found) add(path []string, a answer) {
 		return
 	}
 	if _, ok := d.Outputs[a.Output]; !ok {
-		f.fail(path, fmt.Sprintf("its derivation %s has no output %+q", drv, clip(a.Output)))
+		f.fail(path, fmt.Sprintf("its derivation %s has no output %q", drv, clip(a.Output)))
 		return
 	}
 	for output, p := range d.Outputs {
@@ -264,10 +266,11 @@ func notDerivation(kind string) string {
 	return "it is no derivation but a value of the type " + kind
 }
 
-// message is what nix said about one attribute, or else the whole sentence.
+// message is what nix said about one attribute, on one line, or else the whole
+// sentence.
 func message(err error) string {
 	if e, ok := err.(*Error); ok && e.Said != "" {
-		return e.Said
+		return strings.Join(strings.Fields(e.Said), " ")
 	}
 	return err.Error()
 }

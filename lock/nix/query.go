@@ -145,7 +145,7 @@ func (e *evaluation) call(ctx context.Context, asks []ask, careful bool) ([][]an
 	fn := fmt.Sprintf("(%s) { careful = %t; asks = [ %s ]; }", query, careful, nixAsks(asks))
 	args := append([]string{"eval", "--json"}, e.args...)
 	if e.src.dirty != "" {
-		args = append(args, "--no-update-lock-file", "--no-write-lock-file", e.src.dirty+"#.", "--apply", "outputs: { narHash = null; answers = "+fn+" outputs; }")
+		args = append(args, "--no-update-lock-file", e.src.dirty+"#.", "--apply", "outputs: { narHash = null; answers = "+fn+" outputs; }")
 	} else {
 		expr := fmt.Sprintf("let flake = builtins.getFlake %s; in { inherit (flake.sourceInfo) narHash; answers = %s flake.outputs; }",
 			nixString(e.src.locked(e.nix.storeDir())), fn)

@@ -27,6 +27,11 @@ type Dependence struct {
 // of the tree with another flake.cache-lock, commit and date. base is what
 // Outputs gave with the same arguments.
 func (n *Nix) SelfDependent(ctx context.Context, src *Source, system string, o OutputOptions, base *Outputs) (*Dependence, error) {
+	if o.Offline && !n.Offline {
+		offline := *n
+		offline.Offline = true
+		return offline.SelfDependent(ctx, src, system, o, base)
+	}
 	inside, outside, err := n.scratch()
 	if err != nil {
 		return nil, err

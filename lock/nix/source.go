@@ -18,7 +18,7 @@ import (
 // that is missing or incomplete is an error, as is an input with uncommitted
 // changes, for then nobody else evaluates the same.
 func (n *Nix) Source(ctx context.Context, ref string) (*Source, error) {
-	text := fmt.Sprintf("the flake %+q could not be read", clip(redact(ref)))
+	text := fmt.Sprintf("the flake %q could not be read", clip(redact(ref)))
 	if err := checkRef(ref); err != nil {
 		return nil, &Error{Text: text + ": " + err.Error()}
 	}
@@ -42,8 +42,8 @@ func (n *Nix) Source(ctx context.Context, ref string) (*Source, error) {
 	}
 	if name := m.Locks.unlocked(); name != "" {
 		return nil, &Error{
-			Text: fmt.Sprintf("%s: its input %+q has changes that are not committed", text, clip(name)),
-			Hint: "commit them in the input's repository, then run: nix flake lock --update-input NAME",
+			Text: fmt.Sprintf("%s: its input %q has changes that are not committed", text, clip(name)),
+			Hint: "commit them in the input's repository, then run: nix flake update NAME",
 		}
 	}
 	return src, nil

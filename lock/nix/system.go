@@ -17,7 +17,7 @@ func (n *Nix) System(ctx context.Context) (string, error) {
 	}
 	system := strings.TrimSpace(string(out))
 	if err := checkSystem(system); err != nil {
-		return "", &Error{Text: fmt.Sprintf("%s: %+q is none", text, clip(system))}
+		return "", &Error{Text: fmt.Sprintf("%s: %q is none", text, clip(system))}
 	}
 	return system, nil
 }
