@@ -86,7 +86,7 @@ func (f *File) WithGrant(g Grant) *File {
 		g.Replaced = append(slices.Clone(g.Replaced), old.Lock)
 	}
 	g.Replaced = history(g.Replaced, g.Lock)
-	out.Grants = append(out.Grants, g)
+	out.Grants = append(out.Grants, g.clone())
 	out.sort()
 	return out
 }
@@ -114,16 +114,10 @@ func (f *File) WithDeny(d Deny) *File {
 // Without returns a copy without the flake's grant, and with denial without its
 // denial too.
 func (f *File) Without(id Identity, denial bool) *File {
-	out := New()
-	for _, g := range f.Grants {
-		if g.Flake != id {
-			out.Grants = append(out.Grants, g)
-		}
-	}
-	for _, d := range f.Denies {
-		if d.Flake != id || !denial {
-			out.Denies = append(out.Denies, d)
-		}
+	out := f.clone()
+	out.Grants = slices.DeleteFunc(out.Grants, func(g Grant) bool { return g.Flake == id })
+	if denial {
+		out.Denies = slices.DeleteFunc(out.Denies, func(d Deny) bool { return d.Flake == id })
 	}
 	return out
 }
@@ -138,6 +132,3 @@ func (f *File) Locks() []string {
 	slices.Sort(out)
 	return slices.Compact(out)
 }
-
-// has reports whether the grant is for a system.
-func (g Grant) has(system string) bool { return slices.Contains(g.Systems, system) }

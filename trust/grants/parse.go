@@ -35,11 +35,12 @@ type reader struct {
 	data []byte
 	at   int // where the current statement begins
 
-	file   *File
-	table  table
-	flakes map[string]int // where each grant and denial of a flake is, by "grant ID"
-	entry  entry          // the [[grant]] or [[deny]]
-	cache  entry          // the [[grant.cache]]
+	file      *File
+	versionAt int
+	table     table
+	flakes    map[string]int // where each grant and denial of a flake is, by "grant ID"
+	entry     entry          // the [[grant]] or [[deny]]
+	cache     entry          // the [[grant.cache]]
 }
 
 type table int
@@ -206,13 +207,15 @@ func (r *reader) keyValue(key string, v *unstable.Node) error {
 		case key != "version":
 			return r.errorf(KindUnknown, "the file has no key %q; it belongs to no grant", clip(key))
 		case r.file.Version != 0:
-			return r.errorf(KindDuplicate, "version is there twice")
+			e := r.errorf(KindDuplicate, "version is there twice")
+			e.Other = r.pos(r.versionAt)
+			return e
 		case v.Kind != unstable.Integer || string(v.Data) != "1":
 			e := r.errorIn(v, KindVersion, "this program reads version 1 of the file, and this says another")
 			e.Hint = "a newer nix-trust may read it; until then nothing in it counts"
 			return e
 		}
-		r.file.Version = Version
+		r.file.Version, r.versionAt = Version, r.at
 		return nil
 	}
 	in, known, what := &r.entry, grantKeys, "a grant"

@@ -92,18 +92,23 @@ func (f *File) Validate() error {
 	return nil
 }
 
-// clone copies the file so far as sort changes it.
+// clone copies the file, so that the copy may be changed.
 func (f *File) clone() *File {
 	out := &File{Version: f.Version, Grants: slices.Clone(f.Grants), Denies: slices.Clone(f.Denies)}
-	for i := range out.Grants {
-		g := &out.Grants[i]
-		g.Systems = slices.Clone(g.Systems)
-		g.Caches = slices.Clone(g.Caches)
-		for j := range g.Caches {
-			g.Caches[j].Keys = slices.Clone(g.Caches[j].Keys)
-		}
+	for i, g := range out.Grants {
+		out.Grants[i] = g.clone()
 	}
 	return out
+}
+
+func (g Grant) clone() Grant {
+	g.Systems = slices.Clone(g.Systems)
+	g.Replaced = slices.Clone(g.Replaced)
+	g.Caches = slices.Clone(g.Caches)
+	for i := range g.Caches {
+		g.Caches[i].Keys = slices.Clone(g.Caches[i].Keys)
+	}
+	return g
 }
 
 // sort brings the file into its canonical order.
