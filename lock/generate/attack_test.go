@@ -253,11 +253,18 @@ func TestAContentAddressProvesOnlyWhatTheNameCovers(t *testing.T) {
 func TestAContentAddressInTheOldLockStaysAsItIsOrIsAnAlarm(t *testing.T) {
 	w := newWeb()
 	tree := "fixed:r:sha256:" + sum("nar")
-	n := addressed(t, tree, "nar", false)
-	w.put(flakeURL, n, flake)
-	for _, c := range []struct{ ca, want string }{
-		{"", "fine"}, {tree, "fine"}, {"fixed:r:sha256:" + sum("other"), "alarm"}, {"text:sha256:" + sum("nar"), "alarm"},
+	told := addressed(t, tree, "nar", false)
+	untold := *told
+	untold.CA = ""
+	for _, c := range []struct {
+		ca, want string
+		served   *bincache.NarInfo
+	}{
+		{"", "fine", told}, {tree, "fine", told}, {"fixed:r:sha256:" + sum("other"), "alarm", told}, {"text:sha256:" + sum("nar"), "alarm", told},
+		{"", "fine", &untold}, {tree, "fine", &untold}, {"fixed:r:sha256:" + sum("other"), "alarm", &untold}, {"text:sha256:" + sum("nar"), "alarm", &untold},
 	} {
+		n := c.served
+		w.put(flakeURL, n, flake)
 		pin := pinned1(n)
 		pin.CA = c.ca
 		o := w.options(n.Path)

@@ -29,10 +29,10 @@ type Options struct {
 	Optional []lock.StorePath
 	// Keep leaves the pins of Old that nothing needs any more in their place.
 	Keep bool
-	// Caches are those that may deliver the pins; they become the lock's. A
-	// cache of Old that is not among them goes too, unless another system has
-	// pins, which it may be needed for; then it stays with its keys, and is not
-	// asked. URLs and keys may be in any spelling that Nix takes.
+	// Caches are those that may deliver the pins; they become the lock's. Of
+	// Old's other caches those stay, and are not asked, that another system has
+	// a pin from: one that none of Caches had signed, and they had. URLs and
+	// keys may be in any spelling that Nix takes.
 	Caches []lock.Cache
 	// Trusted are the caches that the host trusts anyway, with the keys that it
 	// trusts. What they serve is not pinned.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/nix-trust/nix-trust/lock"
@@ -87,11 +88,11 @@ func newMaker(o Options) (*maker, error) {
 	if err := old.Validate(); err != nil {
 		return nil, err
 	}
-	m.takeOld(old)
 	caches, err := canonicalCaches(o.Caches)
 	if err != nil {
 		return nil, err
 	}
+	m.takeOld(old, keyNames(caches))
 	if m.voters, err = newVoters(o.Client, caches, o.Trusted); err != nil {
 		return nil, err
 	}
@@ -103,7 +104,7 @@ func newMaker(o Options) (*maker, error) {
 }
 
 // takeOld starts the new lock from the old one.
-func (m *maker) takeOld(old *lock.Lock) {
+func (m *maker) takeOld(old *lock.Lock, listed map[string]bool) {
 	m.base = lock.New()
 	m.base.Source = old.Source
 	for _, system := range old.SystemNames() {
@@ -115,7 +116,7 @@ func (m *maker) takeOld(old *lock.Lock) {
 		}
 		for path, pin := range section.Paths {
 			if own || m.old[path.Digest()] == nil {
-				m.old[path.Digest()] = &oldPin{path: path, pin: pin, own: own, lies: m.lies(path, pin)}
+				m.old[path.Digest()] = &oldPin{path: path, pin: pin, own: own, lies: m.lies(path, pin), labelled: onlyOf(listed, pin.By)}
 			}
 		}
 	}
@@ -132,19 +133,49 @@ func (m *maker) lies(path lock.StorePath, p lock.Pin) bool {
 	return p.CA != "" && n.ProveContent() != nil
 }
 
-// withOldCaches adds the old lock's other caches while another system has pins
-// that they may be needed for.
+// withOldCaches adds those of the old lock's caches that another system needs:
+// it has a pin that none of the new caches had signed, and this one had.
 func (m *maker) withOldCaches(caches, old []lock.Cache) []lock.Cache {
+	listed := keyNames(caches)
+	needed := map[string]bool{} // names of keys; "" for pins that nobody had signed
 	for system, s := range m.base.Systems {
-		if system == m.o.System || len(s.Paths) == 0 {
-			continue
+		for _, pin := range s.Paths {
+			if system == m.o.System || slices.ContainsFunc(pin.By, func(name string) bool { return listed[name] }) {
+				continue
+			}
+			for _, name := range pin.By {
+				needed[name] = true
+			}
+			needed[""] = needed[""] || len(pin.By) == 0
 		}
-		for _, c := range old {
-			if !slices.ContainsFunc(caches, func(o lock.Cache) bool { return o.URL == c.URL }) {
+	}
+	for _, c := range old {
+		known := slices.ContainsFunc(caches, func(o lock.Cache) bool { return o.URL == c.URL })
+		names := keyNames([]lock.Cache{c})
+		names[""] = len(c.Keys) == 0
+		for name := range names {
+			if !known && names[name] && needed[name] {
 				caches = append(caches, c)
+				break
 			}
 		}
 	}
 	slices.SortFunc(caches, func(a, b lock.Cache) int { return cmp.Compare(a.URL, b.URL) })
 	return caches
+}
+
+// keyNames has the names of the caches' keys.
+func keyNames(caches []lock.Cache) map[string]bool {
+	names := map[string]bool{}
+	for _, c := range caches {
+		for _, k := range c.Keys {
+			name, _, _ := strings.Cut(k, ":")
+			names[name] = true
+		}
+	}
+	return names
+}
+
+func onlyOf(set map[string]bool, names []string) bool {
+	return !slices.ContainsFunc(names, func(n string) bool { return !set[n] })
 }

@@ -87,12 +87,25 @@ func TestTheLabelsOfAnOldPinStayWithIt(t *testing.T) {
 	w := newWeb()
 	o := w.options(a)
 	w.put(flakeURL, info(a, "a"), flake)
-	for _, by := range [][]string{nil, {"gone-1"}, {"flake-1"}} {
-		o.Old = locked(map[lock.StorePath]lock.Pin{a: pinned1(info(a, "a"), by...)})
-		if got := pins(mustMake(t, o))["a"].By; !slices.Equal(got, by) {
-			t.Errorf("%v became %v", by, got)
+	o.Caches[0].Keys = append(o.Caches[0].Keys, second.public())
+	for _, c := range []struct{ old, want []string }{
+		{nil, nil},
+		{[]string{"flake-1"}, []string{"flake-1"}},
+		{[]string{"second-1"}, []string{"second-1"}},
+		{[]string{"gone-1"}, []string{"flake-1"}}, // no key of this name is listed any more
+		{[]string{"flake-1", "gone-1"}, []string{"flake-1"}},
+	} {
+		o.Old = locked(map[lock.StorePath]lock.Pin{a: pinned1(info(a, "a"), c.old...)})
+		if got := pins(mustMake(t, o))["a"].By; !slices.Equal(got, c.want) {
+			t.Errorf("%v became %v, want %v", c.old, got, c.want)
 		}
 	}
+	w.drop(flakeURL, a) // there is nobody to ask who signs it now
+	o.Old = locked(map[lock.StorePath]lock.Pin{a: pinned1(info(a, "a"), "gone-1")})
+	if got := pins(mustMake(t, o))["a"].By; !slices.Equal(got, []string{"gone-1"}) {
+		t.Errorf("by %v", got)
+	}
+	w.put(flakeURL, info(a, "a"), flake)
 	// A label of another system's pin is no label of this one.
 	o.Old = locked(nil)
 	o.Old.Section("aarch64-linux").Paths[a] = pinned1(info(a, "a"), "gone-1")
@@ -173,10 +186,26 @@ func TestACacheThatOtherSystemsMayNeedStays(t *testing.T) {
 	if got := mustMake(t, o).Lock.Caches; len(got) != 1 || !slices.Equal(got[0].Keys, []string{flake.public()}) {
 		t.Errorf("nothing needs it: %v", got)
 	}
-	o.Old.Section("aarch64-linux").Paths[b] = pinned1(info(b, "b"))
-	got := mustMake(t, o).Lock.Caches
-	if len(got) != 2 || !reflect.DeepEqual(got[1], old) || !slices.Equal(got[0].Keys, []string{flake.public()}) {
-		t.Errorf("another system may need it: %v", got)
+	o.Old.Caches = append(o.Old.Caches, lock.Cache{URL: "file:///unsigned"})
+	for _, c := range []struct {
+		by     []string
+		signed bool // by the old cache, which stays then
+		bare   bool // by nobody: the cache without keys stays
+	}{
+		{[]string{"second-1"}, true, false}, {[]string{"alien-1", "second-1"}, true, false},
+		{[]string{"flake-1", "second-1"}, false, false}, {[]string{"alien-1"}, false, false}, {nil, false, true},
+	} {
+		o.Old.Section("aarch64-linux").Paths[b] = pinned1(info(b, "b"), c.by...)
+		want := []lock.Cache{{URL: flakeURL, Keys: []string{flake.public()}}}
+		if c.signed {
+			want = append(want, old)
+		}
+		if c.bare {
+			want = slices.Insert(want, 0, lock.Cache{URL: "file:///unsigned"})
+		}
+		if got := mustMake(t, o).Lock.Caches; !reflect.DeepEqual(got, want) {
+			t.Errorf("a pin by %v: %v, want %v", c.by, got, want)
+		}
 	}
 	if told := w.toldOf(secondURL); len(told) != 0 {
 		t.Errorf("it was asked for %v", told)

@@ -36,6 +36,8 @@ type oldPin struct {
 	pin  lock.Pin
 	own  bool // it stands in the section that is renewed
 	lies bool // its content address is of another path
+	// labelled says that whoever had signed it may still be asked for it.
+	labelled bool
 }
 
 // settle decides about a path that is needed. says has what the voters that have
@@ -90,11 +92,11 @@ func remember(old *oldPin) decision {
 	if old == nil || !old.own {
 		return decision{}
 	}
-	return decision{fate: remembered, pin: pinBy(nil, old, nil), refs: old.pin.Refs}
+	return decision{fate: remembered, pin: old.pin, refs: old.pin.Refs}
 }
 
 // pinBy is the pin that agreeing sayings make, signed by the keys of those that
-// count. Of an old pin nothing changes, or a second lock would.
+// count. Of an old pin nothing changes, but for labels of keys that are gone.
 func pinBy(says []saying, old *oldPin, counts func(saying) bool) lock.Pin {
 	var pin lock.Pin
 	var by []string
@@ -109,12 +111,11 @@ func pinBy(says []saying, old *oldPin, counts func(saying) bool) lock.Pin {
 	}
 	pin.By = distinct(by)
 	if old != nil {
-		if old.own {
-			return old.pin
-		}
 		by = pin.By
 		pin = old.pin
-		pin.By = by
+		if !old.own || !old.labelled {
+			pin.By = by
+		}
 	}
 	return pin
 }
