@@ -171,18 +171,17 @@ func (a *app) printFileDiffs(s explain.Style, d compared) {
 		return
 	}
 	a.print("  " + paint(s, explain.Strong, "files") + "  from " + safetext.URL(d.a).String() + " to " + safetext.URL(d.b).String())
-	for i, f := range d.diff.Files {
-		if i == mostFilesShown {
-			break
-		}
+	for _, f := range d.diff.Files[:min(len(d.diff.Files), mostFilesShown)] {
 		name := safetext.Line(f.Path).String()
 		if f.Path == "" {
 			name = "(the path itself)"
 		}
 		a.print(fmt.Sprintf("    %-21s %s%s", f.What, name, fileDiffDetail(f)))
 	}
-	if more := len(d.diff.Files) - mostFilesShown + d.diff.More; more > 0 {
-		a.print(fmt.Sprintf("    and %d more; --json lists %d", more, mostFiles))
+	if hidden := max(0, len(d.diff.Files)-mostFilesShown); hidden > 0 {
+		a.print(fmt.Sprintf("    and %d more; --json lists %d of all", hidden+d.diff.More, len(d.diff.Files)))
+	} else if d.diff.More > 0 {
+		a.print(fmt.Sprintf("    and %d more", d.diff.More))
 	}
 	if len(d.diff.Files) == 0 {
 		a.print("    the files are the same; only what is said of them differs")
