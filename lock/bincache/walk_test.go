@@ -166,6 +166,27 @@ func TestWalkSaysWhatIsNowhere(t *testing.T) {
 	}
 }
 
+func TestWalkGoesWhereNextLeadsAndNowhereElse(t *testing.T) {
+	m := &madeUp{files: map[string]string{}}
+	onHost("a", tree(10), m.files)
+	var calls []StorePath
+	found, err := Walk(t.Context(), madeUpClient(t, m, "a"), []StorePath{numbered(1)}, WalkOptions{Shallow: true, Next: func(f Found) []StorePath {
+		calls = append(calls, f.Path) // one call at a time
+		if f.Path == numbered(20) {
+			return []StorePath{numbered(2), numbered(1), numbered(20)}
+		}
+		return []StorePath{numbered(20)} // which is nowhere
+	}})
+	if err != nil || len(found) != 3 || len(calls) != 3 {
+		t.Fatalf("%d paths by %v, %v", len(found), calls, err)
+	}
+	for i, want := range []StorePath{numbered(1), numbered(2), numbered(20)} {
+		if found[i].Path != want {
+			t.Errorf("number %d is %s", i, found[i].Path)
+		}
+	}
+}
+
 // An endless source makes up a closure without end.
 type endlessClosure struct{ at atomic.Int32 }
 
