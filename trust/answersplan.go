@@ -41,7 +41,7 @@ func (r *AnswersRefusal) Error() string {
 	if r.Where.Col > 0 {
 		at += fmt.Sprintf(":%d", r.Where.Col)
 	}
-	return at + ": " + r.Bad.Text + " It is left as it is."
+	return at + ": " + r.Bad.Text + " nix-trust leaves it as it is."
 }
 
 // PlanAnswers is the plan that makes the edits, and nothing else. Every other

@@ -29,7 +29,7 @@ to no flake: it counts for every one that asks for the same setting and value.
 Exit code: 0, or 1 when Nix cannot read the file or a saved yes is dangerous.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.answersList(cmd.Context()) },
-	})
+	}, a.answersSetCommand(), a.answersForgetCommand())
 	return c
 }
 

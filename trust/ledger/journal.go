@@ -37,10 +37,14 @@ type Journal struct {
 // Path is the file.
 func (j Journal) Path() string { return filepath.Join(j.Dir, "journal.jsonl") }
 
-// StateDir is the folder of the journal of the process's own user: for root
-// /var/lib/nix-trust, for others nix-trust under XDG_STATE_HOME, where a
-// relative folder counts as none, or under ~/.local/state.
+// StateDir is the folder of the journal of the process's own user: the one that
+// NIX_TRUST_STATE_DIR names; for root /var/lib/nix-trust; for others nix-trust
+// under XDG_STATE_HOME, or under ~/.local/state. A relative folder counts as
+// none. XDG_STATE_HOME says nothing to root, whom sudo may hand another user's.
 func StateDir(uid int, getenv func(string) string) (string, error) {
+	if dir := getenv("NIX_TRUST_STATE_DIR"); filepath.IsAbs(dir) {
+		return dir, nil
+	}
 	if uid == 0 {
 		return "/var/lib/nix-trust", nil
 	}

@@ -302,6 +302,9 @@ func TestStateDirIgnoresARelativeFolder(t *testing.T) {
 		{1, map[string]string{"HOME": "/h", "XDG_STATE_HOME": "/s"}, "/s/nix-trust"},
 		{1, map[string]string{"HOME": "/h", "XDG_STATE_HOME": "s"}, "/h/.local/state/nix-trust"},
 		{1, map[string]string{"HOME": "h"}, ""},
+		{0, map[string]string{"HOME": "/h", "XDG_STATE_HOME": "/s"}, "/var/lib/nix-trust"},
+		{0, map[string]string{"NIX_TRUST_STATE_DIR": "/n"}, "/n"},
+		{0, map[string]string{"NIX_TRUST_STATE_DIR": "n"}, "/var/lib/nix-trust"},
 	} {
 		got, err := StateDir(c.uid, env(c.vars))
 		if got != c.want || (err == nil) != (c.want != "") {
