@@ -99,6 +99,46 @@ func TestVerifyCanBeInterruptedWhileItAsks(t *testing.T) {
 	}
 }
 
+// A NAR that never ends does not keep the program from ending.
+func TestVerifyCanBeInterruptedWhileItReads(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	reading := make(chan struct{})
+	narinfo := "StorePath: /nix/store/" + verifiedPath + `
+URL: nar/x.nar
+Compression: none
+NarHash: sha256:11wa1rsi75lkqc5qnz4dglw9d2brxlcp849fg77rjlkzf7drynp2
+NarSize: 120
+References: 
+`
+	cache := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, ".narinfo") {
+			io.WriteString(w, narinfo)
+			return
+		}
+		io.WriteString(w, "\x0d")
+		w.(http.Flusher).Flush()
+		close(reading)
+		<-r.Context().Done()
+	}))
+	defer cache.Close()
+	path := verifyLock(t, cache.URL)
+	done := make(chan int, 1)
+	go func() {
+		done <- run(ctx, []string{"verify", "--contents", "--yes", path}, streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard})
+	}()
+	<-reading
+	cancel()
+	select {
+	case code := <-done:
+		if code != exitInterrupted {
+			t.Errorf("exit %d", code)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("it reads on")
+	}
+}
+
 func TestVerifyUsesCredentialsAndShowsNone(t *testing.T) {
 	authorised := atomic.Bool{}
 	cache := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
