@@ -83,13 +83,12 @@ type Concern struct {
 type ConcernKind string
 
 const (
-	ConcernInvalid      ConcernKind = "invalid"        // grant and lock do not fit together, or are none
+	ConcernInvalid      ConcernKind = "invalid"        // grant and lock do not fit together or are none, or a key proves nothing
 	ConcernNoPins       ConcernKind = "no-pins"        // nothing is pinned for a granted system
 	ConcernDenied       ConcernKind = "denied"         // the flake is denied
 	ConcernUnread       ConcernKind = "unread"         // a grants file was not read
 	ConcernOtherSource  ConcernKind = "other-source"   // a detached lock of another source tree
 	ConcernSource       ConcernKind = "source-unknown" // a detached lock, and the source is not known
-	ConcernWeakKey      ConcernKind = "weak-key"       // a key that proves nothing
 	ConcernKeyClash     ConcernKind = "key-name-clash" // a believed key's name with other bytes
 	ConcernForeignCache ConcernKind = "foreign-cache"  // a cache or key that the lock does not name
 	ConcernNoKeys       ConcernKind = "no-keys"        // a cache without keys
@@ -214,11 +213,8 @@ func (c *checker) keys() {
 			c.add(Mentions, ConcernNoKeys, "", cache.URL, "No key is named for %s: what it delivers is held against the pins alone.", cache.URL)
 		}
 		for _, text := range cache.Keys {
-			k, err := bincache.ParsePublicKey(text)
-			if err != nil || k.Weak() {
-				c.add(Blocks, ConcernWeakKey, "", cache.URL, "The key %s is one for which anybody can sign.", k.Name)
-				continue
-			}
+			// fit has refused keys that cannot be read and those that anybody can sign for.
+			k, _ := bincache.ParsePublicKey(text)
 			if have, _, ok := believed.Find(k.Name); ok && !bytes.Equal(have.Key, k.Key) {
 				c.add(Blocks, ConcernKeyClash, "", cache.URL, "The machine believes another key that is called %s. Find out which is the cache's own.", k.Name)
 			}
