@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,8 @@ import (
 	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/lock/generate"
 	"github.com/nix-trust/nix-trust/lock/nix"
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/ledger"
 )
 
 // lockFlags are the flags of lock itself.
@@ -109,6 +112,8 @@ type lockJob struct {
 	old     *lock.Lock
 	dropped []string // systems of a lock for another source tree
 	systems []string
+
+	progressNote *progressLine
 }
 
 func (a *app) lock(ctx context.Context, args []string, f lockFlags) error {
@@ -129,12 +134,14 @@ func (a *app) lock(ctx context.Context, args []string, f lockFlags) error {
 	}
 	var wants []want
 	for _, system := range j.systems {
+		j.note("evaluating for " + system)
 		w, err := j.want(ctx, system)
 		if err != nil {
 			return err
 		}
 		wants = append(wants, w)
 	}
+	j.note("")
 	client := bincache.NewClient(bincache.Options{Netrc: netrc, StoreDir: j.nix.StoreDir})
 	options := make([]generate.Options, len(wants))
 	for i, w := range wants {
@@ -171,7 +178,7 @@ func (a *app) lock(ctx context.Context, args []string, f lockFlags) error {
 		if out.lock, err = j.finish(now); err != nil {
 			return err
 		}
-		if err := j.save(&out); err != nil {
+		if err := j.save(ctx, &out); err != nil {
 			return err
 		}
 	}
@@ -185,6 +192,9 @@ func (a *app) lock(ctx context.Context, args []string, f lockFlags) error {
 func (a *app) newLockJob(ctx context.Context, args []string, f lockFlags) (*lockJob, error) {
 	if f.consumer {
 		f.build, f.inputs = true, true
+	}
+	if a.root != "" || a.user != "" {
+		return nil, usage("a lock is made as yourself and on this machine, with your nix", "leave out --root and --user")
 	}
 	if f.consumer && f.detached != "" {
 		return nil, usage("--consumer and --detached exclude each other", "a consumer's lock lies beside flake.nix; a detached one belongs to one source tree")
@@ -247,6 +257,16 @@ func storeDir() string {
 		}
 	}
 	return bincache.DefaultStoreDir
+}
+
+// note says on a terminal what takes a while; "" takes it away.
+func (j *lockJob) note(text string) {
+	if j.progressNote == nil {
+		j.progressNote = j.progress()
+	}
+	if j.progressNote.clear(); text != "" {
+		j.progressNote.say(text)
+	}
 }
 
 // mayAsk asks whether hosts may learn of the paths.
@@ -332,7 +352,7 @@ func (j *lockJob) finish(l *lock.Lock) (*lock.Lock, error) {
 }
 
 // save writes the lock, unless nothing changed.
-func (j *lockJob) save(out *lockOutcome) error {
+func (j *lockJob) save(ctx context.Context, out *lockOutcome) error {
 	text, err := out.lock.Print()
 	if err != nil {
 		return &problem{code: exitUnknown, text: err.Error()}
@@ -340,37 +360,27 @@ func (j *lockJob) save(out *lockOutcome) error {
 	if bytes.Equal(text, j.text) || j.f.dryRun || j.text == nil && out.empty() {
 		return nil
 	}
-	now, err := os.ReadFile(j.file)
-	if err != nil && !os.IsNotExist(err) || !bytes.Equal(now, j.text) {
-		return &problem{code: exitUnknown, text: j.file + " was changed while it was being made anew, and is left as it is", hints: []string{"run the command again"}}
+	var before trust.Digest
+	if j.text != nil {
+		before = trust.DigestOf(j.text)
 	}
-	if j.text == nil {
-		err = createFile(j.file, text)
-	} else {
-		err = replaceFile(j.file, text)
+	path, err := filepath.Abs(j.file)
+	if err == nil {
+		err = ledger.Replace(ctx, path, before, text)
 	}
 	if err != nil {
-		return &problem{code: exitUnknown, text: fmt.Sprintf("%s could not be written, and is as it was: %v", j.file, cause(err))}
+		return writeProblem(err)
 	}
 	out.written = true
 	return nil
 }
 
-// createFile writes a file that does not exist.
-func createFile(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
+// writeProblem is why a file could not be written.
+func writeProblem(err error) *problem {
+	p := &problem{code: exitUnknown, text: err.Error()}
+	var e *ledger.Error
+	if errors.As(err, &e) && e.Hint != "" {
+		p.hints = []string{e.Hint}
 	}
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		os.Remove(path)
-	}
-	return err
+	return p
 }

@@ -25,7 +25,7 @@ type workshop struct {
 
 func newWorkshop(t *testing.T, nix realnix.Nix, bin string) *workshop {
 	w := &workshop{matrix: newMatrix(t, nix, bin), t: t}
-	w.sh("nix-store --generate-binary-cache-key shop-1 sec pub && mkdir -p home cache flake")
+	w.sh("nix-store --generate-binary-cache-key shop-1 sec pub && mkdir -p home cache flake && echo StoreDir: $NIX_STORE_DIR > cache/nix-cache-info")
 	key, err := os.ReadFile(filepath.Join(w.outside, "pub"))
 	if err != nil {
 		t.Fatal(err)
@@ -227,7 +227,6 @@ func TestStorePathsAreAddedAndTheLocalStoreAnswersWhenAsked(t *testing.T) {
 		w := newWorkshop(t, nix, bin)
 		path := strings.TrimSpace(w.sh("nix build --no-link ./flake#packages.x86_64-linux.free; nix path-info ./flake#packages.x86_64-linux.free"))
 		make := []string{"lock", "--yes", "--cache", "file://" + w.inside + "/cache", "--key", w.key, path}
-		w.sh("echo 'StoreDir: '$NIX_STORE_DIR > cache/nix-cache-info")
 		w.says(1, make, "no cache has it")
 		w.says(0, append(make, "--local"), "2 paths no cache has yet")
 		l := w.lock("flake.cache-lock")

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/generate"
@@ -134,6 +135,10 @@ func (o *lockOutcome) json() lockJSON {
 
 func (o *lockOutcome) text() {
 	a, st := o.job.app, o.job.style()
+	a.print(paint(st, explain.Faint, "from "+urlsOf(o.caches.claimed)))
+	if len(o.caches.trusted) > 0 {
+		a.print(paint(st, explain.Faint, "compared with "+urlsOf(o.caches.trusted)))
+	}
 	for i, w := range o.wants {
 		r := o.results[i]
 		a.print(paint(st, explain.Strong, w.system) + "  " + summary(w, r))
@@ -156,10 +161,14 @@ func (o *lockOutcome) text() {
 	o.printChange(st)
 }
 
+func urlsOf(caches []lock.Cache) string {
+	return strings.Join(list(caches, func(c lock.Cache) string { return safetext.URL(c.URL).String() }), ", ")
+}
+
 // summary says in a line what was pinned.
 func summary(w want, r *generate.Result) string {
 	if r.Lock == nil {
-		return fmt.Sprintf("nothing is pinned anew: see below")
+		return "nothing is pinned anew: see below"
 	}
 	s := count(r.Pinned, "path", "paths") + " pinned"
 	if w.outputs != nil {
