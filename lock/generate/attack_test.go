@@ -46,7 +46,7 @@ func TestAttackOfOtherReferencesForTheSameNAR(t *testing.T) {
 			w.put(flakeURL, info(b, "b"), flake)
 			w.put(flakeURL, info(evil, "evil"), flake)
 			r := mustMake(t, o)
-			if r.Lock != nil || r.Outcome() != Alarm || r.Problems[0].Path != a || len(r.Problems[0].Says) != 2 || !strings.Contains(r.Problems[0].Text, "references") {
+			if r.Lock != nil || r.Outcome() != Alarm || r.Problems[0].Path != a || len(r.Problems[0].Says) != 2 || !strings.Contains(r.Problems[0].Text, string(evil)) {
 				t.Fatalf("%+v", r)
 			}
 			var refs []string
@@ -206,6 +206,9 @@ func TestAContentAddressProvesOnlyWhatTheNameCovers(t *testing.T) {
 		ca      string
 	}{
 		{name: "of the NAR", address: tree, nar: "nar", want: "fine pins=a redundant=0", ca: tree},
+		{name: "of the NAR, which needs no signature and has a bogus one", address: tree, nar: "nar", change: func(n *bincache.NarInfo) {
+			n.Signatures = []string{"flake-1:AAAA"}
+		}, want: "fine pins=a redundant=0", ca: tree},
 		{name: "of the NAR, at the trusted cache", address: tree, nar: "nar", trusted: true, want: "fine pins= redundant=1"},
 		{name: "of the NAR, spelled in base 16", address: tree, nar: "nar", change: func(n *bincache.NarInfo) {
 			n.CA = "fixed:r:sha256:" + hex.EncodeToString(hexed[:])

@@ -89,27 +89,6 @@ func canonicalAddress(s string) string {
 	return s[:strings.LastIndexByte(s, ':')+1] + nixbase32.EncodeToString(ca.Digest)
 }
 
-// same reports whether two pins are of the same bytes and references. A
-// content address that only one of them has is no difference: nobody signs it.
-func same(a, b lock.Pin) bool { return len(differences(a, b)) == 0 }
-
-// differences names the fields in which two pins differ.
-func differences(a, b lock.Pin) (fields []string) {
-	if a.NAR != b.NAR || a.NAR.IsZero() {
-		fields = append(fields, "narHash")
-	}
-	if a.Size != b.Size {
-		fields = append(fields, "narSize")
-	}
-	if !slices.Equal(a.Refs, b.Refs) {
-		fields = append(fields, "references")
-	}
-	if a.CA != b.CA && a.CA != "" && b.CA != "" {
-		fields = append(fields, "ca")
-	}
-	return fields
-}
-
 // localSaying is what the local store says. Its signatures are checked only when
 // it has to vouch for the path.
 func (m *maker) localSaying(path lock.StorePath, i nix.Info, vouch bool) saying {

@@ -135,34 +135,28 @@ func followed(says []saying) (refs []lock.StorePath) {
 // proves what he says do not all say the same as everybody else, or nil. What
 // nothing proves is compared too: it is what would be offered.
 func disagreement(path lock.StorePath, says []saying, old *oldPin) *Problem {
+	all := says
+	if old != nil {
+		all = append(slices.Clip(says), saying{who: oldLock, pin: old.pin})
+	}
+	first := slices.IndexFunc(all, func(s saying) bool { return s.proved || s.local || s.who == oldLock })
 	p := &Problem{Kind: Differs, Path: path}
-	first := slices.IndexFunc(says, func(s saying) bool { return s.proved || s.local })
-	var fields []string
 	switch {
+	case first < 0:
+		return nil
 	case old != nil && old.path != path:
 		p.Text = fmt.Sprintf("the lock pins %s, which has the same hash part, and a cache has only one path under it", old.path)
 	case old != nil && old.lies:
 		p.Text = fmt.Sprintf("the lock says that its content address is %s, and that belongs to another path or another NAR", old.pin.CA)
-	case old != nil:
-		for _, s := range says {
-			fields = append(fields, differences(old.pin, s.pin)...)
+	default:
+		i := slices.IndexFunc(all, func(s saying) bool { return !same(all[first].pin, s.pin) })
+		if i < 0 {
+			return nil
 		}
-	case first >= 0:
-		for _, s := range says {
-			fields = append(fields, differences(says[first].pin, s.pin)...)
-		}
+		p.Text = fmt.Sprintf("%s and %s differ on its %s", all[first].who, all[i].who, strings.Join(differences(all[first].pin, all[i].pin), ", its "))
 	}
-	if fields = distinct(fields); len(fields) > 0 {
-		p.Text = "its " + strings.Join(fields, ", ") + " differ: not all say the same of this path, and one of them is wrong or was tampered with"
-	}
-	if p.Text == "" {
-		return nil
-	}
-	for _, s := range says {
+	for _, s := range all {
 		p.Says = append(p.Says, Saying{s.who, s.pin, s.proved})
-	}
-	if old != nil {
-		p.Says = append(p.Says, Saying{oldLock, old.pin, false})
 	}
 	return p
 }
