@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/nix-trust/nix-trust/lock"
+	"github.com/nix-trust/nix-trust/lock/challenge"
 	"github.com/nix-trust/nix-trust/lock/verify"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/tui/explain"
@@ -231,6 +232,12 @@ func (s *locks) fixes() []trust.Fix {
 	k := s.about(f)
 	var out []trust.Fix
 	add := func(title, command string) { out = append(out, trust.Fix{Title: title, Command: command}) }
+	if it := s.item(); s.onItems() && it != nil && f.Lock != nil {
+		if p := it.doubtful(); p != "" {
+			add("See from a shell who says what of it, and which files differ", "nix-trust challenge --diff --lock "+path+" "+quote(storeDir+string(p)))
+		}
+		return out
+	}
 	switch {
 	case !f.Seen || f.Err != nil:
 		return nil
@@ -248,6 +255,19 @@ func (s *locks) fixes() []trust.Fix {
 		add("Verify from a shell", "nix-trust verify "+path)
 	}
 	return out
+}
+
+// doubtful is the path of an item that is not what it should be, "" for none.
+func (it *lockItem) doubtful() lock.StorePath {
+	switch {
+	case it.pin != nil && worst(it.pin).Bad():
+		return it.pin.Path
+	case it.voted != nil && it.voted.Verdict != challenge.Match:
+		return it.voted.Path
+	case it.change != nil && it.change.Class.Alarm():
+		return lock.StorePath(it.change.Subject)
+	}
+	return ""
 }
 
 // quote makes one word of a shell of a path.

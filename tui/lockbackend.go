@@ -52,9 +52,13 @@ type LockFile struct {
 // The zero LockCheck says nothing of any system.
 type LockCheck struct {
 	Systems []string  // that were evaluated
-	Changes lock.Diff // of outputs, from the lock to the flake
+	Changes lock.Diff // from the lock to the flake: of outputs, its source, and ClassUnneeded
 	Unknown []string  // sentences: what could not be evaluated, and why
 }
+
+// ClassUnneeded is a change that is none between two locks: a path is pinned
+// that nothing of the flake needs any more.
+const ClassUnneeded lock.Class = "path-unneeded"
 
 // Fresh reports whether every system of a lock was evaluated in full and has
 // the outputs that the lock says.

@@ -135,7 +135,7 @@ func TestAStaleResultIsNotTakenForALaterTask(t *testing.T) {
 	if k := d.m.locks.about(d.m.locks.file()); k.verify != nil || d.m.locks.work.current == nil {
 		t.Error("the end of an earlier task ended a later one")
 	}
-	d.finish().expect("✓ fresh")
+	d.finish().expect("· fresh").expectNot("✓ fresh")
 }
 
 func TestAPanicOfTheBackendIsAnError(t *testing.T) {
@@ -270,7 +270,7 @@ func TestCopiesPathsAndCommands(t *testing.T) {
 	d.press("y").expect("copied the path of the lock: " + home + "/src/hypr-config/flake.cache-lock")
 	d.press("Y").expect("copied the command: nix-trust lock --check " + home + "/src/hypr-config")
 	d.press("v", "y").finish().press("tab", "y").expect("copied the store path: /nix/store/" + string(swappedPath))
-	d.press("Y").expect("copied the command: nix-trust challenge --lock")
+	d.press("Y").expect("copied the command: nix-trust challenge --diff --lock ")
 }
 
 func TestQuoteMakesOneWordForAShell(t *testing.T) {

@@ -30,7 +30,7 @@ var lockMeans = map[string]string{
 	wordRehashed:   "A store path stands for other bytes than in the lock it was compared with.",
 	wordUnchecked:  "Whether the flake still has these outputs was not asked in this session: press c.",
 	wordStale:      "The flake has other outputs by now. Renew the lock.",
-	wordFresh:      "The flake has the outputs of the lock. It says nothing of the bytes: press v.",
+	wordFresh:      "The flake has the outputs of the lock. With a mark of success, the caches have its bytes, too.",
 }
 
 // lockMark is how a state looks.
@@ -45,8 +45,8 @@ func lockMark(word string, g explain.Glyphs) explain.Mark {
 		m.Glyph, m.Role = g.Alarm, explain.Danger
 	case wordStale:
 		m.Glyph, m.Role = g.Asks, explain.Caution
-	case wordFresh: // in the colour of what is good only when the bytes are, too
-		m.Glyph, m.Role = g.Good, explain.Plain
+	case wordFresh: // good only when the bytes are, too; see mark
+		m.Glyph, m.Role = g.None, explain.Plain
 	}
 	return m
 }
@@ -91,7 +91,7 @@ func (s *locks) mark(f *LockFile) explain.Mark {
 	k := s.about(f)
 	m := lockMark(k.state(f), s.theme.glyphs)
 	if m.Word == wordFresh && k.fine() {
-		m.Role = explain.Good
+		m.Glyph, m.Role = s.theme.glyphs.Good, explain.Good
 	}
 	return m
 }

@@ -17,9 +17,9 @@ import (
 func (p page) layout() (string, []column) {
 	switch p {
 	case pagePins:
-		return "Pins", []column{{min: 14}, {min: 16, keep: keepEnds}, {min: 7, most: 9, drop: 1, right: true}, {min: 8, most: 20, spare: true}}
+		return "Pins", []column{{min: 14}, {min: 16}, {min: 7, most: 9, drop: 1, right: true}, {min: 8, most: 20, spare: true}}
 	case pageVotes:
-		return "Challenge", []column{{min: 14}, {min: 16, keep: keepEnds}, {min: 10, most: 24, drop: 1}}
+		return "Challenge", []column{{min: 14}, {min: 16}, {min: 10, most: 24, drop: 1}}
 	case pageChanges:
 		return "Changes", []column{{min: 12}, {min: 16, keep: keepEnds}, {min: 8, most: 20, spare: true}}
 	}
@@ -263,6 +263,8 @@ func changeWord(c lock.Class) (string, explain.Role) {
 		return "path gone", explain.Plain
 	case lock.ClassSignedBy:
 		return "signers", explain.Faint
+	case ClassUnneeded:
+		return "not needed", explain.Plain
 	}
 	return string(c), explain.Unsure
 }

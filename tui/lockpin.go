@@ -24,9 +24,11 @@ func (s *locks) pinText(d *doc, f *LockFile, p *verify.Pin) {
 	d.field("systems", safetext.Line(strings.Join(p.Systems, ", ")))
 }
 
-// answersText says what each cache has for a pin.
+// answersText says what each cache has for a pin, the gravest first.
 func (s *locks) answersText(d *doc, p *verify.Pin) {
-	for _, a := range p.Answers {
+	answers := slices.Clone(p.Answers)
+	slices.SortStableFunc(answers, func(a, b verify.Answer) int { return gravity(b.Verdict) - gravity(a.Verdict) })
+	for _, a := range answers {
 		d.gap()
 		m := verdictMark(a.Verdict, true, s.theme.glyphs)
 		d.para(m.Role, safetext.Join(safetext.Line(m.String()), safetext.Line("at"), safetext.URL(a.Cache)))

@@ -154,84 +154,59 @@ func committed(ctx context.Context, run nix.Runner, path string) ([]byte, error)
 	return r.Stdout, nil
 }
 
-// Check compares the outputs of a lock with those that the flake has now.
+// Check compares a lock with what its flake evaluates to, as lock --check does.
 func (a *app) Check(ctx context.Context, f tui.LockFile) (tui.LockCheck, error) {
 	switch {
 	case a.demo:
-		return checked(f.Lock, func(system string, _ []string) (map[string]lock.StorePath, []string, error) {
-			return demo.Evaluated(f.Flake.Path)[system], nil, nil
-		}), nil
+		return tui.LockCheck{Systems: f.Lock.SystemNames(), Changes: demoCheck(f)}, nil
 	case a.root != "":
 		return tui.LockCheck{}, errors.New("flakes of another system are not evaluated here")
 	case a.user != "":
 		return tui.LockCheck{}, errors.New("flakes are evaluated in nobody else's name; run it as that user")
 	}
-	n := &nix.Nix{Runner: nix.Program{}}
+	return a.checkWith(ctx, &nix.Nix{Runner: nix.Program{}, StoreDir: storeDir()}, f)
+}
+
+func (a *app) checkWith(ctx context.Context, n *nix.Nix, f tui.LockFile) (tui.LockCheck, error) {
+	c := tui.LockCheck{Systems: f.Lock.SystemNames()}
 	src, err := n.Source(ctx, f.Flake.Path)
 	if err != nil {
-		return tui.LockCheck{}, err
+		return c, err
 	}
-	c := checked(f.Lock, func(system string, attrs []string) (map[string]lock.StorePath, []string, error) {
-		got, err := n.Outputs(ctx, src, system, nix.OutputOptions{Attrs: attrs, Offline: true})
+	j := &lockJob{app: a, f: lockFlags{check: true}, nix: n, src: src, file: f.Path, old: f.Lock}
+	var all []moved
+	if !f.Lock.Source.IsZero() {
+		j.f.detached = f.Path
+		if f.Lock.Source != src.NarHash {
+			all = append(all, moved{What: string(lock.ClassSourceChanged), Name: "source", Locked: f.Lock.Source.String(), Now: src.NarHash.String()})
+		}
+	}
+	for _, system := range c.Systems {
+		ms, err := j.checkSystem(ctx, system)
 		if err != nil {
-			return nil, nil, err
+			return c, err
 		}
-		outputs, unknown := map[string]lock.StorePath{}, []string(nil)
-		for _, o := range got.Outputs {
-			if o.Path == "" {
-				unknown = append(unknown, o.Name+": its path is known only once it is built")
-			}
-			outputs[o.Name] = o.Path
-		}
-		for _, failed := range got.Failures {
-			unknown = append(unknown, failed.Name+": "+failed.Text)
-		}
-		return outputs, unknown, nil
-	})
+		all = append(all, ms...)
+	}
+	for _, m := range all {
+		c.Changes = append(c.Changes, lock.Change{Class: lock.Class(m.What), System: m.System, Subject: m.Name, Old: m.Locked, New: m.Now})
+	}
 	return c, ctx.Err()
 }
 
-// checked compares the outputs of each system of a lock with what evaluating
-// them gives.
-func checked(l *lock.Lock, evaluate func(system string, attrs []string) (map[string]lock.StorePath, []string, error)) tui.LockCheck {
-	var c tui.LockCheck
-	for _, system := range l.SystemNames() {
-		was := l.Systems[system].Outputs
-		var attrs []string
-		for name := range was {
-			attr, _, _ := strings.Cut(name, "^")
-			attrs = append(attrs, attr)
-		}
-		slices.Sort(attrs)
-		if len(attrs) == 0 {
-			c.Unknown = append(c.Unknown, system+": the lock names no output, so that there is nothing to compare")
-			continue
-		}
-		now, unknown, err := evaluate(system, slices.Compact(attrs))
-		if err != nil {
-			c.Unknown = append(c.Unknown, system+": "+err.Error())
-			continue
-		}
-		for _, text := range unknown {
-			c.Unknown = append(c.Unknown, system+": "+text)
-		}
-		c.Systems = append(c.Systems, system)
-		from, to := lock.New(), lock.New()
-		for name, path := range was {
-			from.Section(system).Outputs[name] = path
-			if p, ok := now[name]; ok && p != "" {
-				to.Section(system).Outputs[name] = p
-			} else if len(unknown) > 0 { // it may be one of those
-				to.Section(system).Outputs[name] = path
-			}
-		}
-		to.Section(system)
-		c.Changes = append(c.Changes, lock.Compare(from, to)...)
+// demoCheck compares a lock of the demo with what its flake is said to have.
+func demoCheck(f tui.LockFile) lock.Diff {
+	was, is := lock.New(), lock.New()
+	for system, outputs := range demo.Evaluated(f.Flake.Path) {
+		is.Section(system).Outputs = outputs
 	}
-	return c
+	for system, s := range f.Lock.Systems {
+		was.Section(system).Outputs = s.Outputs
+	}
+	return lock.Compare(was, is)
 }
 
-// client gets from caches: real ones, or those of the demo.
+// cacheClient gets from caches: real ones, or those of the demo.
 func (a *app) cacheClient() (*bincache.Client, error) {
 	if a.demo {
 		return bincache.NewClient(bincache.Options{Source: demo.Caches(), Limits: bincache.Limits{PerHost: 3}}), nil
