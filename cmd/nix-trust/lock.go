@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nix-trust/nix-trust/lock"
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/ledger"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
@@ -37,12 +40,12 @@ PATH is the name to use in messages.
 Exit code: 0 merged; 1 OURS now has conflicts; 3 a file could not be read or
 written, and OURS is as it was.`,
 		Args: cobra.RangeArgs(3, 4),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[1]
 			if len(args) == 4 {
 				name = args[3]
 			}
-			return a.lockMerge(args[0], args[1], args[2], name)
+			return a.lockMerge(cmd.Context(), args[0], args[1], args[2], name)
 		},
 	}
 }
@@ -63,7 +66,7 @@ type jsonConflict struct {
 	Theirs string `json:"theirs"`
 }
 
-func (a *app) lockMerge(base, ours, theirs, name string) error {
+func (a *app) lockMerge(ctx context.Context, base, ours, theirs, name string) error {
 	var texts [3][]byte
 	for i, path := range []string{base, ours, theirs} {
 		text, err := readLockText(path)
@@ -74,8 +77,10 @@ func (a *app) lockMerge(base, ours, theirs, name string) error {
 	}
 	out := lockMergeJSON{Version: 1, File: name}
 	text, report := mergeTexts(texts, name, &out)
-	if err := replaceFile(ours, text); err != nil {
-		return &problem{code: exitUnknown, text: fmt.Sprintf("the merged lock could not be written, and %s is as it was: %v", ours, err)}
+	if err := ledger.Replace(ctx, ours, trust.DigestOf(texts[1]), text); err != nil {
+		p := changeProblem(err).(*problem)
+		p.code, p.text = exitUnknown, "the merged lock was not written: "+p.text
+		return p
 	}
 	if a.json {
 		if err := a.writeJSON(out); err != nil {
