@@ -255,7 +255,7 @@ func TestOptionsThatMakeNoSenseAreRefusedBeforeAnybodyIsAsked(t *testing.T) {
 func TestScopeTellsEveryHost(t *testing.T) {
 	o := Options{
 		Roots: []lock.StorePath{a, b, a}, Optional: []lock.StorePath{b, c, d},
-		Caches:  []lock.Cache{{URL: "https://B.example:8443/x"}, {URL: "file:///srv/a"}, {URL: "/srv/a/"}, {URL: "https://me:secret@d.example"}},
+		Caches:  []lock.Cache{{URL: "https://B.example:8443/x"}, {URL: "file:///srv/a"}, {URL: "/srv/a/"}, {URL: "https://me:secret@d.example:443"}, {URL: "https://%zz"}},
 		Trusted: []lock.Cache{{URL: "https://c.example/"}, {URL: "https://b.example:8443/y"}, {URL: "/srv/b"}},
 	}
 	want := Scope{Roots: 2, Optional: 2, Folders: 2, Hosts: []string{"b.example:8443", "c.example", "d.example"}, Trusted: []string{"c.example"}}

@@ -3,7 +3,6 @@ package generate
 import (
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/nix-trust/nix-trust/lock"
 )
@@ -27,15 +26,15 @@ func ScopeOf(o Options) Scope {
 	claimed, trusted, folders := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	place := func(list []lock.Cache, hosts map[string]bool) {
 		for _, c := range list {
-			at := c.URL
-			if u, err := url.Parse(c.URL); err == nil {
-				at = strings.TrimRight(u.Path, "/")
-				if u.Host != "" {
-					hosts[strings.ToLower(u.Host)] = true
-					continue
-				}
+			at, _ := canonicalURL(c.URL) // what is none is refused by Make
+			u, err := url.Parse(at)
+			switch {
+			case err != nil || at == "":
+			case u.Host != "":
+				hosts[u.Host] = true
+			default:
+				folders[u.Path] = true
 			}
-			folders[at] = true
 		}
 	}
 	place(o.Caches, claimed)
