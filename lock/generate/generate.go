@@ -1,9 +1,10 @@
 // Package generate makes and renews one system's section of a cache lock from
 // what binary caches and the local store say.
 //
-// Nothing is pinned that is not proved by a key of the cache that has it, or
-// by its own name; what the host trusts anyway is compared and left out. What
-// is found wrong is an alarm, and then there is no lock at all.
+// Nothing new is pinned that is not proved by a key of the cache that has it,
+// or by its own name, or that the local store was told to vouch for; what the
+// host trusts anyway is compared and left out. What is found wrong is an alarm,
+// and then there is no lock at all.
 package generate
 
 import (
@@ -58,6 +59,9 @@ type Result struct {
 	Redundant int
 	// FromLocal are the pins that only the local store vouches for. Sorted.
 	FromLocal []lock.StorePath
+	// Remembered are the pins that come from Old alone: nothing that was asked
+	// proves them now, or, with Keep, nobody was asked. Sorted.
+	Remembered []lock.StorePath
 	// Problems are sorted by gravity, then path.
 	Problems []Problem
 }

@@ -25,6 +25,7 @@ type heard struct {
 	claimed bool     // by a cache of the lock
 	proved  bool     // by a listed or trusted key
 	host    bool     // proved by a key of the host
+	local   bool     // by the local store
 	anchor  bool     // proved, or by the local store or the old lock
 	bad     bool     // a signature does not fit
 }
@@ -88,7 +89,7 @@ func makeWorld(rnd *rand.Rand) *world {
 		if often(15) {
 			text, r := say()
 			x.o.Local[p] = localInfo(info(p, text, r...))
-			x.says[p] = append(x.says[p], heard{pin: pinned1(info(p, text, r...)), anchor: true})
+			x.says[p] = append(x.says[p], heard{pin: pinned1(info(p, text, r...)), local: true, anchor: true})
 		}
 		if often(25) {
 			text, r := say()
@@ -142,10 +143,11 @@ func (x *world) check(r *Result) (wrong []string) {
 			fail("%s is pinned, and nothing needs it", p)
 		}
 		pin.By = nil
-		vouched := false
+		vouched, now := false, false // by anybody, and without the old lock
 		for _, h := range x.says[p] {
 			agree := reflect.DeepEqual(h.pin, pin)
 			vouched = vouched || agree && h.anchor
+			now = now || agree && (h.proved && h.claimed || h.local)
 			if reached[p] && h.anchor && !agree {
 				fail("%s is pinned as %v, and somebody knows it as %v", p, pin, h.pin)
 			}
@@ -158,6 +160,9 @@ func (x *world) check(r *Result) (wrong []string) {
 		}
 		if !vouched {
 			fail("%s is pinned, and nobody vouches for it", p)
+		}
+		if _, told := slices.BinarySearch(r.Remembered, p); !told && !now || told && now && reached[p] {
+			fail("%s is told to be remembered: %v", p, told)
 		}
 	}
 	for p := range reached {

@@ -15,20 +15,28 @@ import (
 func (m *maker) result() (*Result, error) {
 	r := &Result{}
 	pins := m.base.Systems[m.o.System].Paths
+	old := map[lock.StorePath]bool{} // pins that come from the old lock alone
 	if m.o.Keep {
 		maps.Copy(pins, m.before.Paths)
+		for path := range pins {
+			old[path] = true
+		}
 	}
 	for _, decisions := range []map[lock.StorePath]decision{m.weak, m.needed} {
 		for path, d := range decisions {
 			delete(pins, path)
+			delete(old, path)
 			switch d.fate {
 			case redundant:
 				r.Redundant++
 			case fromLocal:
 				r.FromLocal = append(r.FromLocal, path)
 				pins[path] = d.pin
-			case pinned, remembered:
+			case pinned:
 				pins[path] = d.pin
+			case remembered:
+				pins[path] = d.pin
+				old[path] = true
 			}
 			if d.problem != nil {
 				r.Problems = append(r.Problems, *d.problem)
@@ -36,6 +44,7 @@ func (m *maker) result() (*Result, error) {
 		}
 	}
 	slices.Sort(r.FromLocal)
+	r.Remembered = slices.Sorted(maps.Keys(old))
 	m.addWants(r.Problems)
 	r.Problems = append(r.Problems, m.silent()...)
 	slices.SortFunc(r.Problems, func(a, b Problem) int {
