@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/nix-trust/nix-trust/lock"
+	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/nixconf/flake"
 	"github.com/nix-trust/nix-trust/trust"
@@ -40,8 +41,8 @@ func (j *lockJob) findCaches(ctx context.Context) (*lockCaches, error) {
 	for _, old := range j.old.Caches {
 		c.add(old.URL, old.Keys)
 	}
-	if err := j.givenCaches(c); err != nil {
-		return nil, err
+	for i, keys := range trust.PairKeys(j.f.caches, j.f.keys) {
+		c.add(j.f.caches[i], keys)
 	}
 	if j.src != nil {
 		if err := j.flakeCaches(c, facts); err != nil {
@@ -50,7 +51,10 @@ func (j *lockJob) findCaches(ctx context.Context) (*lockCaches, error) {
 	}
 	c.trust(trust.Decide(facts), j.f.without)
 	if len(c.claimed) == 0 {
-		p := &problem{code: exitFindings, text: "no cache is named that the binaries would come from", hints: []string{"the flake has no extra-substituters of its own: give --cache URL and --key KEY, or --inputs for the caches of its inputs"}}
+		p := &problem{code: exitFindings, text: "no cache is named that the binaries would come from", hints: []string{"give --cache URL and --key KEY"}}
+		if j.src != nil {
+			p.hints = []string{"the flake asks for no cache of its own: give --cache URL and --key KEY, or --inputs for the caches of its inputs"}
+		}
 		if len(c.refused) > 0 {
 			p.text += ": " + strings.Join(c.refused, "; ")
 		}
@@ -87,21 +91,23 @@ func (c *lockCaches) add(storeURL string, keys []string) {
 	}
 }
 
-// givenCaches adds those of the command line.
-func (j *lockJob) givenCaches(c *lockCaches) error {
-	if len(j.f.keys) > 0 && len(j.f.caches) == 0 {
+// checkCaches refuses caches of the command line that could not be used.
+func (f lockFlags) checkCaches() error {
+	if len(f.keys) > 0 && len(f.caches) == 0 {
 		return usage("--key was given without --cache", "a key is for the caches of the command line; a lock's own are in its file")
 	}
-	if len(j.f.caches) > 0 && len(j.f.keys) == 0 {
+	if len(f.caches) > 0 && len(f.keys) == 0 {
 		return usage("--cache was given without --key", "without a key of the cache nothing that it says is proved")
 	}
-	for _, u := range j.f.caches {
+	for _, u := range f.caches {
 		if _, err := lock.CanonicalURL(u); err != nil {
 			return usage(fmt.Sprintf("--cache %s: %v", u, err))
 		}
 	}
-	for i, keys := range trust.PairKeys(j.f.caches, j.f.keys) {
-		c.add(j.f.caches[i], keys)
+	for _, k := range f.keys {
+		if _, err := bincache.ParsePublicKey(k); err != nil {
+			return usage(fmt.Sprintf("--key %s: %v", k, err), "a key is NAME:BASE64, as in trusted-public-keys")
+		}
 	}
 	return nil
 }

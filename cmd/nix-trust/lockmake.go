@@ -202,6 +202,9 @@ func (a *app) newLockJob(ctx context.Context, args []string, f lockFlags) (*lock
 	if f.detached != "" && f.file != "" {
 		return nil, usage("--lock and --detached both name the file", "leave out --lock")
 	}
+	if err := f.checkCaches(); err != nil {
+		return nil, err
+	}
 	j := &lockJob{app: a, f: f, nix: &nix.Nix{Runner: nix.Program{}, StoreDir: storeDir()}, file: f.file}
 	if len(args) > 0 && strings.HasPrefix(args[0], j.nix.StoreDir+"/") || len(args) > 1 {
 		if err := j.takePaths(args); err != nil {
@@ -239,7 +242,9 @@ func (a *app) newLockJob(ctx context.Context, args []string, f lockFlags) (*lock
 	if len(j.systems) == 0 {
 		system, err := j.nix.System(ctx)
 		if err != nil {
-			return nil, nixProblem(err)
+			p := nixProblem(err)
+			p.hints = append(p.hints, "or say for which system: --system x86_64-linux")
+			return nil, p
 		}
 		j.systems = []string{system}
 	}
@@ -281,7 +286,7 @@ func (j *lockJob) mayAsk(ctx context.Context, options []generate.Options) error 
 	if c.hosts = slices.Compact(c.hosts); len(c.hosts) == 0 {
 		return nil
 	}
-	c.also = "they would be asked for all that these refer to, too"
+	c.also = "and so of all that these refer to"
 	return j.askToTell(ctx, c)
 }
 
@@ -298,7 +303,7 @@ func (j *lockJob) takePaths(args []string) error {
 	for _, arg := range args {
 		p, err := bincache.ParseStorePathIn(j.nix.StoreDir, strings.TrimSuffix(arg, "/"))
 		if err != nil {
-			return usage(fmt.Sprintf("%s is not a store path: %v", arg, err), "give one flake, or store paths such as /nix/store/…-hello")
+			return usage(err.Error(), "give one flake, or store paths such as /nix/store/…-hello")
 		}
 		j.paths = append(j.paths, p)
 	}
