@@ -7,10 +7,11 @@ import (
 	"github.com/nix-trust/nix-trust/lock"
 )
 
-// same reports whether two pins are of the same bytes and references. A
-// content address that only one of them has is no difference: nobody signs it.
+// same reports whether two pins are of the same bytes and references. Of their
+// content addresses only those are here that the path's name proves, and a path
+// has no two of them.
 func same(a, b lock.Pin) bool {
-	return !a.NAR.IsZero() && a.NAR == b.NAR && a.Size == b.Size && slices.Equal(a.Refs, b.Refs) && (a.CA == b.CA || a.CA == "" || b.CA == "")
+	return !a.NAR.IsZero() && a.NAR == b.NAR && a.Size == b.Size && slices.Equal(a.Refs, b.Refs)
 }
 
 // differences has the fields in which two pins that are not the same differ,
@@ -25,9 +26,6 @@ func differences(a, b lock.Pin) (fields []string) {
 	}
 	if !slices.Equal(a.Refs, b.Refs) {
 		add("references", "the former alone has "+few(without(a.Refs, b.Refs)), "the latter alone "+few(without(b.Refs, a.Refs)))
-	}
-	if a.CA != b.CA && a.CA != "" && b.CA != "" {
-		add("ca", a.CA, b.CA)
 	}
 	return fields
 }
