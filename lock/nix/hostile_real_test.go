@@ -42,7 +42,7 @@ func TestNixConfigIsNeverAppliedHoweverOftenItWasAccepted(t *testing.T) {
 		}
 		w := newWorld(t, real, "SECRET=taken")
 		w.write("home/.local/share/nix/trusted-settings.json", "{"+strings.Join(saved, ",")+"}")
-		w.write("home/.config/nix/nix.conf", "accept-flake-config = true\npure-eval = false\nallow-unsafe-native-code-during-evaluation = true\n")
+		w.write("home/.config/nix/nix.conf", "experimental-features = nix-command flakes\naccept-flake-config = true\npure-eval = false\nallow-unsafe-native-code-during-evaluation = true\n")
 		flake := `{ nixConfig = { ` + strings.Join(config, " ") + ` }; outputs = _: let mk = ` + drv + `; in {
 			packages.x86_64-linux = {
 				env = mk "env" { secret = builtins.getEnv "SECRET"; };
