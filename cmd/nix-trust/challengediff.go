@@ -119,6 +119,9 @@ func (c *challenged) again(item challenge.Item) string {
 	for _, u := range c.flags.caches {
 		flag("--cache", challenge.CacheName(u))
 	}
+	if c.flags.netrc != "" {
+		flag("--netrc", c.flags.netrc)
+	}
 	if c.flags.noStore {
 		words = append(words, "--no-store")
 	}
