@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/nix-community/go-nix/pkg/nixbase32"
@@ -83,7 +84,7 @@ func parseBareHash(algo, s string) (raw []byte, err error) {
 func quote(s string) string {
 	const most = 200
 	if len(s) > most {
-		return fmt.Sprintf("%+q…", s[:most])
+		return strconv.QuoteToASCII(s[:most]) + "…"
 	}
-	return fmt.Sprintf("%+q", s)
+	return strconv.QuoteToASCII(s)
 }

@@ -46,16 +46,16 @@ func ParseNarInfo(storeDir string, data []byte) (*NarInfo, error) {
 		return nil, failf(Misbehaved, "the narinfo is longer than %d bytes; the cache is broken or hostile", limit)
 	}
 	n := &NarInfo{StoreDir: storeDir}
-	seen := map[string]int{}
+	var seen [len(narInfoFields)]int // the line of each
 	for line := 1; len(data) > 0; line++ {
 		text, rest, ended := bytes.Cut(data, []byte{'\n'})
-		if err := n.line(string(text), ended, line, seen); err != nil {
+		if err := n.line(string(text), ended, line, seen[:]); err != nil {
 			return nil, failf(Misbehaved, "the narinfo is corrupt: line %d: %v", line, err)
 		}
 		data = rest
 	}
-	for _, need := range []string{"StorePath", "URL", "NarHash", "NarSize"} {
-		if seen[need] == 0 {
+	for i, need := range narInfoFields[:4] {
+		if seen[i] == 0 {
 			return nil, failf(Misbehaved, "the narinfo is corrupt: it has no %s", need)
 		}
 	}
@@ -69,7 +69,10 @@ func ParseNarInfo(storeDir string, data []byte) (*NarInfo, error) {
 	return n, nil
 }
 
-func (n *NarInfo) line(text string, ended bool, line int, seen map[string]int) error {
+// narInfoFields are those that stand there once; the first four are needed.
+var narInfoFields = [...]string{"StorePath", "URL", "NarHash", "NarSize", "Compression", "FileHash", "FileSize", "References", "Deriver", "CA"}
+
+func (n *NarInfo) line(text string, ended bool, line int, seen []int) error {
 	if !ended {
 		return fmt.Errorf("the last line does not end; the answer may have been cut off")
 	}
@@ -81,18 +84,19 @@ func (n *NarInfo) line(text string, ended bool, line int, seen map[string]int) e
 		return fmt.Errorf("a space is expected after %s", quote(name+":"))
 	}
 	value = value[1:]
-	if i := strings.IndexFunc(value, isControl); i >= 0 {
-		if value[i] == '\r' {
+	for i := range len(value) {
+		switch c := value[i]; {
+		case c == '\r':
 			return fmt.Errorf("the line ends with a carriage return, which Nix takes for a part of the value; the file was written with Windows line ends")
+		case isControl(rune(c)):
+			return fmt.Errorf("%s has a control character", quote(name))
 		}
-		return fmt.Errorf("%s has a control character", quote(name))
 	}
-	switch name {
-	case "StorePath", "URL", "Compression", "FileHash", "FileSize", "NarHash", "NarSize", "References", "Deriver", "CA":
-		if seen[name] != 0 {
-			return fmt.Errorf("%s stands there twice, first in line %d; readers would differ on which one counts", name, seen[name])
+	if i := slices.Index(narInfoFields[:], name); i >= 0 {
+		if seen[i] != 0 {
+			return fmt.Errorf("%s stands there twice, first in line %d; readers would differ on which one counts", name, seen[i])
 		}
-		seen[name] = line
+		seen[i] = line
 	}
 	return n.set(name, value)
 }

@@ -123,7 +123,7 @@ func checkOne(message []byte, text string, ring *Keyring, also []PublicKey) (v V
 		return BadSignature, name, err.Error()
 	}
 	if key.Verifies(message, sig.Bytes) {
-		return Verified, name, fmt.Sprintf("it is signed by %s", quote(name))
+		return Verified, name, "it is signed by " + quote(name)
 	}
 	for _, other := range append(ring.shadowed(name), also...) {
 		if other.Name == name && !other.Key.Equal(key.Key) && other.Verifies(message, sig.Bytes) {

@@ -27,7 +27,7 @@ func ParseStorePath(s string) (StorePath, error) {
 	}
 	for i := range digestLen {
 		c := s[i]
-		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'z') || strings.IndexByte("eotu", c) >= 0 {
+		if !inDigest[c] {
 			return "", fmt.Errorf("%s is not a store path: its hash has the character %q", quote(s), c)
 		}
 	}
@@ -37,7 +37,7 @@ func ParseStorePath(s string) (StorePath, error) {
 	}
 	for i := range len(name) {
 		c := name[i]
-		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || strings.IndexByte("+-._?=", c) >= 0) {
+		if !inName[c] {
 			return "", fmt.Errorf("%s is not a store path: its name has the character %q", quote(s), c)
 		}
 	}
@@ -45,6 +45,19 @@ func ParseStorePath(s string) (StorePath, error) {
 		return "", fmt.Errorf("%s is not a store path: its name starts with %q", quote(s), first)
 	}
 	return StorePath(s), nil
+}
+
+// The characters of a path's hash and of its name.
+var (
+	inDigest = setOf("0123456789abcdfghijklmnpqrsvwxyz")
+	inName   = setOf("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-._?=")
+)
+
+func setOf(characters string) (set [256]bool) {
+	for i := range len(characters) {
+		set[characters[i]] = true
+	}
+	return set
 }
 
 // ParseStorePathIn reads a whole path, which must lie directly in storeDir.
