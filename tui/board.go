@@ -113,7 +113,8 @@ func (b *board) placeWide() {
 		b.places[1] = place{left, 0, b.w - left, top, true}
 		b.places[2] = place{left, top, b.w - left, b.h - top, true}
 	default:
-		bottom := min(max(len(b.lists[1].rows)+3, 5), b.h*2/5)
+		most := max(b.h*2/5, b.h-b.lists[0].tall()-4) // what the first does not need
+		bottom := min(max(len(b.lists[1].rows)+3, 5), most)
 		b.places[0] = place{0, 0, left, b.h - bottom, true}
 		b.places[1] = place{0, b.h - bottom, left, bottom, true}
 		b.places[2] = place{left, 0, b.w - left, b.h, true}

@@ -43,8 +43,8 @@ type LockFile struct {
 	Digest string     // of the lock, "" without one
 	Err    error      // why it cannot be read, with the line when it is no lock
 
-	// What the lock pins in all, counted once when it was read.
-	pins  int
+	// What the lock pins in all, listed once when it was read.
+	pins  []verify.Pin
 	bytes int64
 }
 

@@ -68,21 +68,7 @@ func (k *knowledge) fine() bool {
 	return k.verify != nil && k.verify.err == nil && k.verify.value.Outcome() == verify.Fine
 }
 
-// weigh returns how many paths a lock pins, and how many bytes they are. What
-// is more than a number holds stays at its greatest.
-func weigh(l *lock.Lock) (pins int, bytes int64) {
-	seen := map[lock.StorePath]bool{}
-	for _, sec := range l.Systems {
-		for p, pin := range sec.Paths {
-			if !seen[p] {
-				seen[p] = true
-				bytes = addSize(bytes, pin.Size)
-			}
-		}
-	}
-	return len(seen), bytes
-}
-
+// addSize adds up bytes. What is more than a number holds stays at its greatest.
 func addSize(a, b int64) int64 {
 	if b > math.MaxInt64-a {
 		return math.MaxInt64

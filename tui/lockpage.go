@@ -126,7 +126,7 @@ func (s *locks) listPins(f *LockFile) (rows []row) {
 			return cmp.Or(cmp.Compare(gravity(worst(&b)), gravity(worst(&a))), byName(a.Path, b.Path))
 		})
 	} else {
-		pins = pinsOf(f.Lock)
+		pins = f.pins
 	}
 	s.entries = make([]lockItem, 0, len(pins))
 	rows = make([]row, 0, len(pins))

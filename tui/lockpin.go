@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -112,7 +113,7 @@ func (s *locks) changeText(d *doc, c *lock.Change) {
 	o, n := c.OldPin, c.NewPin
 	switch {
 	case o.NAR.IsZero() && n.NAR.IsZero():
-		d.became("", c.Old, c.New)
+		d.became(role, "", c.Old, c.New)
 	case o.NAR.IsZero():
 		d.title("Is pinned as")
 		d.pin(n)
@@ -120,30 +121,27 @@ func (s *locks) changeText(d *doc, c *lock.Change) {
 		d.title("Was pinned as")
 		d.pin(o)
 	default:
-		d.became("path", c.Old, c.New)
-		d.became("narHash", o.NAR.String(), n.NAR.String())
-		d.became("narSize", fmt.Sprintf("%d bytes", o.Size), fmt.Sprintf("%d bytes", n.Size))
-		d.became("address", o.CA, n.CA)
+		d.became(role, "path", c.Old, c.New)
+		d.became(role, "narHash", o.NAR.String(), n.NAR.String())
+		d.became(role, "narSize", fmt.Sprintf("%d bytes", o.Size), fmt.Sprintf("%d bytes", n.Size))
+		d.became(role, "address", o.CA, n.CA)
 		d.becameRefs(o.Refs, n.Refs)
-		d.became("signers", strings.Join(o.By, " "), strings.Join(n.By, " "))
+		d.became(explain.Plain, "signers", strings.Join(o.By, " "), strings.Join(n.By, " "))
 	}
 }
 
 // became shows what something was and is, under each other, when that differs.
-func (d *doc) became(what, was, is string) {
+// role is how loud the change is.
+func (d *doc) became(role explain.Role, what, was, is string) {
 	if was == is {
 		return
 	}
 	if what != "" {
 		d.fieldIn(explain.Strong, what, safetext.Line("is not what it was"))
 	}
-	for _, side := range [][2]string{{"was", was}, {"is", is}} {
-		text := safetext.ASCII(side[1])
-		if side[1] == "" {
-			text = safetext.Line("none")
-		}
-		d.field(side[0], text)
-	}
+	or := func(s string) safetext.S { return safetext.ASCII(cmp.Or(s, "none")) }
+	d.field("was", or(was))
+	d.fieldIn(role, "is", or(is))
 }
 
 // becameRefs shows which references came and went.

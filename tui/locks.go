@@ -106,8 +106,11 @@ func (s *locks) wanted() tea.Cmd {
 		}
 		files = slices.Clone(files)
 		for i := range files {
-			if l := files[i].Lock; l != nil {
-				files[i].pins, files[i].bytes = weigh(l)
+			if f := &files[i]; f.Lock != nil {
+				f.pins = pinsOf(f.Lock)
+				for _, p := range f.pins {
+					f.bytes = addSize(f.bytes, p.Pin.Size)
+				}
 			}
 		}
 		slices.SortStableFunc(files, func(a, b LockFile) int { return b.weight() - a.weight() })
@@ -171,7 +174,7 @@ func (s *locks) fileRow(f *LockFile) row {
 	if f.Lock != nil {
 		v := s.verifiedMark(f)
 		said = own(v.Role, v.String())
-		pins, size = itoa(f.pins), sizeText(f.bytes)
+		pins, size = itoa(len(f.pins)), sizeText(f.bytes)
 	}
 	role := explain.Plain
 	if f.Here {

@@ -73,7 +73,7 @@ func (s *locks) knownText(d *doc, f *LockFile) {
 		}
 	}
 	d.gap()
-	d.field("pins", safetext.Line(fmt.Sprintf("%s of %s (%d bytes)", counted(f.pins, "path"), sizeText(f.bytes), f.bytes)))
+	d.field("pins", safetext.Line(fmt.Sprintf("%s of %s (%d bytes)", counted(len(f.pins), "path"), sizeText(f.bytes), f.bytes)))
 	for _, name := range f.Lock.SystemNames() {
 		sec := f.Lock.Systems[name]
 		d.field("system", safetext.Line(fmt.Sprintf("%s: %s, %s", name, counted(len(sec.Paths), "pin"), counted(len(sec.Outputs), "output"))))
