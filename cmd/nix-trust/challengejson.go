@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/lock/challenge"
@@ -37,7 +39,7 @@ type jsonVote struct {
 	NarHash    string   `json:"narHash"` // "" when it is not known
 	NarSize    int64    `json:"narSize"`
 	References []string `json:"references"` // null when they are not known
-	Signed     string   `json:"signed"`
+	Signed     string   `json:"signed"`     // as the verdicts of verify
 	By         []string `json:"by"`
 	Kept       string   `json:"kept"`
 }
@@ -104,7 +106,7 @@ func challengeJSONOf(c *challenged) challengeJSON {
 }
 
 func voteJSON(v challenge.Vote) jsonVote {
-	out := jsonVote{Answer: v.Answer.String(), Text: safetext.Redact(v.Text), NarSize: v.Size, Signed: v.Signed.String(), By: list(v.By, same), Kept: string(v.Kept)}
+	out := jsonVote{Answer: v.Answer.String(), Text: safetext.Redact(v.Text), NarSize: v.Size, Signed: strings.ReplaceAll(v.Signed.String(), " ", "-"), By: list(v.By, same), Kept: string(v.Kept)}
 	if !v.NAR.IsZero() {
 		out.NarHash = v.NAR.String()
 	}

@@ -206,7 +206,11 @@ func (r *run) ask(ctx context.Context, votes map[lock.StorePath][]Vote) error {
 	if i := r.find(Rebuild); i >= 0 {
 		for _, p := range r.paths {
 			info, valid := infos[p]
-			votes[p][i] = r.rebuild(ctx, p, info, valid)
+			if infos == nil {
+				votes[p][i] = Vote{Text: "the local store, which a rebuild is compared with, could not be asked"}
+			} else {
+				votes[p][i] = r.rebuild(ctx, p, info, valid)
+			}
 			r.step(1)
 		}
 	}

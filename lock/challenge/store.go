@@ -27,7 +27,8 @@ type Local interface {
 const hashers = 2
 
 // askStore asks the local store for every path, and returns what its database
-// says. The bytes on disk vote; the database says what they refer to.
+// says, nil when it could not be asked. The bytes on disk vote; the database says
+// what they refer to.
 func (r *run) askStore(ctx context.Context, i int, votes map[lock.StorePath][]Vote) map[lock.StorePath]nix.Info {
 	infos, err := r.o.Store.Info(ctx, r.paths, false)
 	if err != nil {
@@ -36,6 +37,9 @@ func (r *run) askStore(ctx context.Context, i int, votes map[lock.StorePath][]Vo
 		}
 		r.step(len(r.paths))
 		return nil
+	}
+	if infos == nil {
+		infos = map[lock.StorePath]nix.Info{}
 	}
 	slots := make(chan struct{}, hashers)
 	var all sync.WaitGroup

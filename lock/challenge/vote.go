@@ -3,6 +3,7 @@ package challenge
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
@@ -71,7 +72,7 @@ func signedVote(n *bincache.NarInfo, ring *bincache.Keyring) Vote {
 	check := bincache.CheckSignatures(n, ring)
 	v := Vote{
 		Answer: Said, Text: check.Text, NAR: n.NarHash, Size: int64(n.NarSize), Refs: n.References, RefsKnown: true,
-		Signed: check.Verdict, By: check.By,
+		Signed: check.Verdict, By: slices.Compact(check.By),
 	}
 	if n.NarSize > 1<<63-1 {
 		return Vote{Answer: Misbehaved, Text: "it says that the path has more bytes than any file can have"}

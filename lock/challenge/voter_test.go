@@ -108,7 +108,11 @@ func TestARebuildThatDiffersObjectsWhateverIsKnownOfIt(t *testing.T) {
 			t.Errorf("%v: bytes %v", c.err, ok)
 		}
 	}
-	_, item := challengeOne(t, Options{Store: shelf{}, Build: rebuilder{nil}})
+	_, item := challengeOne(t, Options{Store: shelf{err: errors.New("no nix")}, Build: rebuilder{nil}})
+	if item.Verdict != Inconclusive || item.Votes[1].Answer != Silent {
+		t.Errorf("%v %+v", item.Verdict, item.Votes)
+	}
+	_, item = challengeOne(t, Options{Store: shelf{}, Build: rebuilder{nil}})
 	if item.Verdict != Absent || item.Votes[1].Answer != Abstains {
 		t.Errorf("%v %+v", item.Verdict, item.Votes)
 	}
