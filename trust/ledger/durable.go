@@ -38,7 +38,11 @@ const MaxFile = 256 << 20
 // program that takes no lock and writes between the last comparison and the
 // rename, some microseconds, is overwritten.
 //
-// Hard links to the file keep the old content. Extended attributes are not kept.
+// Nix writes what it read before it asked: a Nix that waits at its question
+// overwrites whatever came meanwhile, and no writer can keep it from that.
+//
+// Hard links to the file keep the old content. Access lists and other extended
+// attributes are kept on Linux, except for labels that only the system gives.
 type Writer struct {
 	// Stores are the folders whose files are never written, nor what links from
 	// elsewhere lead to in them. /nix/store is always one.
@@ -49,6 +53,9 @@ type Writer struct {
 	// step is called before each step above. Its error is the step's. Tests stop
 	// the writer there.
 	step func(name string) error
+	// noExchange makes do without the kernel's ways to swap files and to move one
+	// to a free name, as on other systems.
+	noExchange bool
 }
 
 // Apply makes all the changes or none. When one cannot be made, those made
@@ -108,7 +115,7 @@ func (w Writer) apply(ctx context.Context, swaps []*swap) (err error) {
 	for i, s := range swaps {
 		if err := s.commit(w); err != nil {
 			for _, done := range slices.Backward(swaps[:i]) {
-				if bad := done.takeBack(); bad != nil {
+				if bad := done.takeBack(w); bad != nil {
 					return &Error{Path: done.named, Text: "it was changed, and could not be changed back after another change failed: " + bad.Error(), Hint: "look at the file; the other change: " + err.Error(), Err: err}
 				}
 			}

@@ -138,6 +138,12 @@ func TestApplyRefusesAFileThatMovedOn(t *testing.T) {
 // Nix takes no lock. What it writes between our comparison and our swap has to
 // stay, and ours has to be refused.
 func TestAProgramWithoutLocksIsNotOverwritten(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		t.Run(fmt.Sprintf("renames-only-%t", plain), func(t *testing.T) { notOverwritten(t, plain) })
+	}
+}
+
+func notOverwritten(t *testing.T, plain bool) {
 	for _, step := range []string{"create", "write", "sync", "swap"} {
 		for _, how := range []string{"in place", "by rename", "gone"} {
 			for _, kind := range []string{"replace", "remove", "make"} {
@@ -155,7 +161,7 @@ func TestAProgramWithoutLocksIsNotOverwritten(t *testing.T) {
 				}
 				c := change(t, path, after)
 				hit := false
-				w := Writer{step: func(name string) error {
+				w := Writer{noExchange: plain, step: func(name string) error {
 					if name != step {
 						return nil
 					}
@@ -306,6 +312,12 @@ func TestParentsAreMadeForTheOwnerAloneAndOnlyWhenAsked(t *testing.T) {
 
 // Every step may fail. Then all files are as they were, and nothing is left.
 func TestAFailureAtAnyStepChangesNothing(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		t.Run(fmt.Sprintf("renames-only-%t", plain), func(t *testing.T) { changesNothing(t, plain) })
+	}
+}
+
+func changesNothing(t *testing.T, plain bool) {
 	for _, kind := range []string{"replace", "make", "remove"} {
 		for _, fault := range []error{syscall.ENOSPC, syscall.EROFS, syscall.EIO, syscall.EACCES} {
 			seen := map[string]bool{}
@@ -323,7 +335,7 @@ func TestAFailureAtAnyStepChangesNothing(t *testing.T) {
 					after = trust.FileState{}
 				}
 				at, failed := 0, ""
-				w := Writer{step: func(name string) error {
+				w := Writer{noExchange: plain, step: func(name string) error {
 					if name == "remove" || name == "unlock" {
 						return nil // cleaning up afterwards
 					}
@@ -356,7 +368,7 @@ func TestAFailureAtAnyStepChangesNothing(t *testing.T) {
 					t.Errorf("the mode became %v, %v", info.Mode(), err)
 				}
 			}
-			for _, s := range []string{"open", "lock", "read", "create", "write", "owner", "mode", "sync", "close", "swap", "syncdir"} {
+			for _, s := range []string{"open", "lock", "read", "create", "write", "owner", "attributes", "mode", "sync", "close", "swap", "syncdir"} {
 				if !seen[s] {
 					t.Errorf("%s: no fault was tried at %s", kind, s)
 				}

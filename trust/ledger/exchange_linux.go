@@ -10,7 +10,10 @@ import (
 
 // exchangeNames lets two files of a folder change places in one step. It reports
 // false when the kernel or the file system cannot do that.
-func exchangeNames(dir *os.Root, a, b string) (bool, error) {
+func (w Writer) exchangeNames(dir *os.Root, a, b string) (bool, error) {
+	if w.noExchange {
+		return false, nil
+	}
 	err := renameat2(dir, a, b, unix.RENAME_EXCHANGE)
 	if cannot(err) {
 		return false, nil
@@ -20,7 +23,10 @@ func exchangeNames(dir *os.Root, a, b string) (bool, error) {
 
 // placeNew moves a file to a name that has to be free. The error matches
 // fs.ErrExist when it is not.
-func placeNew(dir *os.Root, from, to string) error {
+func (w Writer) placeNew(dir *os.Root, from, to string) error {
+	if w.noExchange {
+		return linkNew(dir, from, to)
+	}
 	err := renameat2(dir, from, to, unix.RENAME_NOREPLACE)
 	if cannot(err) {
 		return linkNew(dir, from, to)

@@ -4,8 +4,10 @@ package ledger
 
 import "os"
 
-func exchangeNames(*os.Root, string, string) (bool, error) { return false, nil }
+func (w Writer) exchangeNames(*os.Root, string, string) (bool, error) { return false, nil }
 
 // placeNew moves a file to a name that has to be free. The error matches
 // fs.ErrExist when it is not.
-func placeNew(dir *os.Root, from, to string) error { return linkNew(dir, from, to) }
+func (w Writer) placeNew(dir *os.Root, from, to string) error { return linkNew(dir, from, to) }
+
+func copyAttributes(_, _ *os.File) error { return nil }

@@ -161,6 +161,7 @@ func (s *swap) stage(w Writer) (err error) {
 	}{
 		{"write", func() error { _, err := f.Write(s.after.Data); return err }},
 		{"owner", func() error { return s.chown(f) }},
+		{"attributes", func() error { return s.copyAttributes(f) }},
 		{"mode", func() error { return f.Chmod(mode) }},
 		{"sync", f.Sync},
 		{"close", f.Close},
@@ -194,12 +195,30 @@ func (s *swap) chown(f *os.File) error {
 	return nil
 }
 
+// copyAttributes gives the new file the access list and the other extended
+// attributes of the old one. Without the list the mode would let others in: its
+// group part is what the list allows at most.
+func (s *swap) copyAttributes(to *os.File) error {
+	if s.info == nil {
+		return nil
+	}
+	from, err := s.dir.OpenFile(s.name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	if err := copyAttributes(from, to); err != nil {
+		return refuse(s.named, "its access list or another attribute could not be kept: "+err.Error(), "remove the attribute, or ask the administrator")
+	}
+	return nil
+}
+
 // commit makes the change visible and durable.
 func (s *swap) commit(w Writer) error {
 	if err := w.at("swap"); err != nil {
 		return s.fault("could not be replaced", err)
 	}
-	if err := s.exchange(); err != nil {
+	if err := s.exchange(w); err != nil {
 		return err
 	}
 	s.swapped = true
@@ -209,7 +228,7 @@ func (s *swap) commit(w Writer) error {
 	}
 	if err != nil {
 		bad := s.fault("the change could not be brought to the disk", err)
-		if back := s.takeBack(); back != nil {
+		if back := s.takeBack(w); back != nil {
 			bad.Text += ", nor taken back: " + back.Error()
 		}
 		return bad
@@ -219,12 +238,12 @@ func (s *swap) commit(w Writer) error {
 
 // exchange puts the new file into its place if what is there is still what it
 // was a moment ago.
-func (s *swap) exchange() error {
+func (s *swap) exchange(w Writer) error {
 	switch {
 	case s.info == nil && !s.after.Exists:
 		return nil
 	case s.info == nil:
-		err := placeNew(s.dir, s.fresh(), s.name)
+		err := w.placeNew(s.dir, s.fresh(), s.name)
 		if errors.Is(err, fs.ErrExist) {
 			return s.moved("it was made by another program at this moment")
 		}
@@ -240,14 +259,14 @@ func (s *swap) exchange() error {
 		s.staged = true
 		if !s.still(s.fresh()) {
 			// Unless yet another file came, the one that moved goes back.
-			if err := placeNew(s.dir, s.fresh(), s.name); err == nil {
+			if err := w.placeNew(s.dir, s.fresh(), s.name); err == nil {
 				s.staged = false
 			}
 			return s.moved("another program changed it at this moment")
 		}
 		return nil
 	}
-	ok, err := exchangeNames(s.dir, s.fresh(), s.name)
+	ok, err := w.exchangeNames(s.dir, s.fresh(), s.name)
 	if err != nil {
 		return s.fault("could not be replaced", err)
 	}
@@ -255,7 +274,7 @@ func (s *swap) exchange() error {
 		if s.still(s.fresh()) {
 			return nil
 		}
-		if _, err := exchangeNames(s.dir, s.fresh(), s.name); err != nil {
+		if _, err := w.exchangeNames(s.dir, s.fresh(), s.name); err != nil {
 			s.staged = false // it stays
 			return s.fault("another program changed it at this moment, and what it wrote is now in "+filepath.Join(filepath.Dir(s.path), s.fresh())+", because putting it back failed", err)
 		}
@@ -279,7 +298,7 @@ func (s *swap) still(name string) bool {
 
 // takeBack undoes a change that was made already, because another of the same
 // plan failed.
-func (s *swap) takeBack() error {
+func (s *swap) takeBack(w Writer) error {
 	if !s.swapped {
 		return nil
 	}
@@ -300,10 +319,11 @@ func (s *swap) takeBack() error {
 	}
 	digest := trust.DigestOf(now)
 	back.before = &digest
-	if err := back.stage(Writer{}); err != nil {
+	w.step = nil
+	if err := back.stage(w); err != nil {
 		return err
 	}
-	if err := back.exchange(); err != nil {
+	if err := back.exchange(w); err != nil {
 		return err
 	}
 	s.swapped = false
