@@ -319,7 +319,7 @@ func TestAFailureAtAnyStepChangesNothing(t *testing.T) {
 
 func changesNothing(t *testing.T, plain bool) {
 	for _, kind := range []string{"replace", "make", "remove"} {
-		for _, fault := range []error{syscall.ENOSPC, syscall.EROFS, syscall.EIO, syscall.EACCES} {
+		for _, fault := range []error{syscall.ENOSPC, syscall.EACCES} {
 			seen := map[string]bool{}
 			for n := 0; ; n++ {
 				dir := t.TempDir()
@@ -384,29 +384,30 @@ func TestWritersLoseNothingOfEachOther(t *testing.T) {
 		dir = shm // its fsync costs nothing
 		t.Cleanup(func() { os.RemoveAll(shm) })
 	}
-	path := filepath.Join(dir, "f")
-	write(t, path, "", 0o600)
+	// The file has a count for each writer, who adds one a hundred times.
 	const writers, changes = 100, 100
+	path := filepath.Join(dir, "f")
+	write(t, path, strings.Repeat("0 ", writers), 0o600)
 	var wg sync.WaitGroup
 	for i := range writers {
 		wg.Go(func() {
-			for k := range changes {
-				for {
-					now, err := Read(path)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					after := now
-					after.Data = fmt.Appendf(append([]byte(nil), now.Data...), "%d.%d\n", i, k)
-					err = Writer{Wait: time.Minute}.Apply(context.Background(), []trust.FileChange{{Path: path, Before: now, After: after}})
-					if err == nil {
-						break
-					}
-					if !errors.Is(err, ErrMoved) {
-						t.Error(err)
-						return
-					}
+			for made := 0; made < changes; {
+				now, err := Read(path)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				counts := strings.Fields(string(now.Data))
+				counts[i] = fmt.Sprint(made + 1)
+				after := now
+				after.Data = []byte(strings.Join(counts, " "))
+				err = Writer{Wait: time.Minute}.Apply(context.Background(), []trust.FileChange{{Path: path, Before: now, After: after}})
+				switch {
+				case err == nil:
+					made++
+				case !errors.Is(err, ErrMoved):
+					t.Error(err)
+					return
 				}
 			}
 		})
@@ -416,19 +417,10 @@ func TestWritersLoseNothingOfEachOther(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	have := map[string]bool{}
-	for line := range strings.Lines(string(data)) {
-		have[line] = true
-	}
-	for i := range writers {
-		for k := range changes {
-			if !have[fmt.Sprintf("%d.%d\n", i, k)] {
-				t.Errorf("change %d of writer %d was lost", k, i)
-			}
+	for i, count := range strings.Fields(string(data)) {
+		if count != fmt.Sprint(changes) {
+			t.Errorf("writer %d made %d changes, and %s of them are there", i, changes, count)
 		}
-	}
-	if len(have) != writers*changes {
-		t.Errorf("%d lines, want %d", len(have), writers*changes)
 	}
 	alone(t, dir, "f")
 }
