@@ -70,9 +70,11 @@ type jsonLockSystem struct {
 	Removed   int               `json:"removed"`
 	Redundant int               `json:"redundant"`
 	FromLocal []string          `json:"fromLocal"`
-	LeftOut   []string          `json:"leftOut"` // outputs that depend on the flake's own source
-	Failures  []jsonFailure     `json:"failures"`
-	Problems  []jsonProblem     `json:"problems"`
+	// Remembered are pins of the lock that there was which nothing proves now.
+	Remembered []string      `json:"remembered"`
+	LeftOut    []string      `json:"leftOut"` // outputs that depend on the flake's own source
+	Failures   []jsonFailure `json:"failures"`
+	Problems   []jsonProblem `json:"problems"`
 }
 
 type jsonFailure struct {
@@ -117,7 +119,7 @@ func (o *lockOutcome) json() lockJSON {
 		r := o.results[i]
 		s := jsonLockSystem{
 			System: w.system, Outputs: map[string]string{}, Pinned: r.Pinned, Added: r.Added, Removed: r.Removed, Redundant: r.Redundant,
-			FromLocal: list(r.FromLocal, func(p lock.StorePath) string { return string(p) }), LeftOut: list(w.left, same),
+			FromLocal: list(r.FromLocal, pathText), Remembered: list(r.Remembered, pathText), LeftOut: list(w.left, same),
 			Failures: list(w.failures, func(f nix.Failure) jsonFailure { return jsonFailure{f.Name, safetext.Redact(f.Text)} }),
 			Problems: list(r.Problems, func(p generate.Problem) jsonProblem {
 				return jsonProblem{p.Kind.String(), string(p.Path), safetext.Redact(p.Text), string(p.Wants), list(p.Says, func(s generate.Saying) jsonSaying {
@@ -133,6 +135,8 @@ func (o *lockOutcome) json() lockJSON {
 	return out
 }
 
+func pathText(p lock.StorePath) string { return string(p) }
+
 func (o *lockOutcome) text() {
 	a, st := o.job.app, o.job.style()
 	a.print(paint(st, explain.Faint, "from "+urlsOf(o.caches.claimed)))
@@ -144,6 +148,9 @@ func (o *lockOutcome) text() {
 		a.print(paint(st, explain.Strong, w.system) + "  " + summary(w, r))
 		if n := len(r.FromLocal); n > 0 {
 			a.print(fmt.Sprintf("  %s no cache has yet: the pins are those of the local store", count(n, "path", "paths")))
+		}
+		if n := len(r.Remembered); n > 0 && !w.keep {
+			a.print(fmt.Sprintf("  %s stay as the lock had them, though nothing proves them now", count(n, "pin", "pins")))
 		}
 		if n := len(w.left); n > 0 {
 			a.print(safetext.Text(fmt.Sprintf("  left out, as built from the flake's own source: %s", someOf(w.left))).String())
