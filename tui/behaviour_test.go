@@ -417,7 +417,17 @@ func play(t *testing.T, seed uint64, keys []string) {
 	if seed%5 == 0 {
 		b.report = &trust.Report{}
 	}
-	d := drive(t, 20+rnd.IntN(140), 5+rnd.IntN(50), Options{Backend: b, ASCII: seed%3 == 0, Demo: seed%2 == 0})
+	var from Backend = b
+	if seed%2 == 1 { // one that has locks, and opens on them
+		l := lockFixture()
+		l.backend = *b
+		if seed%5 == 0 {
+			l.files = nil
+		}
+		from = l
+	}
+	d := drive(t, 20+rnd.IntN(140), 5+rnd.IntN(50), Options{Backend: from, ASCII: seed%3 == 0, Demo: seed%2 == 0})
+	d.press("5")
 	var played []string
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -438,6 +448,11 @@ func play(t *testing.T, seed uint64, keys []string) {
 			}
 		case 4:
 			d.send(slowMsg{d.m.jobs.gen})
+		case 6, 7:
+			d.finish()
+		case 8:
+			d.send(taskTick{d.m.locks.work.name, d.m.locks.work.gen})
+			d.send(agedMsg{})
 		default:
 			k := keys[rnd.IntN(len(keys))]
 			played = append(played, k)

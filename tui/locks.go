@@ -129,6 +129,9 @@ func (s *locks) load(v *view) {
 
 // fill lists the locks anew.
 func (s *locks) fill() {
+	if s.view == nil {
+		return // nothing was shown yet
+	}
 	s.version++
 	s.b.detail.renew()
 	switch {

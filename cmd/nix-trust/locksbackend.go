@@ -127,7 +127,20 @@ func (a *app) Compared(ctx context.Context, f tui.LockFile, path string) (string
 		return "", nil, fmt.Errorf("%s: %w", name, cause(err))
 	}
 	l, err := lock.Parse(name, text)
-	return name, l, err
+	return name, l, advised(err, lockProblem)
+}
+
+// advised is an error with what to do about it at its end: a screen has one
+// place for both.
+func advised(err error, problemOf func(error) *problem) error {
+	if err == nil {
+		return nil
+	}
+	p := problemOf(err)
+	if errors.As(err, &p); len(p.hints) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w. To do: %s", err, strings.Join(p.hints, "; "))
 }
 
 // committed returns a file as the HEAD of its git repository has it. Git goes
@@ -171,7 +184,7 @@ func (a *app) checkWith(ctx context.Context, n *nix.Nix, f tui.LockFile) (tui.Lo
 	c := tui.LockCheck{Systems: f.Lock.SystemNames()}
 	src, err := n.Source(ctx, f.Flake.Path)
 	if err != nil {
-		return c, err
+		return c, advised(err, nixProblem)
 	}
 	j := &lockJob{app: a, f: lockFlags{check: true}, nix: n, src: src, file: f.Path, old: f.Lock}
 	var all []moved
@@ -184,7 +197,7 @@ func (a *app) checkWith(ctx context.Context, n *nix.Nix, f tui.LockFile) (tui.Lo
 	for _, system := range c.Systems {
 		ms, err := j.checkSystem(ctx, system)
 		if err != nil {
-			return c, err
+			return c, advised(err, nixProblem)
 		}
 		all = append(all, ms...)
 	}
