@@ -309,6 +309,15 @@ func TestAMadeUpClosureEnds(t *testing.T) {
 	if r, err := Make(t.Context(), o); r != nil || err == nil || !strings.Contains(err.Error(), "making it up") {
 		t.Errorf("%v, %v", r, err)
 	}
+	o.MaxPaths = 0
+	m, err := newMaker(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.maxRefs = 1000
+	if err := m.gather(t.Context()); err == nil || !strings.Contains(err.Error(), "1000 references") {
+		t.Errorf("%v", err)
+	}
 	// One path that refers to more than a lock holds is no path of a lock.
 	o.Client = bincache.NewClient(bincache.Options{Source: endless{maxRefs + 1}})
 	r, err := Make(t.Context(), o)

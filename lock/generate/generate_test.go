@@ -186,6 +186,28 @@ var cases = []struct {
 		w.put(flakeURL, info(b, "b", c), flake)
 		w.put(hostURL, info(c, "c"), host)
 	}},
+	{name: "the local store tells references in another order", want: "fine pins=a,b,c redundant=0", set: func(w *web, o *Options) {
+		i := localInfo(info(a, "a"))
+		i.Refs = []lock.StorePath{c, b, c}
+		o.Local = map[lock.StorePath]nix.Info{a: i, b: localInfo(info(b, "b")), c: localInfo(info(c, "c"))}
+		w.put(flakeURL, info(a, "a", b, c), flake)
+	}},
+	{name: "an alarm about what is optional and needed is one", want: "alarm pins= redundant=0 differs:b<a", set: func(w *web, o *Options) {
+		o.Optional = []lock.StorePath{b}
+		o.Old = locked(map[lock.StorePath]lock.Pin{b: pinned1(info(b, "b"))})
+		o.Local = map[lock.StorePath]nix.Info{b: localInfo(info(b, "x"))}
+		w.put(flakeURL, info(a, "a", b), flake)
+	}},
+	{name: "a path is not wanted by itself", want: "alarm pins= redundant=0 differs:1<a", set: func(w *web, o *Options) {
+		w.put(flakeURL, info(a, "a", at("1")), flake)
+		w.put(flakeURL, info(at("1"), "1", at("1")), flake)
+		w.put(hostURL, info(at("1"), "x", at("1")), host)
+	}},
+	{name: "a path is wanted by the first of many", want: "incomplete pins=a,b,c redundant=0 missing:d<b", set: func(w *web, o *Options) {
+		w.put(flakeURL, info(a, "a", b, c), flake)
+		w.put(flakeURL, info(b, "b", d), flake)
+		w.put(flakeURL, info(c, "c", d), flake)
+	}},
 	{name: "the local store and the claimed cache differ", want: "alarm pins= redundant=0 differs:a", set: func(w *web, o *Options) {
 		o.Local = map[lock.StorePath]nix.Info{a: localInfo(info(a, "local"))}
 		w.put(flakeURL, info(a, "a"), flake)

@@ -49,15 +49,16 @@ type maker struct {
 	ask      []lock.StorePath            // what every voter is asked for next
 	askWeak  []lock.StorePath            // what the lock's caches are asked for next
 	refs     int                         // that all answers had
+	maxRefs  int                         // that they may have
 	finished int                         // answers to paths
 	stop     context.CancelCauseFunc
 }
 
 const (
 	defaultMaxPaths = 1_000_000
-	// maxAllRefs bounds what a made-up closure may cost in memory. A lock file
-	// has room for less.
-	maxAllRefs = 8_000_000
+	// defaultMaxRefs bounds what a made-up closure may cost in memory: some 60
+	// bytes each. A hundred thousand paths of nixpkgs have a million.
+	defaultMaxRefs = 4_000_000
 )
 
 func newMaker(o Options) (*maker, error) {
@@ -80,7 +81,7 @@ func newMaker(o Options) (*maker, error) {
 		}
 	}
 	m := &maker{
-		o: o, storeDir: o.Client.StoreDir(), before: &lock.Section{}, old: map[string]*oldPin{},
+		o: o, storeDir: o.Client.StoreDir(), maxRefs: defaultMaxRefs, before: &lock.Section{}, old: map[string]*oldPin{},
 		byCache: map[*bincache.Cache]*voter{}, said: map[*bincache.NarInfo]saying{},
 		needed: map[lock.StorePath]decision{}, weak: map[lock.StorePath]decision{},
 	}

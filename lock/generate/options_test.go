@@ -106,6 +106,12 @@ func TestTheLabelsOfAnOldPinStayWithIt(t *testing.T) {
 		t.Errorf("by %v", got)
 	}
 	w.put(flakeURL, info(a, "a"), flake)
+	// The section's own label counts, not that of another system.
+	o.Old.Section("aarch64-linux").Paths[a] = pinned1(info(a, "a"))
+	o.Old.Section(system).Paths[a] = pinned1(info(a, "a"), "second-1")
+	if got := pins(mustMake(t, o))["a"].By; !slices.Equal(got, []string{"second-1"}) {
+		t.Errorf("by %v", got)
+	}
 	// A label of another system's pin is no label of this one.
 	o.Old = locked(nil)
 	o.Old.Section("aarch64-linux").Paths[a] = pinned1(info(a, "a"), "gone-1")
@@ -266,6 +272,10 @@ func TestScopeTellsEveryHost(t *testing.T) {
 
 func TestTheZeroResultIsNotFine(t *testing.T) {
 	var none *Result
+	alarm := Result{Lock: lock.New(), Problems: []Problem{{Kind: Unreachable}, {Kind: Missing}, {Kind: BadSignature}}}
+	if got := alarm.Outcome(); got != Alarm {
+		t.Errorf("an alarm that is told last is %v", got)
+	}
 	for _, r := range []*Result{none, {}, {Problems: []Problem{{Kind: Missing}}}} {
 		if got := r.Outcome(); got != Undetermined {
 			t.Errorf("%+v is %v", r, got)

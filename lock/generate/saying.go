@@ -71,7 +71,8 @@ func pinOf(n *bincache.NarInfo) lock.Pin {
 
 // provedByName reports whether the path's name covers the hash of its NAR: the
 // content address is of the whole NAR's SHA-256, and of nothing that was left
-// out of it.
+// out of it. The size follows from the hash; a cache that lies about it makes a
+// pin that nothing fits.
 func provedByName(n *bincache.NarInfo) bool {
 	if n.CA == "" || slices.Contains(n.References, n.Path) || n.ProveContent() != nil {
 		return false

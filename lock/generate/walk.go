@@ -137,8 +137,8 @@ func (m *maker) take(f bincache.Found) (says []saying, open bool) {
 			m.byCache[a.Cache].failed.add(f.Path, a.Err)
 		}
 	}
-	if m.refs > maxAllRefs {
-		m.stop(fmt.Errorf("the closure has more than %d references; a cache may be making it up", maxAllRefs))
+	if m.refs > m.maxRefs {
+		m.stop(fmt.Errorf("the closure has more than %d references; a cache may be making it up", m.maxRefs))
 	}
 	if i, ok := m.o.Local[f.Path]; ok {
 		vouch := !slices.ContainsFunc(says, func(s saying) bool { return s.proved })
