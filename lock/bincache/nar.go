@@ -70,8 +70,8 @@ func ReadNar(r io.Reader, visit func(Entry) error) error { return readNar(r, vis
 
 // ReadNarFiles is ReadNar that hands over the contents of files, too: open is
 // called with a file's Path, Executable and Size, what it returns gets the
-// contents, and then visit is called. The errors of both, and of the writer,
-// are returned as they are.
+// contents, and then visit is called, for files without their SHA256. The errors
+// of both, and of the writer, are returned as they are.
 func ReadNarFiles(r io.Reader, open func(Entry) (io.Writer, error), visit func(Entry) error) error {
 	return newNarReader(r, visit, open, nil).read()
 }
@@ -229,6 +229,7 @@ func (n *narReader) contents(e *Entry) error {
 	if single {
 		n.single.found = true
 	}
+	hashed := n.visit != nil && n.open == nil // who gets the contents can hash them
 	var out io.Writer
 	if n.open != nil {
 		var err error
@@ -253,7 +254,7 @@ func (n *narReader) contents(e *Entry) error {
 			return err
 		}
 		left -= uint64(len(p))
-		if n.visit != nil {
+		if hashed {
 			n.sum.Write(p)
 		}
 		if single {
@@ -265,7 +266,7 @@ func (n *narReader) contents(e *Entry) error {
 			}
 		}
 	}
-	if n.visit != nil {
+	if hashed {
 		n.sum.Sum(e.SHA256[:0])
 	}
 	return n.padding(e.Size)

@@ -32,18 +32,22 @@ func (r *run) askCaches(ctx context.Context, votes map[lock.StorePath][]Vote) er
 	found, err := bincache.Walk(ctx, asked, r.paths, bincache.WalkOptions{
 		All: true, Shallow: true, MaxPaths: len(r.paths),
 		Progress: func(int, int) { r.step(len(asked)) },
+		// Signatures are checked by those who ask, many at a time; nobody else
+		// writes this vote.
+		Accept: func(k *bincache.Cache, n *bincache.NarInfo) error {
+			i := index[k]
+			v := signedVote(n, r.ring)
+			v.cache, v.info = k, n
+			v.marks = append(v.marks, r.voters[i].mark)
+			votes[n.Path][i] = v
+			return nil
+		},
 	})
 	for _, f := range found {
 		for _, a := range f.Answers {
-			i := index[a.Cache]
 			if a.Err != nil {
-				votes[f.Path][i] = failed(a.Err)
-				continue
+				votes[f.Path][index[a.Cache]] = failed(a.Err)
 			}
-			v := signedVote(a.Info, r.ring)
-			v.cache, v.info = a.Cache, a.Info
-			v.marks = append(v.marks, r.voters[i].mark)
-			votes[f.Path][i] = v
 		}
 	}
 	return err
