@@ -128,8 +128,8 @@ func (l *linter) unknownSetting() {
 			if d.Message == "" {
 				name = ""
 			}
-			text, better := unknownText(name, "Nix passes over the line")
-			l.tell(d.Pos, name, text, better)
+			text, _ := unknownText(name, "Nix passes over the line")
+			l.tell(d.Pos, name, text, "")
 		}
 	})
 	for n := range l.inForce {
@@ -141,6 +141,9 @@ func (l *linter) unknownSetting() {
 			continue
 		}
 		text, better := unknownText(n.name, "Nix asks about it all the same, and then drops it")
+		if better != "" {
+			better = n.instead(better, texts(n.items)...)
+		}
 		l.tell(n.at, n.name, text, better)
 	}
 }

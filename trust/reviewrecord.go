@@ -88,14 +88,12 @@ func ParseReviewRecord(text []byte) (ReviewRecord, error) {
 	if len(text) > MaxRecord {
 		return ReviewRecord{}, fmt.Errorf("it is larger than %d MiB", MaxRecord>>20)
 	}
-	var outer struct {
-		Record *json.RawMessage `json:"record"`
-	}
+	var outer map[string]json.RawMessage
 	if err := json.Unmarshal(text, &outer); err != nil {
 		return ReviewRecord{}, fmt.Errorf("it is not JSON: %w", err)
 	}
-	if outer.Record != nil {
-		text = *outer.Record
+	if inner, has := outer["record"]; has {
+		text = inner
 	}
 	if string(bytes.TrimSpace(text)) == "null" {
 		return ReviewRecord{}, errors.New("what the flake asked for was not known when it was written")

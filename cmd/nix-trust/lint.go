@@ -155,7 +155,7 @@ func (a *app) printLint(l trust.Lint) {
 // placed is a finding as lines: its place and title, what happens, the way out.
 func (a *app) placed(f trust.Finding, s explain.Style) []string {
 	m := explain.SeverityMark(f.Severity, s.Glyphs)
-	head := paint(s, m.Role, m.String()) + " " + paint(s, explain.Strong, f.Code.Title()) + " " + a.faint("["+string(f.Code)+"]")
+	head := paint(s, m.Role, f.Severity.String()+":") + " " + paint(s, explain.Strong, f.Code.Title()) + " " + a.faint("["+string(f.Code)+"]")
 	if at := explain.Where(f.Where, s); at != "" {
 		head = paint(s, explain.Place, columned(at, f)) + ": " + head
 	}

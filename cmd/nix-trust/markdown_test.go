@@ -1,0 +1,70 @@
+package main
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/trust"
+)
+
+// fences finds the code spans of a line as CommonMark does: they end at the next
+// run of backticks that is as long as the one they began with.
+func outsideCode(line string) string {
+	runs := regexp.MustCompile("`+")
+	var out strings.Builder
+	for line != "" {
+		at := runs.FindStringIndex(line)
+		if at == nil {
+			return out.String() + line
+		}
+		out.WriteString(line[:at[0]])
+		fence, rest := line[at[0]:at[1]], line[at[1]:]
+		end := -1
+		for _, r := range runs.FindAllStringIndex(rest, -1) {
+			if r[1]-r[0] == len(fence) {
+				end = r[1]
+				break
+			}
+		}
+		if end < 0 {
+			return out.String() + fence + rest // it is text: nothing closes it
+		}
+		line = rest[end:]
+	}
+	return out.String()
+}
+
+func TestMarkdownKeepsStrangersTextInCode(t *testing.T) {
+	for _, text := range []string{
+		"@everybody", "<b>x</b>", "[x](https://evil.example)", "![x](http://e)", "`", "``", "` ` `` x", "a`b``c", "www.evil.example",
+		"https://evil.example", "x | y", "# title", "**bold**", "~~x~~", "&lt;", "\x1b[31m", "a\nb\n- c", "owner/repo#1", "a@b.example", "(@x)", "@x)", "\\`", "´`x",
+	} {
+		f := trust.Finding{
+			Code: trust.CodeUnknownSetting, Where: nixconf.Pos{File: "/f/" + text, Line: 1}, Subject: "s " + text, Text: "It is " + text + ".",
+			Fixes: []trust.Fix{{Title: "Write " + text, Command: text + " = 1"}},
+		}
+		got := markdownFindings("title", []trust.Finding{f}, []trust.Note{{Path: text, Text: text}}, "")
+		for line := range strings.Lines(got) {
+			rest := outsideCode(strings.TrimSuffix(line, "\n"))
+			rest = strings.NewReplacer("### title", "", "- **info**", "", "*Way out:*", "", "- ", "").Replace(rest)
+			if i := strings.IndexAny(rest, "@<>[]|`#*~&/_\\"); i >= 0 {
+				t.Errorf("%q: %q has %q outside of code", text, line, rest)
+			}
+		}
+	}
+}
+
+func TestSarifPlacesAreRelativeToWhereItRuns(t *testing.T) {
+	p := sarifPlace(nixconf.Pos{File: "/src/a b/flake.nix", Line: 3, Col: 5}, "/src")
+	if p.Artifact.URI != "a%20b/flake.nix" || p.Artifact.URIBaseID != sarifRoot || p.Region == nil || p.Region.StartLine != 3 {
+		t.Errorf("%+v", p)
+	}
+	if p := sarifPlace(nixconf.Pos{File: "/etc/nix/nix.conf"}, "/src"); p.Artifact.URI != "file:///etc/nix/nix.conf" || p.Artifact.URIBaseID != "" || p.Region != nil {
+		t.Errorf("%+v", p)
+	}
+	if _, in := below("/src", "/srcs/x"); in {
+		t.Error("/srcs is not below /src")
+	}
+}
