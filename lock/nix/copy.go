@@ -117,6 +117,27 @@ func changeLock(tree, dir string) error {
 	return errors.Join(err, f.Close())
 }
 
+// linkTop makes the flake in a folder of a tree that of the whole tree.
+func linkTop(tree, dir string) error {
+	root, err := os.OpenRoot(tree)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, name := range []string{"flake.nix", "flake.lock"} {
+		if err := root.RemoveAll(name); err != nil {
+			return err
+		}
+		if _, err := root.Stat(filepath.Join(dir, name)); err != nil {
+			continue
+		}
+		if err := root.Symlink(filepath.Join(dir, name), name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // readSmall returns the start of a file, "" when there is none.
 func readSmall(root *os.Root, name string) (string, error) {
 	st, err := root.Lstat(name)

@@ -23,6 +23,7 @@ const layered = `{ outputs = _: let
 in { packages.x86_64-linux.top = builtins.foldl' layer fixed (builtins.genList (i: i) 41); packages.aarch64-linux.top = mk "arm" { system = "aarch64-linux"; }; }; }`
 
 func TestGraphIsAllThatNixWouldBuildFrom(t *testing.T) {
+	t.Parallel()
 	realnix.Each(t, func(t *testing.T, real realnix.Nix) {
 		w := newWorld(t, real)
 		w.write("f/flake.nix", layered)
@@ -62,6 +63,7 @@ func TestGraphIsAllThatNixWouldBuildFrom(t *testing.T) {
 }
 
 func TestEvaluatingForAnotherSystemLeavesItsDerivations(t *testing.T) {
+	t.Parallel()
 	realnix.Each(t, func(t *testing.T, real realnix.Nix) {
 		w := newWorld(t, real)
 		w.write("f/flake.nix", layered)
@@ -82,6 +84,7 @@ func TestEvaluatingForAnotherSystemLeavesItsDerivations(t *testing.T) {
 // Through a daemon and as a user whom it does not trust, in a store of another
 // folder.
 func TestOutputsForAUserWithoutRights(t *testing.T) {
+	t.Parallel()
 	realnix.Each(t, func(t *testing.T, real realnix.Nix) {
 		s, n := newRealStore(t, real)
 		ctx, cancel := context.WithCancel(context.Background())
@@ -124,6 +127,7 @@ func TestOutputsForAUserWithoutRights(t *testing.T) {
 }
 
 func TestGraphSaysWhichDerivationIsMissing(t *testing.T) {
+	t.Parallel()
 	n := &Nix{Root: t.TempDir()}
 	drv := lock.StorePath("00000000000000000000000000000000-none.drv")
 	if _, err := n.Graph(t.Context(), []lock.StorePath{drv}); err == nil || !strings.Contains(err.Error(), string(drv)) {

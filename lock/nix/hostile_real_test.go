@@ -25,6 +25,7 @@ func countingServer(t *testing.T) (url string, requests *atomic.Int64) {
 }
 
 func TestNixConfigIsNeverAppliedHoweverOftenItWasAccepted(t *testing.T) {
+	t.Parallel()
 	realnix.Each(t, func(t *testing.T, real realnix.Nix) {
 		url, requests := countingServer(t)
 		settings := []string{
@@ -85,6 +86,7 @@ func TestNixConfigIsNeverAppliedHoweverOftenItWasAccepted(t *testing.T) {
 }
 
 func TestOneBrokenOutputIsNotTheEnd(t *testing.T) {
+	t.Parallel()
 	realnix.Each(t, func(t *testing.T, real realnix.Nix) {
 		w := newWorld(t, real)
 		w.write("f/flake.nix", `{ outputs = _: let mk = `+drv+`; many = builtins.listToAttrs (builtins.genList (i: { name = "good${toString i}"; value = mk "good" { inherit i; }; }) 30); in {
@@ -128,6 +130,7 @@ func TestOneBrokenOutputIsNotTheEnd(t *testing.T) {
 }
 
 func TestAttributeNamesAreDataAndHaveOneSpelling(t *testing.T) {
+	t.Parallel()
 	realnix.Each(t, func(t *testing.T, real realnix.Nix) {
 		w := newWorld(t, real)
 		w.write("f/flake.nix", `{ outputs = _: let mk = `+drv+`; in {
@@ -161,6 +164,7 @@ func TestAttributeNamesAreDataAndHaveOneSpelling(t *testing.T) {
 }
 
 func TestWhatWasAskedForMustBeThere(t *testing.T) {
+	t.Parallel()
 	realnix.Each(t, func(t *testing.T, real realnix.Nix) {
 		w := newWorld(t, real)
 		w.write("f/flake.nix", several)
@@ -186,6 +190,7 @@ func TestWhatWasAskedForMustBeThere(t *testing.T) {
 }
 
 func TestIncompleteLocksAreErrorsAndStayAsTheyAre(t *testing.T) {
+	t.Parallel()
 	realnix.Each(t, func(t *testing.T, real realnix.Nix) {
 		w := newWorld(t, real)
 		w.write("dep/flake.nix", "{ outputs = _: { }; }")
@@ -214,6 +219,7 @@ func TestIncompleteLocksAreErrorsAndStayAsTheyAre(t *testing.T) {
 }
 
 func TestOfflineReachesNobody(t *testing.T) {
+	t.Parallel()
 	realnix.Each(t, func(t *testing.T, real realnix.Nix) {
 		url, requests := countingServer(t)
 		w := newWorld(t, real, "NIX_CONFIG=substitute = true\nsubstituters = "+url)
@@ -230,6 +236,7 @@ func TestOfflineReachesNobody(t *testing.T) {
 }
 
 func TestImportFromDerivationBuildsOnlyWhenAsked(t *testing.T) {
+	t.Parallel()
 	realnix.Each(t, func(t *testing.T, real realnix.Nix) {
 		w := newWorld(t, real, "NIX_CONFIG=build-users-group =\nsandbox = false\nsubstituters =")
 		w.write("f/flake.nix", `{ outputs = _: let mk = `+drv+`; in { packages.x86_64-linux.x =
@@ -249,6 +256,7 @@ func TestImportFromDerivationBuildsOnlyWhenAsked(t *testing.T) {
 }
 
 func TestPathsThatAreKnownOnlyOnceBuiltAreEmpty(t *testing.T) {
+	t.Parallel()
 	realnix.Each(t, func(t *testing.T, real realnix.Nix) {
 		w := newWorld(t, real, "NIX_CONFIG=experimental-features = ca-derivations")
 		w.write("f/flake.nix", `{ outputs = _: let mk = `+drv+`; in { packages.x86_64-linux.x =
@@ -261,6 +269,7 @@ func TestPathsThatAreKnownOnlyOnceBuiltAreEmpty(t *testing.T) {
 }
 
 func TestAFlakeMayNotHaveEndlesslyManyOutputs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, realnix.Get(t, "2.34"))
 	w.write("f/flake.nix", `{ outputs = _: { packages.x86_64-linux = builtins.listToAttrs (builtins.genList (i: { name = "x${toString i}"; value = throw "no"; }) 100001); }; }`)
 	_, err := w.Outputs(t.Context(), w.source("path:"+w.dir+"/f"), "x86_64-linux", OutputOptions{})
@@ -270,6 +279,7 @@ func TestAFlakeMayNotHaveEndlesslyManyOutputs(t *testing.T) {
 }
 
 func TestSystemIsWhatNixBuildsFor(t *testing.T) {
+	t.Parallel()
 	realnix.Each(t, func(t *testing.T, real realnix.Nix) {
 		w := newWorld(t, real, "NIX_CONFIG=system = riscv64-linux\npure-eval = true")
 		if got, err := w.System(t.Context()); got != "riscv64-linux" {

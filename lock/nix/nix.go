@@ -27,9 +27,9 @@ type Source struct {
 	// dirty is where the tree lies when Nix has more to tell of it than what a
 	// reference to its copy in the store can carry: dirtyRev. Else "".
 	dirty string
-	// commit is a reference to a commit of a repository that gives the same tree,
-	// or "".
-	commit  string
+	// fixed is a reference to where the tree came from that gives the same tree
+	// for ever, or "".
+	fixed   string
 	commits bool // the tree lies in a repository, so that another commit may come
 }
 

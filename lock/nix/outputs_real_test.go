@@ -24,6 +24,7 @@ const several = `{
 }`
 
 func TestOutputsAreThoseThatNixBuilds(t *testing.T) {
+	t.Parallel()
 	realnix.Each(t, func(t *testing.T, real realnix.Nix) {
 		w := newWorld(t, real)
 		w.write("f/flake.nix", several)

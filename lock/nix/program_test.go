@@ -33,6 +33,7 @@ func TestAProgramHasNoTerminalAndNothingToRead(t *testing.T) {
 }
 
 func TestAnInterruptedProgramLeavesNobodyBehind(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(200*time.Millisecond, cancel)
 	file := t.TempDir() + "/pid"

@@ -152,8 +152,8 @@ func (e *evaluation) call(ctx context.Context, asks []ask, careful bool) ([][]an
 		args = append(args, "--expr", expr)
 	}
 	out, err := e.nix.run(ctx, cannotEval, e.env, args...)
-	if said, ok := err.(*Error); ok && strings.Contains(said.Said, "unsupported parameter 'dir'") {
-		said.Hint = "commit what has changed, or use a Nix newer than 2.8: it cannot evaluate a folder of a tree that is no commit"
+	if noFolder(err) {
+		err.(*Error).Hint = "commit what has changed, or use Nix 2.26 or newer: before, it cannot evaluate a folder of a tree that is no commit"
 	}
 	if err != nil {
 		return nil, err
@@ -197,3 +197,10 @@ func nixString(s string) string {
 }
 
 var nixEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "\n", `\n`, "\r", `\r`, "\t", `\t`)
+
+// noFolder reports whether nix could not evaluate a flake in a folder of a tree
+// of the store. Nix: src/libfetchers/path.cc; since 2.26 it can.
+func noFolder(err error) bool {
+	e, ok := err.(*Error)
+	return ok && strings.Contains(e.Said, "unsupported parameter 'dir'")
+}

@@ -46,10 +46,7 @@ func (n *Nix) SelfDependent(ctx context.Context, src *Source, system string, o O
 		return nil, copyError(ctx, err)
 	}
 	ref := "path:" + escapePath(inside+"/"+name)
-	if src.Dir != "" {
-		ref += "?dir=" + escapeQuery(src.Dir)
-	}
-	other, err := n.Source(ctx, ref)
+	other, err := n.copied(ctx, ref, tree, src.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +64,23 @@ func (n *Nix) SelfDependent(ctx context.Context, src *Source, system string, o O
 		return nil, err
 	}
 	return compare(base, then, before, after), nil
+}
+
+// copied finds the flake in a folder of a copied tree.
+func (n *Nix) copied(ctx context.Context, ref, tree, dir string) (*Source, error) {
+	if dir == "" {
+		return n.Source(ctx, ref)
+	}
+	src, err := n.Source(ctx, ref+"?dir="+escapeQuery(dir))
+	if !noFolder(err) {
+		return src, err
+	}
+	// Links at the top do nearly the same: Nix follows them before it evaluates.
+	// Only self is the whole tree then, which is a dependence anyhow.
+	if err := linkTop(tree, dir); err != nil {
+		return nil, copyError(ctx, err)
+	}
+	return n.Source(ctx, ref)
 }
 
 func copyError(ctx context.Context, err error) error {

@@ -2,7 +2,6 @@ package nix
 
 import (
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -45,15 +44,19 @@ func TestSelfDependentNamesWhatAnotherCommitChanges(t *testing.T) {
 	}
 	realnix.Each(t, func(t *testing.T, real realnix.Nix) {
 		w := newWorld(t, real)
+		w.write("tmp/.keep", "")
+		t.Setenv("TMPDIR", w.dir+"/tmp")
 		for _, dir := range []string{"clean", "dirty", "plain", "locked"} {
 			w.write(dir+"/flake.nix", dependents)
 			w.write(dir+"/part/file", "x")
 		}
+		w.write("deep/sub/flake.nix", dependents)
+		w.write("deep/sub/part/file", "x")
 		w.write("locked/flake.cache-lock", "version = 1\n")
 		// The flakes begin in 2030, so that one throws in another commit.
-		w.sh(`for d in clean dirty locked; do (cd $d; git init -q; git add .; GIT_COMMITTER_DATE='1990000000 +0000' git commit -qm x); done
+		w.sh(`for d in clean dirty locked deep; do (cd $d; git init -q; git add .; GIT_COMMITTER_DATE='1990000000 +0000' git commit -qm x); done
 		      echo >> dirty/part/file; find plain | xargs touch -d @1990000000`)
-		for _, ref := range []string{w.dir + "/clean", w.dir + "/dirty", w.dir + "/locked", "path:" + w.dir + "/plain"} {
+		for _, ref := range []string{w.dir + "/clean", w.dir + "/dirty", w.dir + "/locked", w.dir + "/deep/sub", "path:" + w.dir + "/plain"} {
 			src := w.source(ref)
 			base, err := w.Outputs(t.Context(), src, "x86_64-linux", OutputOptions{})
 			if err != nil || len(base.Failures) > 0 {
@@ -83,8 +86,8 @@ func TestSelfDependentNamesWhatAnotherCommitChanges(t *testing.T) {
 				}
 			}
 		}
-		left, err := filepath.Glob(filepath.Join(real.Root, os.TempDir(), "nix-trust-*", "source"))
-		if err != nil || len(left) > 0 {
+		left, err := os.ReadDir(w.folder + "/tmp")
+		if err != nil || len(left) != 1 {
 			t.Errorf("left behind: %v %v", left, err)
 		}
 	})

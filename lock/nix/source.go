@@ -107,8 +107,8 @@ func (n *Nix) source(ref string, m *metadata) (*Source, error) {
 	if l.DirtyRev != "" {
 		src.dirty = m.ResolvedURL
 	}
-	if l.Rev != "" && l.Type != "path" && l.Type != "tarball" {
-		src.commit = m.URL
+	if l.Type != "path" && (l.Rev != "" || l.Type == "tarball") {
+		src.fixed = m.URL
 	}
 	if top := m.Resolved.folder(); top != "" && !strings.HasPrefix(top, n.storeDir()+"/") {
 		src.Folder = filepath.Join(top, dir)
@@ -204,11 +204,11 @@ func hint(err error, ref string) error {
 
 // locked returns a reference to the tree in the store with all that a flake is
 // told of it. Nix: src/libfetchers/path.cc takes these attributes of the tree as
-// they are given, and holds the hash against it. Nix 2.8 takes no folder in a
-// path's tree; then the commit is read once more.
+// they are given, and holds the hash against it. Before 2.26 it takes no folder
+// in such a tree; then the tree is read once more where it came from.
 func (s *Source) locked(storeDir string) string {
-	if s.Dir != "" && s.commit != "" {
-		return s.commit
+	if s.Dir != "" && s.fixed != "" {
+		return s.fixed
 	}
 	q := url.Values{"narHash": {s.NarHash.String()}}
 	if s.Rev != "" {

@@ -48,6 +48,7 @@ func TestErrorsOfReferencesTellNoPassword(t *testing.T) {
 }
 
 func TestSourceKnowsWhereTheFlakeLies(t *testing.T) {
+	t.Parallel()
 	realnix.Each(t, func(t *testing.T, real realnix.Nix) {
 		w := newWorld(t, real)
 		w.Runner = inRoot{t: t, nix: real, env: []string{"HOME=" + w.dir + "/home", "NIX_CONFIG=experimental-features = nix-command flakes\nflake-registry = " + w.dir + "/registry.json"}}
