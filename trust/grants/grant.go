@@ -32,8 +32,11 @@ type Grant struct {
 	Expires time.Time // zero: never. From this moment on it grants nothing.
 	Note    string
 	// Seen is where the flake was when it was granted, for a person to know it
-	// by. It decides nothing.
+	// by, and where it is looked for. It says nothing about which flake it is.
 	Seen string
+	// Offer is the file that had the lock, absolute, where another lock may be
+	// on offer now. "" when the lock was handed over by itself.
+	Offer string
 	// Replaced are the digests that were accepted before Lock, oldest first.
 	// One of them on offer again is a rollback.
 	Replaced []string

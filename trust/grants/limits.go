@@ -3,6 +3,7 @@ package grants
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +39,17 @@ func checkDigest(s string) error {
 func checkText(s string) error {
 	if len(s) > maxText || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
 		return fmt.Errorf("the text has at most %d bytes of UTF-8 without control characters", maxText)
+	}
+	return nil
+}
+
+// checkFile takes the path of a file.
+func checkFile(s string) error {
+	if err := checkText(s); err != nil {
+		return err
+	}
+	if !path.IsAbs(s) || path.Clean(s) != s {
+		return errors.New("the path of a file is absolute and in its plain form")
 	}
 	return nil
 }
@@ -102,6 +114,11 @@ func (g Grant) check() error {
 		}
 		if !g.Expires.After(g.Granted) {
 			return errors.New("it expires before it is granted")
+		}
+	}
+	if g.Offer != "" {
+		if err := checkFile(g.Offer); err != nil {
+			return err
 		}
 	}
 	for _, s := range []string{g.Note, g.Seen} {

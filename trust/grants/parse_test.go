@@ -25,7 +25,7 @@ func sample() *File {
 		Grants: []Grant{{
 			Flake: "git:/home/mira/proj/.git?dir=sub", Lock: digestA, Systems: []string{"x86_64-linux", "aarch64-linux"},
 			Caches:  []lock.Cache{{URL: "https://cache.example", Keys: []string{key1}}, {URL: "https://a.example"}},
-			Granted: noon, Expires: noon.AddDate(0, 0, 30), Note: `say "hi" \o/ – é`, Seen: "/home/mira/proj/sub", Replaced: []string{digestB},
+			Granted: noon, Expires: noon.AddDate(0, 0, 30), Note: `say "hi" \o/ – é`, Seen: "/home/mira/proj/sub", Offer: "/home/mira/proj/sub/flake.cache-lock", Replaced: []string{digestB},
 		}, {
 			Flake: "github:owner/repo", Lock: digestB, Systems: []string{"x86_64-linux"},
 			Caches: []lock.Cache{{URL: "file:///srv/cache", Keys: []string{key1}}}, Granted: noon,
@@ -51,7 +51,7 @@ func TestPrintAndParseAgree(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	g, _ := f.Grant("git:/home/mira/proj/.git?dir=sub")
-	if g.Note != sample().Grants[0].Note || !g.Expires.Equal(noon.AddDate(0, 0, 30)) || len(g.Caches) != 2 || g.Caches[1].Keys[0] != key1 || g.Seen != "/home/mira/proj/sub" || g.Replaced[0] != digestB {
+	if g.Note != sample().Grants[0].Note || !g.Expires.Equal(noon.AddDate(0, 0, 30)) || len(g.Caches) != 2 || g.Caches[1].Keys[0] != key1 || g.Seen != "/home/mira/proj/sub" || g.Offer != "/home/mira/proj/sub/flake.cache-lock" || g.Replaced[0] != digestB {
 		t.Errorf("the grant was changed: %+v", g)
 	}
 	empty, err := New().Print()
@@ -183,6 +183,7 @@ func TestWhatIsNotTheFormatIsRefusedAtItsPlace(t *testing.T) {
 		"expired before it began": {v + g + "expires = 2026-11-22T12:00:00Z\n" + c, KindValue, 2, 3},
 		"a control character":     {v + g + "note = \"a\\u001b[2J\"\n" + c, KindValue, 7, 8},
 		"a note that never ends":  {v + g + "note = \"" + strings.Repeat("x", 1025) + "\"\n" + c, KindValue, 7, 8},
+		"a file that is not":      {v + g + "offer = \"flake.cache-lock\"\n" + c, KindValue, 7, 9},
 		"replaced by itself":      {v + g + "replaced = [\"" + digestA + "\"]\n" + c, KindValue, 2, 3},
 		"replaced twice":          {v + g + "replaced = [\"" + digestB + "\", \"" + digestB + "\"]\n" + c, KindDuplicate, 7, 81},
 		"a URL with a slash":      {v + g + swap(c, ".example\"", ".example/\""), KindValue, 8, 7},

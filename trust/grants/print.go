@@ -38,6 +38,9 @@ func (f *File) Print() ([]byte, error) {
 		if g.Seen != "" {
 			put(&b, "seen", quoted(g.Seen))
 		}
+		if g.Offer != "" {
+			put(&b, "offer", quoted(g.Offer))
+		}
 		if len(g.Replaced) > 0 {
 			put(&b, "replaced", list(g.Replaced))
 		}

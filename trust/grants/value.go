@@ -13,7 +13,7 @@ import (
 
 // The keys of each table in canonical order, and those that it must have.
 var (
-	grantKeys  = []string{"flake", "lock", "systems", "granted", "expires", "note", "seen", "replaced"}
+	grantKeys  = []string{"flake", "lock", "systems", "granted", "expires", "note", "seen", "offer", "replaced"}
 	grantNeeds = []string{"flake", "lock", "systems", "granted"}
 	cacheKeys  = []string{"url", "keys"}
 	denyKeys   = []string{"flake", "since", "note"}
@@ -55,6 +55,8 @@ func (r *reader) value(key string, v *unstable.Node) error {
 		return r.text(v, &g.Note, checkText)
 	case "seen":
 		return r.text(v, &g.Seen, checkText)
+	case "offer":
+		return r.text(v, &g.Offer, checkFile)
 	case "replaced":
 		return r.texts(v, &g.Replaced, maxReplaced, checkDigest)
 	}
