@@ -157,7 +157,7 @@ func (a *app) challengeOptions(ctx context.Context, args []string, f challengeFl
 		return nil, o, usage("a rebuild is compared with what the local store has", "leave out --no-store or --rebuild")
 	}
 	for _, arg := range args {
-		p, err := storePathOf(arg)
+		p, err := storePathOf(storeDir(), arg)
 		if err != nil {
 			return nil, o, usage(err.Error(), "a store path is /nix/store/HASH-NAME, or HASH-NAME alone")
 		}
@@ -182,13 +182,14 @@ func (a *app) challengeOptions(ctx context.Context, args []string, f challengeFl
 	if err != nil {
 		return nil, o, err
 	}
-	o.Client = bincache.NewClient(bincache.Options{Netrc: netrc})
+	o.StoreDir = storeDir()
+	o.Client = bincache.NewClient(bincache.Options{Netrc: netrc, StoreDir: o.StoreDir})
 	if err := a.challengeKeys(ctx, f, &o); err != nil {
 		return nil, o, err
 	}
 	o.Require = f.require
 	if !f.noStore {
-		local := &nix.Nix{Runner: nix.Program{}}
+		local := &nix.Nix{Runner: nix.Program{}, StoreDir: o.StoreDir}
 		o.Store = local
 		if f.rebuild {
 			o.Build = challenge.Check{Nix: local}
@@ -240,8 +241,8 @@ func (a *app) challengeKeys(ctx context.Context, f challengeFlags, o *challenge.
 
 // storePathOf reads a store path: whole, its base name, or a link to one, such
 // as ./result.
-func storePathOf(arg string) (lock.StorePath, error) {
-	const store = bincache.DefaultStoreDir + "/"
+func storePathOf(dir, arg string) (lock.StorePath, error) {
+	store := dir + "/"
 	text := strings.TrimRight(arg, "/")
 	p, err := bincache.ParseStorePath(strings.TrimPrefix(text, store))
 	if err == nil {

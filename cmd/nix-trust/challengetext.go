@@ -135,7 +135,7 @@ func (a *app) printVotes(s explain.Style, c *challenged, item challenge.Item, vo
 		}
 		a.print(line+hash, "    "+strings.Repeat(" ", width)+"  "+paint(s, role, text))
 		if v.Kept != "" {
-			a.print("    " + strings.Repeat(" ", width) + "  it is kept as " + bincache.DefaultStoreDir + "/" + safetext.Line(string(v.Kept)).String())
+			a.print("    " + strings.Repeat(" ", width) + "  it is kept as " + safetext.Line(v.Kept.In(storeDir())).String())
 		}
 	}
 }
