@@ -205,6 +205,10 @@ func TestIncompleteLocksAreErrorsAndStayAsTheyAre(t *testing.T) {
 		}
 		w.user("flake lock path:" + w.dir + "/f")
 		w.source("path:" + w.dir + "/f")
+		w.sh("cp -r f nohash && sed -i '/narHash/d' nohash/flake.lock")
+		if src, err := w.Source(t.Context(), "path:"+w.dir+"/nohash"); err == nil {
+			t.Errorf("an input without a hash was taken: %+v", src)
+		}
 
 		w.write("repo/flake.nix", "{ outputs = _: { }; }")
 		w.sh("cd repo && git init -q && git add . && git commit -qm x && echo '# ' >> flake.nix")

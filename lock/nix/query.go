@@ -152,8 +152,8 @@ func (e *evaluation) call(ctx context.Context, asks []ask, careful bool) ([][]an
 		args = append(args, "--expr", expr)
 	}
 	out, err := e.nix.run(ctx, cannotEval, e.env, args...)
-	if noFolder(err) {
-		err.(*Error).Hint = "commit what has changed, or use Nix 2.26 or newer: before, it cannot evaluate a folder of a tree that is no commit"
+	if said, ok := err.(*Error); ok {
+		e.hint(said)
 	}
 	if err != nil {
 		return nil, err
@@ -197,6 +197,16 @@ func nixString(s string) string {
 }
 
 var nixEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "\n", `\n`, "\r", `\r`, "\t", `\t`)
+
+// hint adds what to do where an old Nix cannot be asked.
+func (e *evaluation) hint(err *Error) {
+	switch {
+	case noFolder(err):
+		err.Hint = "commit what has changed, or use Nix 2.26 or newer: before, it cannot evaluate a folder of a tree that is no commit"
+	case e.src.dirty != "" && strings.Contains(err.Said, "does not provide attribute"):
+		err.Hint = "commit what has changed, or use Nix 2.19 or newer: before, it cannot name all outputs of a tree with changes"
+	}
+}
 
 // noFolder reports whether nix could not evaluate a flake in a folder of a tree
 // of the store. Nix: src/libfetchers/path.cc; since 2.26 it can.

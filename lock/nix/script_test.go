@@ -46,6 +46,7 @@ func TestWhatNixSaysOfAFlakeIsNotBelievedBlindly(t *testing.T) {
 		"an unlocked input":  strings.Replace(cleanTree, `"root":{}`, `"root":{},"a":{"locked":{"type":"git","url":"x"}}`, 1),
 		"a dirty input":      strings.Replace(cleanTree, `"root":{}`, `"root":{},"a":{"locked":{"type":"git","rev":"1","dirtyRev":"1-dirty"}}`, 1),
 		"an indirect input":  strings.Replace(cleanTree, `"root":{}`, `"root":{},"a":{"locked":{"type":"indirect"}}`, 1),
+		"a hashless input":   strings.Replace(cleanTree, `"root":{}`, `"root":{},"a":{"locked":{"type":"path","path":"/etc"}}`, 1),
 		"two JSON documents": cleanTree + cleanTree,
 	} {
 		n := &Nix{Runner: script(func([]string) (string, int) { return out, 0 })}
@@ -54,6 +55,10 @@ func TestWhatNixSaysOfAFlakeIsNotBelievedBlindly(t *testing.T) {
 		}
 	}
 	n := &Nix{Runner: script(func([]string) (string, int) { return cleanTree, 0 })}
+	inner := strings.Replace(cleanTree, `"root":{}`, `"root":{},"a":{"locked":{"type":"path","path":"./inner"}},"b":{"locked":{"type":"git","rev":"1","narHash":"x"}}`, 1)
+	if _, err := (&Nix{Runner: script(func([]string) (string, int) { return inner, 0 })}).Source(t.Context(), "path:/x"); err != nil {
+		t.Error(err)
+	}
 	src, err := n.Source(t.Context(), "path:/x")
 	if err != nil || src.Path != base0+"source" || src.NarHash.String() != anyHash || src.Folder != "/x" || src.Rev != "" {
 		t.Errorf("%+v %v", src, err)

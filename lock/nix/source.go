@@ -15,8 +15,8 @@ import (
 // Source finds a flake and has its source tree put into the store. Every kind
 // of reference is taken that `nix build` takes, without a fragment. Nothing of
 // the flake is evaluated but its inputs, and its flake.lock is not written: one
-// that is missing or incomplete is an error, as is an input with uncommitted
-// changes, for then nobody else evaluates the same.
+// that is missing or incomplete is an error, as is an input without a hash or with
+// uncommitted changes, for then nobody else evaluates the same.
 func (n *Nix) Source(ctx context.Context, ref string) (*Source, error) {
 	text := fmt.Sprintf("the flake %q could not be read", clip(redact(ref)))
 	if err := checkRef(ref); err != nil {
@@ -42,8 +42,8 @@ func (n *Nix) Source(ctx context.Context, ref string) (*Source, error) {
 	}
 	if name := m.Locks.unlocked(); name != "" {
 		return nil, &Error{
-			Text: fmt.Sprintf("%s: its input %q has changes that are not committed", text, clip(name)),
-			Hint: "commit them in the input's repository, then run: nix flake update NAME",
+			Text: fmt.Sprintf("%s: its input %q is not locked to what it is now", text, clip(name)),
+			Hint: "commit the changes in the input's repository if it has any, then run: nix flake update",
 		}
 	}
 	return src, nil
@@ -73,7 +73,7 @@ type lockFile struct {
 }
 
 // unlocked returns an input that another evaluation may find changed, or "".
-// Nix accepts one when it writes no lock file.
+// Nix takes one with changes when it writes no lock file.
 func (l lockFile) unlocked() string {
 	for name, node := range l.Nodes {
 		if name == l.Root {
@@ -81,7 +81,8 @@ func (l lockFile) unlocked() string {
 		}
 		t := node.Locked
 		repository := t.Type == "git" || t.Type == "hg"
-		if t.DirtyRev != "" || repository && t.Rev == "" || t.Type == "indirect" {
+		inTree := t.Type == "path" && !filepath.IsAbs(t.Path) // of its parent, which is locked
+		if t.DirtyRev != "" || repository && t.Rev == "" || t.NarHash == "" && !inTree {
 			return name
 		}
 	}
