@@ -109,7 +109,7 @@ var verdictEntries = map[Code]Entry{
 	},
 	CodeUnknownSetting: {
 		Title:   "this Nix does not know the setting",
-		Explain: "Nix asks about it like any other and then drops it without a word.",
+		Explain: "In nix.conf Nix passes over it with a warning. In a flake it asks about it like about any other, and then drops it without a word.",
 	},
 	CodeInputConfig: {
 		Title:    "an input's nixConfig is never applied",
@@ -122,7 +122,7 @@ var verdictEntries = map[Code]Entry{
 		Severity: Warn,
 	},
 	CodeDefaultsReplaced: {
-		Title:    "the flake replaces the list instead of adding to it",
+		Title:    "the list is replaced instead of added to",
 		Explain:  "substituters without extra- throws away what was there, the official cache included. What it alone has is then built from source.",
 		Severity: Warn,
 	},

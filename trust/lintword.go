@@ -2,9 +2,11 @@ package trust
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
 // fatal tells of what makes every command fail, but for a missing include.
@@ -142,7 +144,7 @@ func (l *linter) unknownSetting() {
 		}
 		text, better := unknownText(n.name, "Nix asks about it all the same, and then drops it")
 		if better != "" {
-			better = n.instead(better, texts(n.items)...)
+			better = n.instead(better, fields(safetext.RedactValue(better, n.value))...)
 		}
 		l.tell(n.at, n.name, text, better)
 	}
@@ -172,22 +174,31 @@ func unknownText(name, happens string) (text, better string) {
 }
 
 // nearName is the setting whose name is at most two slips of the keyboard away,
-// "" when there is none, or more than one as near.
+// "" when there is none, or more than one as near. Of those as near, a longer
+// name that begins with what was written is the likeliest.
 func nearName(name string) string {
 	const slips = 2
-	best, at, ties := "", slips+1, 0
-	for _, known := range nixconf.SettingNames() {
-		switch d := distance(strings.ToLower(name), known, at); {
-		case d < at:
-			best, at, ties = known, d, 0
-		case d == at && d <= slips:
-			ties++
-		}
-	}
-	if ties > 0 || len(name) < 4 {
+	if len(name) < 4 {
 		return ""
 	}
-	return best
+	name = strings.ToLower(name)
+	at := slips
+	var near []string
+	for _, known := range nixconf.SettingNames() {
+		switch d := distance(name, known, at); {
+		case d < at:
+			at, near = d, []string{known}
+		case d == at:
+			near = append(near, known)
+		}
+	}
+	if len(near) > 1 {
+		near = slices.DeleteFunc(near, func(known string) bool { return !strings.HasPrefix(known, name) })
+	}
+	if len(near) != 1 {
+		return ""
+	}
+	return near[0]
 }
 
 // distance counts the letters to add, drop or change, up to a limit.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,5 +68,26 @@ func TestSarifPlacesAreRelativeToWhereItRuns(t *testing.T) {
 	}
 	if _, in := below("/src", "/srcs/x"); in {
 		t.Error("/srcs is not below /src")
+	}
+}
+
+// docs/lint.md describes every rule and every kind of difference, and no other.
+func TestDocsHaveEveryRule(t *testing.T) {
+	text, err := os.ReadFile("../../docs/lint.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var have []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)`").FindAllStringSubmatch(string(text), -1) {
+		have = append(have, row[1])
+	}
+	var want []string
+	for _, c := range slices.Concat(trust.LintCodes(), trust.ReviewCodes()) {
+		want = append(want, string(c))
+	}
+	slices.Sort(have)
+	slices.Sort(want)
+	if !slices.Equal(have, want) {
+		t.Errorf("it has  %v\nthere are %v", have, want)
 	}
 }
