@@ -81,7 +81,7 @@ type jsonJournalEntry struct {
 	Summary  string   `json:"summary"`
 	Changes  []string `json:"changes"`
 	Risk     string   `json:"risk"`
-	State    string   `json:"state"` // "applied", "not-applied", "interrupted", "unclear"
+	State    string   `json:"state"` // "applied", "not-applied", "interrupted", "partly", "unclear"
 	Undoes   int      `json:"undoes"`
 	UndoneBy int      `json:"undoneBy"`
 	Files    []string `json:"files"`
@@ -143,6 +143,7 @@ func (a *app) listJournal(j ledger.Journal) error {
 
 var stateWords = map[ledger.State]string{
 	ledger.NotApplied:  "it was not made",
-	ledger.Interrupted: "the program was stopped; the next change finds out what became of it",
+	ledger.Interrupted: "the program was stopped or is at it; the next change finds out what became of it",
+	ledger.Partly:      "the program was stopped between two files; undo takes back what was made",
 	ledger.Unclear:     "the program was stopped, and the files were changed since: look at them",
 }

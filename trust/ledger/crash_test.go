@@ -104,6 +104,10 @@ func planOf(dir, kind string) trust.Plan {
 		step.Before = trust.FileState{}
 	case "remove":
 		step.After = trust.FileState{}
+	case "two":
+		other := step
+		other.Path = filepath.Join(dir, "g")
+		return trust.Plan{Summary: kind, Risk: trust.PlanNeutral, Steps: []trust.FileChange{step, other}}
 	}
 	return trust.Plan{Summary: kind, Risk: trust.PlanNeutral, Steps: []trust.FileChange{step}}
 }
@@ -183,6 +187,49 @@ func TestAKilledWriterLeavesAWholeFileAndATrueJournal(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A plan of two files that is stopped between them is known to be made in part,
+// and can be taken back.
+func TestAPlanThatWasHalfMadeCanBeTakenBack(t *testing.T) {
+	partly := 0
+	for n := 1; ; n++ {
+		dir := t.TempDir()
+		f, g := filepath.Join(dir, "f"), filepath.Join(dir, "g")
+		write(t, f, "old", 0o600)
+		write(t, g, "old", 0o600)
+		if err := child(t, 0, "die", dir, strconv.Itoa(n), "two").Run(); err == nil {
+			break
+		}
+		j := Journal{Dir: filepath.Join(dir, "state")}
+		p, err := j.Undo(1)
+		a, _ := os.ReadFile(f)
+		b, _ := os.ReadFile(g)
+		if string(a) == "old" && string(b) == "old" {
+			if err == nil {
+				t.Errorf("step %d: nothing was made, and the undo of it is %+v", n, p)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatalf("step %d, %q and %q: %v", n, a, b, err)
+		}
+		if _, err := j.Apply(context.Background(), p); err != nil {
+			t.Fatalf("step %d: %v", n, err)
+		}
+		holds(t, f, "old")
+		holds(t, g, "old")
+		h, err := j.History()
+		if err != nil || h.Entries[0].UndoneBy != 2 {
+			t.Errorf("step %d: %+v, %v", n, h.Entries, err)
+		}
+		if h.Entries[0].State == Partly {
+			partly++
+		}
+	}
+	if partly == 0 {
+		t.Error("it was never stopped between the two files")
 	}
 }
 

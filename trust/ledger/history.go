@@ -21,7 +21,8 @@ type State string
 const (
 	Applied     State = "applied"
 	NotApplied  State = "not-applied" // it was refused or failed, and nothing was changed
-	Interrupted State = "interrupted" // the program stopped in the middle
+	Interrupted State = "interrupted" // the program stopped in the middle, or is at it
+	Partly      State = "partly"      // it stopped in the middle: some of the files were changed
 	Unclear     State = "unclear"     // it stopped in the middle, and the files were changed since
 )
 
@@ -178,22 +179,27 @@ func (r stateRecord) digest() (d trust.Digest) {
 
 // settled says what became of an entry that was interrupted, by the files.
 func (e Entry) settled() State {
-	all := func(of func(EntryFile) trust.Digest) bool {
-		for _, f := range e.Files {
-			now, err := Read(f.Path)
-			if err != nil || now.Digest() != of(f) {
-				return false
-			}
+	before, after := 0, 0
+	for _, f := range e.Files {
+		now, err := Read(f.Path)
+		switch {
+		case err != nil:
+			return Unclear
+		case now.Digest() == f.After:
+			after++
+		case now.Digest() == f.Before:
+			before++
+		default:
+			return Unclear
 		}
-		return true
 	}
 	switch {
-	case all(func(f EntryFile) trust.Digest { return f.After }):
+	case before == 0:
 		return Applied
-	case all(func(f EntryFile) trust.Digest { return f.Before }):
+	case after == 0:
 		return NotApplied
 	}
-	return Unclear
+	return Partly
 }
 
 // Read reads a file as a plan is made from it. No file is no error; links are

@@ -147,7 +147,7 @@ func TestUndoOfAnAnswerKeepsWhatWasAnsweredSince(t *testing.T) {
 }
 
 func TestUndoOfAnAnswerThatWasDecidedAnewIsRefused(t *testing.T) {
-	for _, since := range []string{`{"a":{"x":false}}`, `{}`, `{"a":{"x":tru`, ``} {
+	for _, since := range []string{`{"a":{"x":false}}`, `{"b":{"y":true}}`, `{"a":{"x":tru`, ``} {
 		d := newDesk(t)
 		write(t, d.path, `{}`, 0o600)
 		d.set(file(`{"a":{"x":true}}`), trust.FormAnswers)
@@ -156,6 +156,20 @@ func TestUndoOfAnAnswerThatWasDecidedAnewIsRefused(t *testing.T) {
 			t.Errorf("since then %q: %v", since, err)
 		}
 		holds(t, d.path, since)
+	}
+}
+
+func TestWhatIsAsItWasAlreadyIsNotTakenBackAgain(t *testing.T) {
+	d := newDesk(t)
+	write(t, d.path, "old", 0o600)
+	d.set(file("new"), trust.FormText)
+	write(t, d.path, "old", 0o600)
+	p := d.undo(1)
+	if !p.Empty() || len(p.Notes) != 1 {
+		t.Errorf("got %+v", p)
+	}
+	if _, err := d.j.Apply(context.Background(), p); !errors.Is(err, ErrRefused) {
+		t.Errorf("a plan that changes nothing was made: %v", err)
 	}
 }
 

@@ -126,7 +126,7 @@ func readRecord(line []byte) (r record, err error) {
 		return r, fmt.Errorf("it is of version %d, and this program reads version %d", r.Version, recordVersion)
 	case r.N < 1:
 		return r, errors.New("it has no number")
-	case r.Result != "" && r.Result != string(Applied) && r.Result != string(NotApplied) && r.Result != string(Unclear):
+	case r.Result != "" && r.Result != string(Applied) && r.Result != string(NotApplied) && r.Result != string(Partly) && r.Result != string(Unclear):
 		return r, fmt.Errorf("its result is %q", r.Result)
 	case r.Result == "" && len(r.Steps) == 0:
 		return r, errors.New("it changes no file")

@@ -50,15 +50,22 @@ func takeBack(n int, done trust.Plan) (trust.Plan, error) {
 	p := done.Inverse()
 	p.Undoes, p.Risk = n, trust.PlanNarrows
 	p.Summary = fmt.Sprintf("Undo %d: %s", n, done.Summary)
+	p.Steps = nil
 	for i, step := range done.Steps {
+		back := done.Inverse().Steps[i]
 		now, err := Read(step.Path)
 		if err != nil {
 			return trust.Plan{}, err
 		}
+		if now.Equal(step.Before) {
+			p.Notes = append(p.Notes, step.Path+" is what it was already.")
+			continue
+		}
 		if now.Equal(step.After) {
-			p.Steps[i].Before = now
+			back.Before = now
+			p.Steps = append(p.Steps, back)
 			if step.Form == trust.FormAnswers {
-				changes, risk, err := trust.AnswersChange(p.Steps[i])
+				changes, risk, err := trust.AnswersChange(back)
 				if err != nil {
 					return trust.Plan{}, err
 				}
@@ -77,10 +84,9 @@ func takeBack(n int, done trust.Plan) (trust.Plan, error) {
 			return trust.Plan{}, &Error{Path: step.Path, Text: err.Error(), Hint: "`nix-trust answers` changes single answers", Err: ErrMoved}
 		}
 		if len(r.Steps) == 0 {
-			p.Steps[i] = trust.FileChange{Path: step.Path, Before: now, After: now, Form: step.Form}
 			continue
 		}
-		p.Steps[i] = r.Steps[0]
+		p.Steps = append(p.Steps, r.Steps...)
 		p.Changes = append(p.Changes, r.Changes...)
 		p.Risk = p.Risk.With(r.Risk)
 		p.Notes = append(p.Notes, "The file was changed since. What came in since stays.")
