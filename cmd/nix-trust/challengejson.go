@@ -10,13 +10,13 @@ import (
 )
 
 type challengeJSON struct {
-	Version int            `json:"version"`
-	Require int            `json:"require"`
-	Outcome string         `json:"outcome"` // "match", "mismatch" or "inconclusive"
-	Counts  map[string]int `json:"counts"`  // of items, by verdict
-	Voters  []jsonVoter    `json:"voters"`
-	Items   []jsonItem     `json:"items"`
-	Kept    *jsonKept      `json:"kept"` // null without --keep
+	Version int              `json:"version"`
+	Require int              `json:"require"`
+	Outcome string           `json:"outcome"` // "match", "mismatch" or "inconclusive"
+	Counts  map[string]int   `json:"counts"`  // of items, by verdict
+	Voters  []jsonVoter      `json:"voters"`
+	Items   []jsonChallenged `json:"items"`
+	Kept    *jsonKept        `json:"kept"` // null without --keep
 }
 
 type jsonVoter struct {
@@ -24,13 +24,13 @@ type jsonVoter struct {
 	Name string `json:"name"`
 }
 
-type jsonItem struct {
-	Path    string     `json:"path"`
-	Verdict string     `json:"verdict"`
-	Text    string     `json:"text"`
-	Votes   []jsonVote `json:"votes"` // in the order of voters
-	Sides   []jsonSide `json:"sides"`
-	Diffs   []jsonDiff `json:"diffs"`
+type jsonChallenged struct {
+	Path    string         `json:"path"`
+	Verdict string         `json:"verdict"`
+	Text    string         `json:"text"`
+	Votes   []jsonVote     `json:"votes"` // in the order of voters
+	Sides   []jsonVoteSide `json:"sides"`
+	Diffs   []jsonTreeDiff `json:"diffs"`
 }
 
 type jsonVote struct {
@@ -44,12 +44,12 @@ type jsonVote struct {
 	Kept       string   `json:"kept"`
 }
 
-type jsonSide struct {
+type jsonVoteSide struct {
 	Votes    []int `json:"votes"`
 	Distinct int   `json:"distinct"`
 }
 
-type jsonDiff struct {
+type jsonTreeDiff struct {
 	A     string         `json:"a"`
 	B     string         `json:"b"`
 	Error string         `json:"error"`
@@ -58,15 +58,15 @@ type jsonDiff struct {
 }
 
 type jsonFileDiff struct {
-	Path   string     `json:"path"`
-	What   []string   `json:"what"`
-	A      *jsonEntry `json:"a"` // null where it is missing
-	B      *jsonEntry `json:"b"`
-	Offset *uint64    `json:"offset"` // null unless contents differ
-	Within int        `json:"within"`
+	Path   string         `json:"path"`
+	What   []string       `json:"what"`
+	A      *jsonTreeEntry `json:"a"` // null where it is missing
+	B      *jsonTreeEntry `json:"b"`
+	Offset *uint64        `json:"offset"` // null unless contents differ
+	Within int            `json:"within"`
 }
 
-type jsonEntry struct {
+type jsonTreeEntry struct {
 	Type       string `json:"type"` // "file", "folder" or "link"
 	Size       uint64 `json:"size"`
 	Executable bool   `json:"executable"`
@@ -89,10 +89,10 @@ func challengeJSONOf(c *challenged) challengeJSON {
 		out.Counts[v.String()] = n
 	}
 	for i, item := range c.Items {
-		out.Items = append(out.Items, jsonItem{
+		out.Items = append(out.Items, jsonChallenged{
 			Path: string(item.Path), Verdict: item.Verdict.String(), Text: safetext.Redact(item.Text),
 			Votes: list(item.Votes, voteJSON),
-			Sides: list(item.Sides, func(s challenge.Side) jsonSide { return jsonSide{s.Votes, s.Distinct} }),
+			Sides: list(item.Sides, func(s challenge.Side) jsonVoteSide { return jsonVoteSide{s.Votes, s.Distinct} }),
 			Diffs: list(c.diffs[i], diffJSON),
 		})
 	}
@@ -116,8 +116,8 @@ func voteJSON(v challenge.Vote) jsonVote {
 	return out
 }
 
-func diffJSON(c compared) jsonDiff {
-	out := jsonDiff{A: c.a, B: c.b, Files: []jsonFileDiff{}}
+func diffJSON(c compared) jsonTreeDiff {
+	out := jsonTreeDiff{A: c.a, B: c.b, Files: []jsonFileDiff{}}
 	if c.err != nil {
 		out.Error = safetext.Redact(c.err.Error())
 		return out
@@ -133,10 +133,10 @@ func diffJSON(c compared) jsonDiff {
 	return out
 }
 
-func entryJSON(e bincache.Entry) *jsonEntry {
+func entryJSON(e bincache.Entry) *jsonTreeEntry {
 	types := map[bincache.EntryType]string{bincache.RegularFile: "file", bincache.Directory: "folder", bincache.Symlink: "link"}
 	if types[e.Type] == "" {
 		return nil
 	}
-	return &jsonEntry{types[e.Type], e.Size, e.Executable, e.Target}
+	return &jsonTreeEntry{types[e.Type], e.Size, e.Executable, e.Target}
 }

@@ -49,8 +49,31 @@ func (a *app) printChallenge(c *challenged) {
 			a.printVotes(s, c, item, everyVote(item))
 		}
 	}
+	a.printSilence(s, c)
 	a.printKept(c)
 	a.printChallengeSum(s, c)
+}
+
+// printSilence names the voters that did not answer, which nobody would notice
+// behind many matches.
+func (a *app) printSilence(s explain.Style, c *challenged) {
+	if len(c.Items) == 1 {
+		return // all votes stand there
+	}
+	for i, voter := range c.Voters {
+		n, first := 0, ""
+		for _, item := range c.Items {
+			switch v := item.Votes[i]; v.Answer {
+			case challenge.Silent, challenge.Unreachable, challenge.Misbehaved:
+				if n++; first == "" {
+					first = v.Text
+				}
+			}
+		}
+		if n > 0 {
+			a.print(fmt.Sprintf("%s  %s gave no answer that counts for %d of %d paths: %s", paint(s, explain.Unsure, "no vote"), safetext.URL(voter.Name), n, len(c.Items), safetext.Text(first)))
+		}
+	}
 }
 
 func (a *app) printChallengeSum(s explain.Style, c *challenged) {
