@@ -337,3 +337,30 @@ func TestManyPathsAreAskedForInSeveralCalls(t *testing.T) {
 		t.Errorf("%d paths in %d calls", seen, len(chunks))
 	}
 }
+
+// Whatever is printed is either refused or made of what a lock can have.
+func FuzzInfosOfTheStore(f *testing.F) {
+	p := "/nix/store/" + string(dumped)
+	f.Add(fmt.Sprintf(`{%q: {"narHash": "sha256-4lqf23F/UpnPeS4RdBnteYmWOH2NfIsLw5OWE3UOioc=", "narSize": 120, "references": [%q], "deriver": null, "ca": null, "signatures": ["a:b"]}}`, p, p))
+	f.Add(fmt.Sprintf(`[{"path": %q, "valid": false}]`, p))
+	f.Add(`{"info": {}, "storeDir": "/nix/store", "version": 2}`)
+	f.Fuzz(func(t *testing.T, out string) {
+		infos, err := (&Nix{}).parseInfos([]byte(out))
+		if err != nil && infos != nil {
+			t.Errorf("both %v and %v", infos, err)
+		}
+		for p, i := range infos {
+			if i == nil {
+				continue
+			}
+			if i.NAR.IsZero() || i.Size < 0 || !slices.IsSorted(i.Refs) {
+				t.Errorf("%s: %+v", p, i)
+			}
+			l := lock.New()
+			l.Section("x86_64-linux").Paths[p] = lock.Pin{NAR: i.NAR, Size: max(i.Size, 1), Refs: i.Refs}
+			if err := l.Validate(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
