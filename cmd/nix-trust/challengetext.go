@@ -54,24 +54,30 @@ func (a *app) printChallenge(c *challenged) {
 	a.printChallengeSum(s, c)
 }
 
-// printSilence names the voters that did not answer, which nobody would notice
-// behind many matches.
+// printSilence names the voters that did not answer, and those with signatures
+// that do not fit: nobody would notice either behind many matches.
 func (a *app) printSilence(s explain.Style, c *challenged) {
 	if len(c.Items) == 1 {
 		return // all votes stand there
 	}
 	for i, voter := range c.Voters {
-		n, first := 0, ""
+		silent, forged, why := 0, 0, ""
 		for _, item := range c.Items {
-			switch v := item.Votes[i]; v.Answer {
-			case challenge.Silent, challenge.Unreachable, challenge.Misbehaved:
-				if n++; first == "" {
-					first = v.Text
+			switch v := item.Votes[i]; {
+			case v.Answer == challenge.Silent, v.Answer == challenge.Unreachable, v.Answer == challenge.Misbehaved:
+				if silent++; why == "" {
+					why = v.Text
 				}
+			case v.Forged():
+				forged++
 			}
 		}
-		if n > 0 {
-			a.print(fmt.Sprintf("%s  %s gave no answer that counts for %d of %d paths: %s", paint(s, explain.Unsure, "no vote"), safetext.URL(voter.Name), n, len(c.Items), safetext.Text(first)))
+		name := safetext.URL(voter.Name).String()
+		if silent > 0 {
+			a.print(fmt.Sprintf("%s  %s gave no answer that counts for %d of %d paths: %s", paint(s, explain.Unsure, "no vote"), name, silent, len(c.Items), safetext.Text(why)))
+		}
+		if forged > 0 {
+			a.print(fmt.Sprintf("%s  %s has signatures under a known name that its key did not make, for %d of %d paths", paint(s, explain.Bad, "bad signature"), name, forged, len(c.Items)))
 		}
 	}
 }

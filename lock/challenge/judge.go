@@ -19,7 +19,7 @@ func judge(item *Item, voters []Voter, require int) {
 		item.Verdict, item.Text = nobody(item.Votes)
 	case item.Sides[0].Distinct >= require:
 		item.Verdict = Match
-		item.Text = fmt.Sprintf("%s of %d say the same, and nobody says otherwise", voices(item.Sides[0].Distinct), len(voters))
+		item.Text = fmt.Sprintf("%s of %d say the same, and nobody says otherwise%s", voices(item.Sides[0].Distinct), len(voters), misfits(item))
 	default:
 		item.Verdict, item.Text = Inconclusive, tooFew(item, voters, require)
 	}
@@ -131,13 +131,9 @@ func tooFew(item *Item, voters []Voter, require int) string {
 	side := item.Sides[0]
 	said := make([]string, len(side.Votes))
 	var keys []string
-	forged := 0
 	for k, i := range side.Votes {
 		said[k] = voters[i].Name
 		keys = append(keys, item.Votes[i].By...)
-		if item.Votes[i].Forged() {
-			forged++
-		}
 	}
 	var text string
 	switch {
@@ -152,10 +148,21 @@ func tooFew(item *Item, voters []Voter, require int) string {
 	default:
 		text = fmt.Sprintf("%s of %d say the same", voices(side.Distinct), len(voters))
 	}
-	if forged > 0 {
-		text += fmt.Sprintf("; %d with a signature that does not fit", forged)
+	return fmt.Sprintf("%s%s; %d have to agree", text, misfits(item), require)
+}
+
+// misfits tells of votes that do not count for their signatures, or is "".
+func misfits(item *Item) string {
+	forged := 0
+	for _, v := range item.Votes {
+		if v.Forged() {
+			forged++
+		}
 	}
-	return fmt.Sprintf("%s; %d have to agree", text, require)
+	if forged == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d with a signature that does not fit", forged)
 }
 
 func voices(n int) string {

@@ -81,6 +81,7 @@ func TestVotesMakeVerdicts(t *testing.T) {
 		{"http and https of one cache", []Vote{says(1, "cache a"), says(1, "cache a")}, 2, Inconclusive, 1, ""},
 
 		{"a forged signature does not agree", []Vote{says(1, "a"), forged(says(1, "b"))}, 2, Inconclusive, 1, "1 with a signature that does not fit"},
+		{"a forged signature beside two that agree", []Vote{says(1, "a"), forged(says(1, "b")), says(1, "c")}, 2, Match, 2, "nobody says otherwise; 1 with a signature that does not fit"},
 		{"a forged signature alone is nobody's", []Vote{forged(says(1, "b"))}, 1, Inconclusive, 0, "does not fit"},
 		{"a forged signature objects", []Vote{says(1, "a"), says(1, "b"), forged(says(2, "c"))}, 2, Mismatch, 2, ""},
 		{"a copy from nowhere may be the other's", []Vote{says(1, "a"), nowhere(1)}, 2, Inconclusive, 1, "count as one voter"},
