@@ -111,7 +111,7 @@ func TestOneBrokenOutputIsNotTheEnd(t *testing.T) {
 			t.Errorf("%d outputs: %v", len(o.Outputs), o.Outputs)
 		}
 		said := map[string]string{
-			"packages.abort": "it aborts", "packages.assertion": "assert", "packages.circular": "infinite recursion",
+			"packages.abort": "it aborts", "packages.assertion": "assert", "packages.circular": "infinite recursion encountered at flake.nix:",
 			"packages.fake": "not in the store", "packages.elsewhere": "not in the store /nix/store", "packages.notDrv": "int",
 			"packages.nested": "set of attributes", "packages.otherType": "", "packages.output": "no output",
 			"packages.throws": "it throws", "packages.typed": "", "devShells": "no shells",

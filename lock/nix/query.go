@@ -153,6 +153,8 @@ func (e *evaluation) call(ctx context.Context, asks []ask, careful bool) ([][]an
 	}
 	out, err := e.nix.run(ctx, cannotEval, e.env, args...)
 	if said, ok := err.(*Error); ok {
+		// Files of the flake are called as its author calls them.
+		said.Said = strings.ReplaceAll(said.Said, e.src.Path.In(e.nix.storeDir())+"/", "")
 		e.hint(said)
 	}
 	if err != nil {
