@@ -34,7 +34,10 @@ type Proposal struct {
 type Comparison struct {
 	// Known says that Caches are all caches that the machine trusts. No cache
 	// may be trusted at all, but that has to be known.
-	Known  bool
+	Known bool
+	// Doubt says, in a sentence, why there may be more of them than could be
+	// seen; "" when there is no doubt.
+	Doubt  string
 	Caches []string // URLs
 	Keys   []string // the public keys that the machine believes
 	// Without are those of Caches that the person chose not to ask.
@@ -94,6 +97,7 @@ const (
 	ConcernNoKeys       ConcernKind = "no-keys"        // a cache without keys
 	ConcernDiffers      ConcernKind = "differs"        // a trusted cache has other bytes for a pinned path
 	ConcernNotCompared  ConcernKind = "not-compared"   // whether one has is not known
+	ConcernUnseen       ConcernKind = "unseen"         // more caches may be trusted than could be seen
 	ConcernLeftOut      ConcernKind = "left-out"       // the person chose not to ask one
 	ConcernRedundant    ConcernKind = "redundant"      // trusted caches have it anyway, with the same bytes
 	ConcernConflict     ConcernKind = "conflict"       // another grant pins other bytes
@@ -232,6 +236,9 @@ func (c *checker) trusted() {
 	if !t.Known {
 		c.add(Blocks, ConcernNotCompared, "", "", "Which caches this machine trusts anyway is not known, so nothing could be compared with them.")
 		return
+	}
+	if t.Doubt != "" {
+		c.add(Confirm, ConcernUnseen, "", "", "The machine may trust more caches than could be compared with. %s", t.Doubt)
 	}
 	said := map[string]map[lock.StorePath]Presence{}
 	same := map[lock.StorePath]bool{}

@@ -77,12 +77,13 @@ func TestAGrantIsGivenOnlyWhenNothingStandsAgainstIt(t *testing.T) {
 		"a key of another": {func(p *Proposal) {
 			p.Grant.Caches = []lock.Cache{{URL: "https://cache.example", Keys: []string{otherK1}}}
 		}, ConcernForeignCache, Confirm},
-		"no key":                      {func(p *Proposal) { p.Grant.Caches = []lock.Cache{{URL: "https://cache.example"}} }, ConcernNoKeys, Mentions},
-		"trusted caches not known":    {func(p *Proposal) { p.Trusted = Comparison{} }, ConcernNotCompared, Blocks},
-		"a cache that was not asked":  {func(p *Proposal) { p.Trusted.Caches = append(p.Trusted.Caches, "https://more.example") }, ConcernNotCompared, Blocks},
-		"a cache left out":            {func(p *Proposal) { p.Trusted.Answers, p.Trusted.Without = nil, p.Trusted.Caches }, ConcernLeftOut, Confirm},
-		"one path without an answer":  {func(p *Proposal) { p.Trusted.Answers = p.Trusted.Answers[:1] }, ConcernNotCompared, Blocks},
-		"an answer that says nothing": {func(p *Proposal) { p.Trusted.Answers[1].Has = PresenceUnknown }, ConcernNotCompared, Blocks},
+		"no key":                         {func(p *Proposal) { p.Grant.Caches = []lock.Cache{{URL: "https://cache.example"}} }, ConcernNoKeys, Mentions},
+		"trusted caches not known":       {func(p *Proposal) { p.Trusted = Comparison{} }, ConcernNotCompared, Blocks},
+		"more caches than could be seen": {func(p *Proposal) { p.Trusted.Doubt = "A file is hidden." }, ConcernUnseen, Confirm},
+		"a cache that was not asked":     {func(p *Proposal) { p.Trusted.Caches = append(p.Trusted.Caches, "https://more.example") }, ConcernNotCompared, Blocks},
+		"a cache left out":               {func(p *Proposal) { p.Trusted.Answers, p.Trusted.Without = nil, p.Trusted.Caches }, ConcernLeftOut, Confirm},
+		"one path without an answer":     {func(p *Proposal) { p.Trusted.Answers = p.Trusted.Answers[:1] }, ConcernNotCompared, Blocks},
+		"an answer that says nothing":    {func(p *Proposal) { p.Trusted.Answers[1].Has = PresenceUnknown }, ConcernNotCompared, Blocks},
 		"no answer, then one": {func(p *Proposal) {
 			p.Trusted.Answers = append([]Answer{{Cache: trustedURL, Path: storePath(1, "a")}}, p.Trusted.Answers...)
 		}, ConcernNotCompared, Blocks},
