@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,9 +15,16 @@ func TestTheLocalStoreAndARebuildHaveAVote(t *testing.T) {
 	bin := buildProgram(t)
 	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
 		w := newWorkshop(t, nix, bin)
+		name := "rnd-" + filepath.Base(w.inside)
 		w.write(t, "rnd.nix", `derivation {
-  name = "rnd"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "read -r x < /proc/sys/kernel/random/uuid; echo $x > $out" ];
+  name = "`+name+`"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "read -r x < /proc/sys/kernel/random/uuid; echo $x > $out" ];
 }`)
+		t.Cleanup(func() { // where it was built stays when the outcome differs
+			left, _ := filepath.Glob(filepath.Join(nix.Root, "tmp", "nix-build-"+name+".drv-*"))
+			for _, dir := range left {
+				os.RemoveAll(dir)
+			}
+		})
 		path := strings.TrimSpace(w.sh(`nix-store -r $(nix-instantiate rnd.nix)
 nix copy --to "file://$PWD/cache?secret-key=$PWD/sec" $(nix-store -q --outputs $(nix-instantiate rnd.nix)) >&2`))
 		w.sh("ln -s " + path + " result")
