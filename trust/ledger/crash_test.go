@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -266,10 +265,9 @@ func TestKilledProcessesLoseNothingThatWasSaid(t *testing.T) {
 	var mu sync.Mutex
 	said := map[string]bool{}
 	var wg sync.WaitGroup
-	deadline := time.Now().Add(1500 * time.Millisecond)
 	for i := range 4 {
 		wg.Go(func() {
-			for life := 0; time.Now().Before(deadline); life++ {
+			for life := range 8 {
 				cmd := child(t, 0, "storm", path, fmt.Sprintf("%d.%d", i, life))
 				var errs bytes.Buffer
 				cmd.Stderr = &errs
@@ -281,19 +279,20 @@ func TestKilledProcessesLoseNothingThatWasSaid(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				kill := time.AfterFunc(time.Duration(20+37*(life*4+i)%90)*time.Millisecond, func() { cmd.Process.Kill() })
-				for in := bufio.NewReader(out); ; {
+				// From its first word on it may be killed at any moment.
+				for in, first := bufio.NewReader(out), true; ; first = false {
 					line, err := in.ReadString('\n')
-					if err == nil {
-						mu.Lock()
-						said[line] = true
-						mu.Unlock()
-					} else if errors.Is(err, io.EOF) || err != nil {
+					if err != nil {
 						break
 					}
+					if first {
+						time.AfterFunc(time.Duration((life*4+i)*1777%50000)*time.Microsecond, func() { cmd.Process.Kill() })
+					}
+					mu.Lock()
+					said[line] = true
+					mu.Unlock()
 				}
 				cmd.Wait()
-				kill.Stop()
 				if errs.Len() > 0 {
 					t.Errorf("a writer failed: %s", errs.String())
 				}
@@ -317,9 +316,7 @@ func TestKilledProcessesLoseNothingThatWasSaid(t *testing.T) {
 			t.Errorf("%q was said to be written, and is not there", line)
 		}
 	}
-	if len(said) < 20 {
-		t.Errorf("only %d lines were written: too few to tell anything", len(said))
-	}
+	t.Logf("%d lines by 32 processes", len(said))
 }
 
 // replaceChild replaces a file and prints what went wrong: replace PATH OLD NEW.
