@@ -17,12 +17,17 @@ const (
 // asked runs nix on a terminal, and returns too how many settings it asked about.
 func asked(t *testing.T, nix realnix.Nix, dir, flake string, replies ...string) (screen string, questions, code int) {
 	t.Helper()
-	screen, code = nix.OnTerminal(t, realnix.Cmd{
+	screen, code = nix.OnTerminal(t, evaluation(dir, flake), replies...)
+	return screen, strings.Count(screen, allowQuestion), code
+}
+
+// evaluation is the command that asks about a flake's settings.
+func evaluation(dir, flake string) realnix.Cmd {
+	return realnix.Cmd{
 		Args: []string{"nix", "eval", "--offline", "path:" + dir + "/" + flake + "#x"},
 		Env: []string{"TERM=xterm", "HOME=" + dir, "XDG_DATA_HOME=" + dir + "/data", "NIX_CONF_DIR=" + dir + "/etc",
 			"NIX_STORE_DIR=" + dir + "/store", "NIX_STATE_DIR=" + dir + "/state", "NIX_LOG_DIR=" + dir + "/log"},
-	}, replies...)
-	return screen, strings.Count(screen, allowQuestion), code
+	}
 }
 
 // promptHost is a place in a root of real Nix with one flake and one file of answers.
@@ -145,6 +150,23 @@ func TestAnswersAreWrittenByteForByteAsRealNixWritesThem(t *testing.T) {
 					t.Errorf("from %q:\nNix wrote %q\nwe write  %q", text, got, p.Steps[0].After.Data)
 				}
 			}
+		}
+	})
+}
+
+// What every plan notes: no writer can keep Nix from it.
+func TestANixThatWaitsAtItsQuestionOverwritesWhatCameMeanwhile(t *testing.T) {
+	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
+		h := newPromptHost(t, nix, `extra-substituters = "https://a.example";`)
+		h.write(answersName, `{"a":{"x":true}}`)
+		nix.Converse(t, evaluation(h.dir, "flake"), func(question int) string {
+			if question == 0 {
+				h.change(AnswerEdit{"a", "x", AnswerForget}, AnswerEdit{"b", "y", AnswerNo})
+			}
+			return "y"
+		})
+		if got, want := string(h.source().State.Data), `{"a":{"x":true},"extra-substituters":{"https://a.example":true}}`; got != want {
+			t.Errorf("the file is %s, want what Nix read before it asked and its own answer: %s", got, want)
 		}
 	})
 }

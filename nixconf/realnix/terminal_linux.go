@@ -20,6 +20,18 @@ import (
 // on the screen. Where there are no terminals the test is skipped.
 func (n Nix) OnTerminal(t testing.TB, c Cmd, replies ...string) (screen string, code int) {
 	t.Helper()
+	return n.Converse(t, c, func(question int) string {
+		if question < len(replies) {
+			return replies[question]
+		}
+		return ""
+	})
+}
+
+// Converse is OnTerminal with the reply worked out while the command waits for
+// it. Questions count from 0.
+func (n Nix) Converse(t testing.TB, c Cmd, reply func(question int) string) (screen string, code int) {
+	t.Helper()
 	person, program := terminal(t)
 	defer person.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), max(c.Timeout, 30*time.Second))
@@ -43,12 +55,8 @@ func (n Nix) OnTerminal(t testing.TB, c Cmd, replies ...string) (screen string, 
 			break // EIO: nobody has the program's side any more
 		}
 		for strings.Count(seen.String(), "(y/N)?") > answered {
-			reply := ""
-			if answered < len(replies) {
-				reply = replies[answered]
-			}
+			fmt.Fprintln(person, reply(answered))
 			answered++
-			fmt.Fprintln(person, reply)
 		}
 	}
 	err = <-done
