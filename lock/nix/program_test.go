@@ -19,6 +19,12 @@ func TestAProgramHasNoTerminalAndNothingToRead(t *testing.T) {
 	if err != nil || r.Code != 3 || string(r.Stderr) != "err\n" || strings.Contains(string(r.Stdout), "read") || strings.Contains(string(r.Stdout), "terminal") {
 		t.Errorf("%+v %v", r, err)
 	}
+	// A session of its own has no terminal, whoever starts this test.
+	if r, err := (Program{}).Run(t.Context(), sh(`set -- $(cat /proc/$$/stat); echo $1 $6`)); err != nil {
+		t.Error(err)
+	} else if ids := strings.Fields(string(r.Stdout)); len(ids) != 2 || ids[0] != ids[1] {
+		t.Errorf("process and session are %q", ids)
+	}
 	c := sh(`echo $A; pwd`)
 	c.Env, c.Dir = []string{"A=b"}, "/"
 	if r, err := (Program{}).Run(t.Context(), c); err != nil || string(r.Stdout) != "b\n/\n" || r.Code != 0 {

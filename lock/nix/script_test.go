@@ -223,8 +223,9 @@ func TestAnEndedContextIsItsError(t *testing.T) {
 func FuzzWhatNixPrints(f *testing.F) {
 	f.Add(cleanTree, `{"narHash":"`+anyHash+`","answers":[[{"kind":"attributes"}],[{"kind":"attributes","names":["a"]}],[{"kind":"absent"}],[{"kind":"derivation"}]]}`)
 	f.Add(dirtyTree, `{"answers":[[{"kind":"derivation","drv":"`+h0+`x.drv","output":"out"}]]}`)
+	root := f.TempDir()
 	f.Fuzz(func(t *testing.T, tree, answers string) {
-		n := &Nix{Root: t.TempDir(), Runner: script(func(args []string) (string, int) {
+		n := &Nix{Root: root, Runner: script(func(args []string) (string, int) {
 			if slices.Contains(args, "metadata") {
 				return tree, 0
 			}
