@@ -51,10 +51,10 @@ func sides(votes []Vote) (sides []Side) {
 // distinct counts how many of some votes, which say the same, are distinct
 // voters: no two that are counted have a mark in common. The marks of a vote
 // are where it comes from: the keys that signed it, the signatures themselves
-// (also of unknown keys), and the cache when nothing else tells. So two caches
-// that serve one key's signature are one voter, and a copy in the local store
-// that a cache signed is that cache's voice. Those with the fewest marks count
-// first: a cache that gathers the signatures of others takes nobody's voice.
+// (also of unknown keys), and the cache that it is of. So two caches that serve
+// one key's signature are one voter, and a copy in the local store that a cache
+// signed is that cache's voice. Those with the fewest marks count first: a cache
+// that gathers the signatures of others takes nobody's voice.
 //
 // A vote with a forged signature does not count. One of a copy that came from
 // nobody knows where may be any of the others', and counts only alone.

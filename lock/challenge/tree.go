@@ -6,13 +6,13 @@ import (
 	"io"
 	"iter"
 
-	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
 )
 
 // A Tree is the bytes that one voter has for a path. Each call of Open reads
-// them anew, as a NAR; only when Read ends with io.EOF were they what the voter
-// said that they are. The caller closes it.
+// them anew, as a NAR: those of a cache are what its vote says only when Read
+// ends with io.EOF, and those of this machine are what lies on disk now. The
+// caller closes it.
 type Tree struct {
 	Voter string
 	Size  int64 // of the NAR, as the voter says
@@ -20,7 +20,7 @@ type Tree struct {
 }
 
 // Tree returns the bytes behind a vote; ok is false where there are none, as
-// of a pin. The voters must be those of the report.
+// of a pin. The options must be those that the report was made with.
 func (r *Report) Tree(o Options, item Item, voter int) (t Tree, ok bool) {
 	v := item.Votes[voter]
 	if v.Answer != Said {
@@ -32,21 +32,17 @@ func (r *Report) Tree(o Options, item Item, voter int) (t Tree, ok bool) {
 		t.Open = func(ctx context.Context) io.ReadCloser { return openCached(ctx, v.cache, v.info) }
 		return t, v.cache != nil && v.info != nil
 	case Store:
-		t.Open = func(ctx context.Context) io.ReadCloser { return openLocal(ctx, o.Store, item.Path) }
+		t.Open = func(ctx context.Context) io.ReadCloser { return o.Store.OpenNar(ctx, item.Path) }
 		return t, o.Store != nil
 	case Rebuild:
 		path := v.Kept
 		if path == "" {
 			return Tree{}, false
 		}
-		t.Open = func(ctx context.Context) io.ReadCloser { return openLocal(ctx, o.Store, path) }
+		t.Open = func(ctx context.Context) io.ReadCloser { return o.Store.OpenNar(ctx, path) }
 		return t, o.Store != nil
 	}
 	return Tree{}, false
-}
-
-func openLocal(ctx context.Context, s Local, path lock.StorePath) io.ReadCloser {
-	return s.OpenNar(ctx, path)
 }
 
 // openCached returns a cache's NAR, unpacked and checked while it comes.
