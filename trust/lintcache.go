@@ -34,7 +34,7 @@ func (l *linter) trustedParam() {
 	for n, it := range l.urls {
 		if trustedParam(it.Text) {
 			bare, _, _ := strings.Cut(it.Text, "?")
-			l.tell(it.Origin.Pos, it.Text, fmt.Sprintf("%s in %s is believed without signatures, because of trusted in its URL.", it.Text, n.name), n.instead(n.name, bare))
+			l.tell(it.Origin.Pos, it.Text, fmt.Sprintf("%s in %s is believed without signatures, because of trusted in its URL.", it.Text, n.name), n.with(it, bare))
 		}
 	}
 }
@@ -59,7 +59,7 @@ func (l *linter) unknownScheme() {
 		case openable(it.Text) == Fail:
 			l.tell(it.Origin.Pos, it.Text, "Nix does not know this kind of cache and passes over it.", "")
 		case !strings.Contains(it.Text, "://") && strings.Contains(it.Text, ".") && !strings.ContainsAny(it.Text[:1], "/."):
-			l.tell(it.Origin.Pos, it.Text, "It lacks https:// at its front. Nix cannot open it: since 2.34 every command stops at it, before it was passed over.", n.instead(n.name, "https://"+it.Text))
+			l.tell(it.Origin.Pos, it.Text, "It lacks https:// at its front. Nix cannot open it: since 2.34 every command stops at it, before it was passed over.", n.with(it, "https://"+it.Text))
 		}
 	}
 }
@@ -84,7 +84,7 @@ func (l *linter) admitting(yield func(*line, nixconf.Item) bool) {
 func (l *linter) listedParameter() {
 	for n, it := range l.admitting {
 		if bare, _, has := strings.Cut(it.Text, "?"); has {
-			l.tell(it.Origin.Pos, it.Text, fmt.Sprintf("A user or flake that asks for %s is refused: only %s is admitted.", bare, it.Text), n.instead("extra-trusted-substituters", slashed(bare)))
+			l.tell(it.Origin.Pos, it.Text, fmt.Sprintf("A user or flake that asks for %s is refused: only %s is admitted.", bare, it.Text), n.with(it, slashed(bare)))
 		}
 	}
 }
@@ -96,7 +96,7 @@ func (l *linter) listedNoSlash() {
 			continue
 		}
 		if strings.HasPrefix(it.Text, "http") {
-			l.tell(it.Origin.Pos, it.Text, fmt.Sprintf("A user or flake that asks for %s is refused. Listed with the slash, both spellings are admitted.", with), n.instead("extra-trusted-substituters", with))
+			l.tell(it.Origin.Pos, it.Text, fmt.Sprintf("A user or flake that asks for %s is refused. Listed with the slash, both spellings are admitted.", with), n.with(it, with))
 		}
 	}
 }
@@ -118,7 +118,7 @@ func (l *linter) nearMiss() {
 			continue
 		}
 		if i, how, ok := l.rule.near(listed, sent); ok {
-			l.tell(it.Origin.Pos, it.Text, fmt.Sprintf("The daemon lists %s in %s at %s, which is not the same to it: %s.", listed[i].Text, names[i], place(listed[i].Origin.Pos), how), n.instead(n.name, listed[i].Text))
+			l.tell(it.Origin.Pos, it.Text, fmt.Sprintf("The daemon lists %s in %s at %s, which is not the same to it: %s.", listed[i].Text, names[i], place(listed[i].Origin.Pos), how), n.with(it, listed[i].Text))
 		}
 	}
 }

@@ -181,3 +181,14 @@ func (n *line) instead(name string, words ...string) string {
 	}
 	return name + " = [ " + strings.Join(quoted, " ") + " ];"
 }
+
+// with writes a line anew with another word in the place of one.
+func (n *line) with(old nixconf.Item, word string) string {
+	words := texts(n.items)
+	for i, w := range words {
+		if w == old.Text {
+			words[i] = word
+		}
+	}
+	return n.instead(n.name, words...)
+}

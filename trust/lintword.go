@@ -90,7 +90,7 @@ func (l *linter) punctuation() {
 		}
 		for _, it := range n.items {
 			if bare := punctuated(it.Text); bare != "" && !(n.caches() && strings.HasPrefix(it.Text, "http") && strings.Contains(it.Text, "[")) {
-				l.tell(it.Origin.Pos, it.Text, fmt.Sprintf("To Nix this is %s with all its punctuation, and not %s.", it.Text, bare), n.instead(n.name, bare))
+				l.tell(it.Origin.Pos, it.Text, fmt.Sprintf("To Nix this is %s with all its punctuation, and not %s.", it.Text, bare), n.with(it, bare))
 			}
 		}
 	}

@@ -31,6 +31,8 @@ type Ask struct {
 	// Suspect says that the name or the value has characters that are not what
 	// they seem.
 	Suspect bool
+	// Hidden says that a part of the value looks like a secret and is not shown.
+	Hidden bool
 	// Opaque says that the value is a file of the flake, whose content decides
 	// and is not looked at.
 	Opaque bool
@@ -40,7 +42,7 @@ type Ask struct {
 type AskItem struct {
 	Text    string
 	Where   nixconf.Pos
-	Suspect string     // why the host is not what it seems, "" when nothing is known against it
+	Suspect safetext.S // why the host is not what it seems, empty when nothing is known against it
 	Others  []FlakeID  // other known flakes that ask for the same one
 	State   CacheState // of a cache: what becomes of it here
 	Problem *Reason    // of a key: malformed, or a name clash
@@ -62,7 +64,7 @@ func ReviewOf(f *Facts, r *Report, i int) Review {
 	}
 	users := usersOf(r, i)
 	for k, s := range v.Flake.Settings {
-		a := Ask{SettingVerdict: s, Class: s.Risk, Opaque: fl.Config[k].Opaque, Suspect: !safetext.Exact(s.Name) || !safetext.Exact(s.Value)}
+		a := Ask{SettingVerdict: s, Class: s.Risk, Opaque: fl.Config[k].Opaque, Hidden: safetext.RedactValue(s.Name, s.Value) != s.Value, Suspect: !safetext.Exact(s.Name) || !safetext.Exact(s.Value)}
 		for _, saved := range r.Answers {
 			if saved.Setting == s.Name && saved.Value == s.Value {
 				a.Saved = append(a.Saved, saved)
@@ -94,9 +96,7 @@ func (v *Review) item(setting string, it nixconf.Item, r *Report, users []user) 
 			}
 		}
 	} else {
-		if why, bad := safetext.SuspectHost(it.Text); bad {
-			out.Suspect = why.String()
-		}
+		out.Suspect, _ = safetext.SuspectHost(it.Text)
 		for _, c := range v.Flake.Caches {
 			if c.Claimed && c.URL == it.Text {
 				out.State = c.State

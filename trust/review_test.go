@@ -47,8 +47,13 @@ func TestReviewTellsWhatIsNew(t *testing.T) {
 		{"another program", hook, `post-build-hook = "/y";`, []Code{CodeNewCode}},
 		{"the sandbox", "", `sandbox = false;`, []Code{CodeNewSandbox}},
 		{"a token", "", `access-tokens = "a=b";`, []Code{CodeNewCredentials}},
-		{"a token's secret is not in the record", `access-tokens = "a=b";`, `access-tokens = "a=c";`, nil},
-		{"a token's host is", `access-tokens = "a=b";`, `access-tokens = "c=b";`, []Code{CodeNewCredentials}},
+		{"a token", `access-tokens = "a=b";`, `access-tokens = "a=b";`, nil},
+		{"another token", `access-tokens = "a=b";`, `access-tokens = "a=c";`, []Code{CodeNewCredentials}},
+		{"a password in a URL", `extra-substituters = "https://u:p@a.example";`, `extra-substituters = "https://u:p@a.example";`, nil},
+		{"another one", `extra-substituters = "https://u:p@a.example";`, `extra-substituters = "https://u:q@a.example";`, []Code{CodeNewCache}},
+		{"what passes for a secret hides no program", `post-build-hook = "/x access-tokens=1";`, `post-build-hook = "/x access-tokens=1; /y";`, []Code{CodeNewCode}},
+		{"nor a cache", `extra-substituters = "https://a.example access-tokens=1=2";`, `extra-substituters = "https://a.example access-tokens=1=2 https://evil.example";`,
+			[]Code{CodeNewCache, CodeNewCache, CodeNewCache}},
 		{"accepting all", "", `accept-flake-config = true;`, []Code{CodeNewTrust}},
 		{"signatures", "", `require-sigs = false;`, []Code{CodeNewTrust}},
 		{"evaluation", "", `pure-eval = false;`, []Code{CodeNewEvaluation}},
@@ -147,7 +152,7 @@ func TestReviewSeesOthersAnswersAndLookAlikes(t *testing.T) {
 	if len(subs.Items[0].Others) != 1 || len(subs.Items[1].Others) != 0 || len(keys.Items[0].Others) != 1 || len(keys.Items[1].Others) != 0 {
 		t.Errorf("others: %+v, %+v", subs.Items, keys.Items)
 	}
-	if subs.Items[0].Suspect != "" || subs.Items[1].Suspect == "" {
+	if subs.Items[0].Suspect.String() != "" || subs.Items[1].Suspect.String() == "" {
 		t.Errorf("look-alikes: %+v", subs.Items)
 	}
 	if keys.Items[0].Problem != nil || keys.Items[1].Problem == nil || keys.Items[1].Problem.Code != CodeKeyNameClash {

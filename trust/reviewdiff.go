@@ -20,11 +20,11 @@ var kindOf = map[nixconf.Risk]Code{
 // findings, in the order of the review. nil is no record: then all is new. It
 // is of use only when Known.
 func (v Review) Since(old *ReviewRecord) []Finding {
-	d := &reviewDiff{had: map[string]string{}, items: map[string][]string{}}
+	d := &reviewDiff{had: map[string]RecordedSetting{}, items: map[string][]string{}}
 	if old != nil {
 		for _, s := range old.Settings {
-			d.had[s.Name] = s.Value
-			if list := itemList(s.Name); list != "" {
+			d.had[s.Name] = s
+			if list := itemList(s.Name); list != "" && s.Sum == "" {
 				d.items[list] = append(d.items[list], fields(s.Value)...)
 			}
 		}
@@ -34,10 +34,8 @@ func (v Review) Since(old *ReviewRecord) []Finding {
 	for _, a := range v.Asks {
 		d.ask(a)
 		asked[recordText(a.Name)] = true
-		if list := itemList(a.Name); list != "" {
-			for _, it := range a.Items {
-				now[list] = append(now[list], recordText(safetext.Redact(it.Text)))
-			}
+		for _, it := range a.Items {
+			now[itemList(a.Name)] = append(now[itemList(a.Name)], it.Text)
 		}
 	}
 	if old == nil {
@@ -45,7 +43,7 @@ func (v Review) Since(old *ReviewRecord) []Finding {
 	}
 	for _, s := range old.Settings {
 		list := itemList(s.Name)
-		if list == "" {
+		if list == "" || s.Sum != "" {
 			if !asked[s.Name] {
 				d.add(CodeNoLongerAsked, nixconf.Pos{}, s.Name, fmt.Sprintf("It asked for %s = %s.", s.Name, s.Value))
 			}
@@ -61,8 +59,8 @@ func (v Review) Since(old *ReviewRecord) []Finding {
 }
 
 type reviewDiff struct {
-	had   map[string]string   // setting as written → value
-	items map[string][]string // "substituters" and so on → what was asked for in it
+	had   map[string]RecordedSetting // by the name as written
+	items map[string][]string        // "substituters" and so on → what was asked for in it
 	out   []Finding
 }
 
@@ -74,7 +72,7 @@ func (d *reviewDiff) add(code Code, at nixconf.Pos, subject, text string) {
 func (d *reviewDiff) ask(a Ask) {
 	value := safetext.RedactValue(a.Name, a.Value)
 	before, was := d.had[recordText(a.Name)]
-	if was && before == recordText(value) && !a.Opaque {
+	if now := recorded(a); was && before.Value == now.Value && before.Sum == now.Sum && !a.Opaque {
 		return
 	}
 	if a.Suspect {
@@ -91,7 +89,7 @@ func (d *reviewDiff) ask(a Ask) {
 		case a.Opaque:
 			text = fmt.Sprintf("It asks for %s = %s, a file of the flake. What is in the file is in no record, so it counts as new.", a.Name, value)
 		case was:
-			text = fmt.Sprintf("It asks for %s = %s, where it asked for %s.", a.Name, value, orNothing(before))
+			text = fmt.Sprintf("It asks for %s = %s, where it asked for %s.", a.Name, value, orNothing(before.Value))
 		}
 		d.add(code, a.Where, a.Name, text)
 		return
@@ -99,14 +97,14 @@ func (d *reviewDiff) ask(a Ask) {
 	fresh := false
 	for _, it := range a.Items {
 		text := recordText(safetext.Redact(it.Text))
-		if slices.Contains(d.items[list], text) {
+		if slices.Contains(d.items[list], it.Text) {
 			continue
 		}
 		fresh = true
-		if it.Suspect != "" {
-			d.add(CodeNewSuspect, it.Where, text, fmt.Sprintf("%s in %s: %s.", text, a.Name, it.Suspect))
+		if it.Suspect.String() != "" {
+			d.add(CodeNewSuspect, it.Where, text, suspectHost)
 		}
-		switch respelled := slices.ContainsFunc(d.items[list], func(had string) bool { return sameCache(had, text) }); {
+		switch respelled := slices.ContainsFunc(d.items[list], func(had string) bool { return sameCache(had, it.Text) }); {
 		case respelled:
 			d.add(CodeRespelled, it.Where, text, fmt.Sprintf("It asks for %s in %s, which was written otherwise.", text, a.Name))
 		case trustedParam(it.Text):

@@ -18,9 +18,8 @@ import (
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
-// A ReviewRecord is what a flake asked for when it was reviewed. It holds no
-// secrets: they are replaced by *** in it, and so a change of nothing but a
-// secret is none. The zero record asks for nothing.
+// A ReviewRecord is what a flake asked for when it was reviewed. Secrets are
+// replaced by *** in it. The zero record is none.
 type ReviewRecord struct {
 	Version int    `json:"version"` // 1
 	Digest  string `json:"digest"`  // of the settings: "sha256-" and hexadecimal digits
@@ -31,8 +30,11 @@ type ReviewRecord struct {
 // A RecordedSetting is one setting of a record.
 type RecordedSetting struct {
 	Name  string       `json:"name"`  // as the flake writes it
-	Value string       `json:"value"` // the joined value, without secrets
+	Value string       `json:"value"` // the joined value, without what looks like a secret
 	Class nixconf.Risk `json:"class"` // "" when it was unknown
+	// Sum tells values apart that read the same here: the digest of the exact
+	// one, where Value is not it. Then nothing can be told about its items.
+	Sum string `json:"sum,omitempty"`
 }
 
 // MaxRecord is the largest record that is read, in bytes.
@@ -41,11 +43,24 @@ const MaxRecord = 8 << 20
 func recordOf(asks []Ask) ReviewRecord {
 	r := ReviewRecord{Version: 1, Settings: []RecordedSetting{}}
 	for _, a := range asks {
-		r.Settings = append(r.Settings, RecordedSetting{recordText(a.Name), recordText(safetext.RedactValue(a.Name, a.Value)), a.Class})
+		r.Settings = append(r.Settings, recorded(a))
 	}
 	slices.SortFunc(r.Settings, func(a, b RecordedSetting) int { return strings.Compare(a.Name, b.Name) })
 	r.Digest = r.digest()
 	return r
+}
+
+func recorded(a Ask) RecordedSetting {
+	s := RecordedSetting{Name: recordText(a.Name), Value: recordText(safetext.RedactValue(a.Name, a.Value)), Class: a.Class}
+	if s.Value != a.Value {
+		s.Sum = digestOf([]byte(a.Value))
+	}
+	return s
+}
+
+func digestOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return "sha256-" + hex.EncodeToString(sum[:])
 }
 
 // recordText is a text as JSON can hold it. One that is not UTF-8 is quoted.
@@ -57,19 +72,17 @@ func recordText(s string) string {
 }
 
 func (r ReviewRecord) digest() string {
-	h := sha256.New()
+	text := []byte("nix-trust review 1")
 	put := func(s string) {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
-		h.Write(n[:])
-		io.WriteString(h, s)
+		text = binary.BigEndian.AppendUint64(text, uint64(len(s)))
+		text = append(text, s...)
 	}
-	put("nix-trust review 1")
 	for _, s := range r.Settings {
 		put(s.Name)
 		put(s.Value)
+		put(s.Sum)
 	}
-	return "sha256-" + hex.EncodeToString(h.Sum(nil))
+	return digestOf(text)
 }
 
 // Print writes the record as a file of its own.
@@ -123,5 +136,5 @@ func ParseReviewRecord(text []byte) (ReviewRecord, error) {
 
 // Equal reports whether two records are of the same settings.
 func (r ReviewRecord) Equal(o ReviewRecord) bool {
-	return slices.EqualFunc(r.Settings, o.Settings, func(a, b RecordedSetting) bool { return a.Name == b.Name && a.Value == b.Value })
+	return slices.EqualFunc(r.Settings, o.Settings, func(a, b RecordedSetting) bool { return a.Name == b.Name && a.Value == b.Value && a.Sum == b.Sum })
 }

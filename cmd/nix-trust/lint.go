@@ -176,6 +176,12 @@ func (a *app) placed(f trust.Finding, s explain.Style) []string {
 		add("  ", safetext.Text(f.Subject))
 	}
 	add("  ", safetext.Text(f.Text))
+	if suspicion(f) != "" {
+		at := len(lines)
+		why, _ := safetext.SuspectHost(f.Subject)
+		add("  ", why)
+		lines[at] = "  " + capital(lines[at][2:])
+	}
 	for _, fix := range f.Fixes {
 		text := fix.Title + "."
 		if fix.Detail != "" {
@@ -187,6 +193,24 @@ func (a *app) placed(f trust.Finding, s explain.Style) []string {
 		}
 	}
 	return lines
+}
+
+// suspicion is why the host that a finding is about is not what it seems, safe
+// to show; "" when that is not what it is about.
+func suspicion(f trust.Finding) string {
+	if f.Code != trust.CodeSuspectText && f.Code != trust.CodeNewSuspect {
+		return ""
+	}
+	why, _ := safetext.SuspectHost(f.Subject)
+	return capital(why.String())
+}
+
+// capital begins a sentence.
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // columned adds the column to a place that has a line.

@@ -34,6 +34,9 @@ func markdownFindings(title string, findings []trust.Finding, unread []trust.Not
 			fmt.Fprintf(&b, "  %s  \n", codeSpan(f.Subject))
 		}
 		fmt.Fprintf(&b, "  %s\n", prose(f.Text))
+		if why := suspicion(f); why != "" {
+			fmt.Fprintf(&b, "  %s.\n", coded(why))
+		}
 		for _, fix := range f.Fixes {
 			fmt.Fprintf(&b, "  *Way out:* %s.\n", prose(fix.Title))
 			for l := range strings.Lines(fix.Command) {
@@ -61,12 +64,17 @@ func markdownUnread(b *strings.Builder, unread []trust.Note) {
 
 // prose writes a sentence: words of letters stay, and everything else is code.
 func prose(s string) string {
-	words := strings.Split(safetext.Text(s).String(), " ")
+	return coded(safetext.Text(s).String())
+}
+
+// coded is prose for a text that is safe to show already.
+func coded(s string) string {
+	words := strings.Split(s, " ")
 	for i, w := range words {
 		bare := strings.TrimRight(strings.TrimPrefix(w, "("), ".,:;?)")
 		if bare != "" && !lettered(bare) {
 			at := strings.Index(w, bare)
-			words[i] = w[:at] + codeSpan(bare) + w[at+len(bare):]
+			words[i] = w[:at] + fenced(bare) + w[at+len(bare):]
 		}
 	}
 	return strings.Join(words, " ")
@@ -80,8 +88,10 @@ func lettered(w string) bool {
 
 // codeSpan writes a text in which nothing has a meaning. The fence is longer
 // than any run of backticks inside.
-func codeSpan(s string) string {
-	s = safetext.Text(s).String()
+func codeSpan(s string) string { return fenced(safetext.Text(s).String()) }
+
+// fenced is a code span of a text that is safe to show already.
+func fenced(s string) string {
 	if s == "" {
 		return ""
 	}

@@ -25,6 +25,8 @@ type jsonAsk struct {
 	Class string `json:"class"` // "unknown" for a setting that nobody knows
 	jsonSetting
 	Suspect bool          `json:"suspect"`
+	Hidden  bool          `json:"hidden"`
+	Opaque  bool          `json:"opaque"`
 	Parts   []jsonAskItem `json:"parts"`
 	Saved   []jsonSaved   `json:"saved"`
 }
@@ -71,11 +73,11 @@ func reviewOf(v reviewed) reviewJSON {
 }
 
 func askOf(a trust.Ask) jsonAsk {
-	out := jsonAsk{Class: className(a), jsonSetting: settingsOf([]trust.SettingVerdict{a.SettingVerdict})[0], Suspect: a.Suspect}
+	out := jsonAsk{Class: className(a), jsonSetting: settingsOf([]trust.SettingVerdict{a.SettingVerdict})[0], Suspect: a.Suspect, Hidden: a.Hidden, Opaque: a.Opaque}
 	keys := isKeyList(a.Name)
 	out.Parts = list(a.Items, func(it trust.AskItem) jsonAskItem {
 		p := jsonAskItem{
-			Text: safetext.Redact(it.Text), Where: where(it.Where), Suspect: it.Suspect,
+			Text: safetext.Redact(it.Text), Where: where(it.Where), Suspect: it.Suspect.String(),
 			Others: list(it.Others, func(id trust.FlakeID) string { return safetext.Redact(id.Ref) }),
 		}
 		if !keys {

@@ -53,11 +53,18 @@ func (a *app) printAsk(ask trust.Ask, s explain.Style) {
 	if len(ask.Items) == 0 && ask.Value != "" {
 		a.print(prefixed("      ", "", explain.Value(ask.Name, ask.Value), s)...)
 	}
-	alarm := func(text string) {
-		a.print(prefixed("      ", paint(s, explain.Danger, s.Glyphs.Alarm)+" ", safetext.Text(text), s)...)
+	alarmed := func(text safetext.S) {
+		a.print(prefixed("      ", paint(s, explain.Danger, s.Glyphs.Alarm)+" ", text, s)...)
 	}
+	alarm := func(text string) { alarmed(safetext.Text(text)) }
 	if ask.Suspect {
 		alarm("The name or the value has characters that cannot be seen, or that change what a terminal shows.")
+	}
+	if ask.Hidden {
+		alarm("*** stands for what looks like a secret. Look at it in the file before you accept it.")
+	}
+	if ask.Opaque {
+		alarm("The value is a file of the flake. What is in it decides, and is not looked at here.")
 	}
 	keys := isKeyList(ask.Name)
 	for _, it := range ask.Items {
@@ -66,8 +73,8 @@ func (a *app) printAsk(ask trust.Ask, s explain.Style) {
 			line = "      " + mark(s, it.State) + " " + safetext.URL(it.Text).String()
 		}
 		a.print(line)
-		if it.Suspect != "" {
-			alarm(strings.ToUpper(it.Suspect[:1]) + it.Suspect[1:] + ".")
+		if it.Suspect.String() != "" {
+			alarmed(it.Suspect)
 		}
 		if it.Problem != nil {
 			alarm(it.Problem.Text)
@@ -130,12 +137,15 @@ func (a *app) printChanges(v reviewed, s explain.Style) {
 		if slices.ContainsFunc(v.failed, func(f trust.Finding) bool { return f.Code == c.Code && f.Subject == c.Subject && f.Where == c.Where }) {
 			head += " " + paint(s, explain.Danger, "fails")
 		}
-		a.print(prefixed("  ", head+" ", safetext.Text(changeLine(c, s)), s)...)
+		a.print("  " + head + " " + changeLine(c, s))
 	}
 }
 
 func changeLine(c trust.Finding, s explain.Style) string {
 	line := safetext.Text(c.Text).String() + " [" + string(c.Code) + "]"
+	if why := suspicion(c); why != "" {
+		line = safetext.URL(c.Subject).String() + ". " + why + ". [" + string(c.Code) + "]"
+	}
 	if at := explain.Where(c.Where, s); at != "" {
 		line += " " + columned(at, c)
 	}

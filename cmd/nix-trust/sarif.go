@@ -134,6 +134,9 @@ func messageOf(f trust.Finding) string {
 	if f.Subject != "" && !strings.Contains(f.Text, f.Subject) {
 		text = safetext.Text(f.Subject).String() + ": " + text
 	}
+	if why := suspicion(f); why != "" {
+		text += " " + why + "."
+	}
 	for _, fix := range f.Fixes {
 		text += " " + safetext.Text(fix.Title).String() + "."
 		if fix.Command != "" {
