@@ -116,13 +116,18 @@ func (m *root) back() tea.Cmd {
 		b.focusOn(b.last)
 	case b.focus > 0:
 		b.focusOn(0)
+	case m.turned():
+		m.locks.turnTo(pageContents)
 	}
 	return nil
 }
 
+// turned reports whether the Locks screen shows another page than its first.
+func (m *root) turned() bool { return m.screen() == m.locks && m.locks.page != pageContents }
+
 func (m *root) whyNoBack() string {
 	b := m.screen().board()
-	if m.jobs.current != nil && m.jobs.current.slow || m.locks.work.current != nil || b.zoom || b.focus > 0 {
+	if m.jobs.current != nil && m.jobs.current.slow || m.locks.work.current != nil || b.zoom || b.focus > 0 || m.turned() {
 		return ""
 	}
 	if l := b.list(); l != nil && l.filter != "" {

@@ -59,7 +59,7 @@ func bindings() []binding {
 		{Binding: on("quit at once, with exit status 130", "ctrl+c"), scope: everywhere, do: (*root).interrupt},
 		{Binding: on("suspend", "ctrl+z"), scope: everywhere, do: func(*root) tea.Cmd { return tea.Suspend }},
 		{Binding: on("show every key", "?"), brief: "help", rank: 8, scope: everywhere, do: (*root).help},
-		{Binding: on("go back one step: popup, filter, full screen, reading, pane", "esc"), brief: "back", rank: 2, scope: everywhere, do: (*root).back, why: (*root).whyNoBack},
+		{Binding: on("go back one step: popup, filter, full screen, reading or task, pane, page", "esc"), brief: "back", rank: 2, scope: everywhere, do: (*root).back, why: (*root).whyNoBack},
 		{Binding: on("Overview: what each flake asks for, and why it is used or not", "1"), scope: everywhere, do: goTo(0)},
 		{Binding: on("Caches: every cache and key on this machine", "2"), scope: everywhere, do: goTo(1)},
 		{Binding: on("Answers: every decision that Nix saved", "3"), scope: everywhere, do: goTo(2)},

@@ -230,6 +230,12 @@ func TestAFileIsTypedToCompareWith(t *testing.T) {
 	}
 }
 
+func TestEscTurnsBackToTheContents(t *testing.T) {
+	d := locksAt(t, 120, 36, Options{Backend: lockFixture()}).press("p", "enter").expect("┏━ Pin ━━")
+	d.press("esc").expect("┏━ Pins 1 of 3").press("esc").expect("┏━ Locks 1 of 9", "╭─ Pins 1 of 3").press("esc").expect("╭─ Contents 1 of 4")
+	d.press("esc").expect("There is nothing to go back from")
+}
+
 func TestTheAlarmComesFirst(t *testing.T) {
 	d := locksAt(t, 120, 36, Options{Backend: lockFixture()}).press("d").finish()
 	d.expect("▸ ! OTHER BYTES", "No update of a flake does that", "! rehashed", "ALARM: a store path stands for something else")

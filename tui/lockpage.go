@@ -23,7 +23,7 @@ func (p page) layout() (string, []column) {
 	case pageChanges:
 		return "Changes", []column{{min: 12}, {min: 16, keep: keepEnds}, {min: 8, most: 20, spare: true}}
 	}
-	return "Contents", []column{{min: 8}, {min: 16, keep: keepEnds}, {min: 7, most: 12, right: true}, {min: 7, most: 9, drop: 1, right: true}}
+	return "Contents", []column{{min: 8}, {min: 16, keep: keepEnds}, {min: 7, most: 12, right: true}, {min: 7, most: 9, drop: 1, right: true}, {min: 8, most: 12, spare: true, right: true}}
 }
 
 // list fills in the page of the selected lock.
@@ -100,7 +100,7 @@ func (s *locks) listContents(f *LockFile) (rows []row) {
 			bytes = addSize(bytes, p.Size)
 		}
 		rows = s.add(rows, lockItem{system: name}, "Systems",
-			own(explain.Faint, "system"), cell{safetext.Line(name), explain.Plain}, own(explain.Plain, counted(len(sec.Paths), "pin")), own(explain.Plain, sizeText(bytes)))
+			own(explain.Faint, "system"), cell{safetext.Line(name), explain.Plain}, own(explain.Plain, counted(len(sec.Paths), "pin")), own(explain.Plain, sizeText(bytes)), own(explain.Plain, counted(len(sec.Outputs), "output")))
 	}
 	for i := range f.Lock.Caches {
 		c := &f.Lock.Caches[i]
