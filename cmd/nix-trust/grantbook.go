@@ -42,6 +42,9 @@ type grantBook struct {
 // grantBook reads the grants. A file that makes no sense is no error here: what
 // depends on it says so.
 func (a *app) grantBook() (*grantBook, ledger.Journal, error) {
+	if a.user != "" {
+		return nil, ledger.Journal{}, usage("grants are looked at and changed as the user whose they are", "leave out --user, and run the command as that user")
+	}
 	store := storeDir()
 	j, err := a.journal(store)
 	if err != nil {
