@@ -155,3 +155,31 @@ func BenchmarkDerivation(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkGraph(b *testing.B) {
+	root := b.TempDir()
+	dir := filepath.Join(root, "nix/store")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	const many = 10_000
+	name := func(i int) string { return fmt.Sprintf("%032d-x.drv", i) }
+	env := strings.Repeat("x", 3000)
+	for i := range many {
+		var inputs []string
+		for j := max(0, i-10); j < i; j++ {
+			inputs = append(inputs, `("/nix/store/`+name(j)+`",["out"])`)
+		}
+		text := `Derive([("out","` + h0 + `x","","")],[` + strings.Join(inputs, ",") + `],[],"s","b",[],[("env","` + env + `")])`
+		if err := os.WriteFile(filepath.Join(dir, name(i)), []byte(text), 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+	n := &Nix{Root: root}
+	for b.Loop() {
+		g, err := n.Graph(b.Context(), []lock.StorePath{lock.StorePath(name(many - 1))})
+		if err != nil || len(g) != many {
+			b.Fatal(len(g), err)
+		}
+	}
+}
