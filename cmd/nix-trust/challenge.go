@@ -14,6 +14,7 @@ import (
 	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/lock/challenge"
 	"github.com/nix-trust/nix-trust/lock/nix"
+	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
@@ -217,14 +218,7 @@ func (a *app) challengeKeys(ctx context.Context, f challengeFlags, o *challenge.
 	if err != nil {
 		return err
 	}
-	for _, k := range r.Keys {
-		if k.InEffect && k.Problem == nil {
-			o.Keys = append(o.Keys, k.Text)
-		}
-	}
-	if r.Client != nil { // also where what the daemon believes is not known
-		o.Keys = append(o.Keys, r.Client.Tokens("trusted-public-keys")...)
-	}
+	o.Keys = append(o.Keys, believedKeys(r)...)
 	if len(o.Caches) > 0 {
 		return nil
 	}
@@ -237,6 +231,20 @@ func (a *app) challengeKeys(ctx context.Context, f challengeFlags, o *challenge.
 		return &problem{code: exitFindings, text: "no cache is in effect on this host, so that there is nobody to compare with", hints: []string{"name one with --cache URL"}}
 	}
 	return nil
+}
+
+// believedKeys are the keys that this host believes, or would where what the
+// daemon believes is not known.
+func believedKeys(r *trust.Report) (keys []string) {
+	for _, k := range r.Keys {
+		if k.InEffect && k.Problem == nil {
+			keys = append(keys, k.Text)
+		}
+	}
+	if r.Client != nil {
+		keys = append(keys, r.Client.Tokens("trusted-public-keys")...)
+	}
+	return keys
 }
 
 // storePathOf reads a store path: whole, its base name, or a link to one, such

@@ -228,7 +228,7 @@ func (a *app) cacheClient() (*bincache.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return bincache.NewClient(bincache.Options{Netrc: netrc}), nil
+	return bincache.NewClient(bincache.Options{Netrc: netrc, StoreDir: storeDir()}), nil
 }
 
 // Verify asks every cache of a lock. The screen has asked the user before.
@@ -248,8 +248,14 @@ func (a *app) Challenge(ctx context.Context, f tui.LockFile, caches []lock.Cache
 		return nil, err
 	}
 	o := challenge.Options{Client: client, Caches: caches, Lock: f.Lock, Progress: progress}
+	r, err := a.report(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	o.Keys = believedKeys(r)
 	if !a.demo && a.root == "" {
-		o.Store = &nix.Nix{Runner: nix.Program{}}
+		o.StoreDir = storeDir()
+		o.Store = &nix.Nix{Runner: nix.Program{}, StoreDir: storeDir()}
 	}
 	return challenge.Run(ctx, paths, o)
 }
