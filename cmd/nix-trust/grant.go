@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -89,13 +90,14 @@ func (a *app) grant(ctx context.Context, arg string, f grantFlags) error {
 	if err != nil {
 		return err
 	}
-	text, err := readLockText(file)
-	if err != nil {
-		return err
-	}
-	l, err := lock.Parse(file, text)
-	if err != nil {
+	// The folder may be a stranger's: a pipe in the lock's place is not opened.
+	l, err := lockAt(file)
+	var wrong *lock.Error
+	switch {
+	case errors.As(err, &wrong):
 		return lockProblem(err)
+	case err != nil:
+		return &problem{code: exitUnknown, text: fmt.Sprintf("%s could not be read: %v", file, err), hints: []string{"give the lock with --lock FILE, or make one with `nix-trust lock`"}}
 	}
 	r, err := a.report(ctx, fl.folder)
 	if err != nil {

@@ -158,13 +158,33 @@ func (o *residue) answers(r *trust.Report) {
 				continue
 			}
 			o.leave(subject, nixconf.Pos{File: a.File}, "%s saved a yes to %s that has it: it counts for every flake that asks for this value.", who, a.Setting)
-			o.fixes = append(o.fixes, trust.Fix{
-				Title:  fmt.Sprintf("Forget the saved yes to %s", a.Setting),
-				Detail: fmt.Sprintf("Nix then asks again. The value is %q.", a.Value),
-				File:   a.File, Admin: a.Root,
-			})
+			o.forget(a, subject)
 		}
 	}
+}
+
+// forget offers the command that takes a saved answer away.
+func (o *residue) forget(a trust.AnswerReport, subject string) {
+	f := trust.Fix{
+		Title:  fmt.Sprintf("Forget the saved yes to %s", a.Setting),
+		Detail: "Nix then asks again.",
+		File:   a.File, Admin: a.Root,
+	}
+	if word, ok := shellWord(subject); ok {
+		f.Command = "nix-trust answers forget " + word
+		if a.Root {
+			f.Command = "sudo " + f.Command
+		}
+	}
+	if !slices.Contains(o.fixes, f) {
+		o.fixes = append(o.fixes, f)
+	}
+}
+
+// shellWord quotes a text for a shell. What would end the quotes, and what a
+// program would take for a flag, is not written.
+func shellWord(s string) (string, bool) {
+	return "'" + s + "'", s != "" && !strings.HasPrefix(s, "-") && !strings.ContainsAny(s, "'\n")
 }
 
 // unseen says what could not be looked at.
@@ -218,11 +238,11 @@ func (o *residue) store(s StoreLook) {
 		o.leave("", nixconf.Pos{}, "Which of the pinned paths are in the store was not looked at. What is there stays.")
 	case len(s.Present) > 0:
 		o.leave("", nixconf.Pos{}, "%d of the pinned paths are in the store. They stay there, with all that was built from them, until they are collected as garbage.", len(s.Present))
-		o.fixes = append(o.fixes, trust.Fix{
-			Title:   "See what keeps a path in the store",
-			Detail:  "Once nothing does, nix-collect-garbage removes it.",
-			Command: "nix-store --query --roots " + strings.TrimSuffix(s.Dir, "/") + "/" + string(s.Present[0]),
-		})
+		f := trust.Fix{Title: "See what keeps a path in the store", Detail: "Once nothing does, nix-collect-garbage removes it."}
+		if word, ok := shellWord(strings.TrimSuffix(s.Dir, "/") + "/" + string(s.Present[0])); ok {
+			f.Command = "nix-store --query --roots " + word
+		}
+		o.fixes = append(o.fixes, f)
 	}
 }
 

@@ -83,7 +83,8 @@ func TestARevokeNamesEveryOtherLayer(t *testing.T) {
 		"/root/ts.json | accept-flake-config | Root has saved a yes that accepts whatever",
 		"/root/ts.json | https://cache.example | Root has saved a yes to extra-substituters",
 		"/g.toml | https://cache.example | The grant for github:b/b uses it",
-		"30 days", "1 of the pinned paths are in the store", "nix-store --query --roots /nix/store/" + string(storePath(1, "a")),
+		"30 days", "1 of the pinned paths are in the store", "nix-store --query --roots '/nix/store/" + string(storePath(1, "a")) + "'",
+		"| nix-trust answers forget 'https://cache.example'", "| sudo nix-trust answers forget 'https://cache.example'",
 		"/etc/nix/nix.conf:1 | Take \"https://cache.example/\" out of trusted-substituters |  | # then: restart-it",
 	} {
 		if !strings.Contains(text, want) {
@@ -122,6 +123,14 @@ func TestWhatARevokeCouldNotSeeIsSaid(t *testing.T) {
 	} {
 		if text := said(Remains(g, c.r, c.scopes, StoreLook{})); !strings.Contains(text, c.want) {
 			t.Errorf("%s: it does not say %q:\n%s", name, c.want, text)
+		}
+	}
+}
+
+func TestWhatCannotBeQuotedIsNoCommand(t *testing.T) {
+	for s, want := range map[string]bool{"https://x/$(id)": true, "a;b": true, "": false, "it's": false, "-x:AAAA": false, "a\nb": false} {
+		if word, ok := shellWord(s); ok != want || ok && word != "'"+s+"'" {
+			t.Errorf("%q: %q, %v", s, word, ok)
 		}
 	}
 }
