@@ -205,7 +205,7 @@ func (a *app) newLockJob(ctx context.Context, args []string, f lockFlags) (*lock
 	if err := f.checkCaches(); err != nil {
 		return nil, err
 	}
-	j := &lockJob{app: a, f: f, nix: &nix.Nix{Runner: nix.Program{}, StoreDir: storeDir()}, file: f.file}
+	j := &lockJob{app: a, f: f, nix: &nix.Nix{Runner: nix.Program{}, StoreDir: storeDir(), Offline: f.check}, file: f.file}
 	if len(args) > 0 && strings.HasPrefix(args[0], j.nix.StoreDir+"/") || len(args) > 1 {
 		if err := j.takePaths(args); err != nil {
 			return nil, err

@@ -177,7 +177,7 @@ func (a *app) Check(ctx context.Context, f tui.LockFile) (tui.LockCheck, error) 
 	case a.user != "":
 		return tui.LockCheck{}, errors.New("flakes are evaluated in nobody else's name; run it as that user")
 	}
-	return a.checkWith(ctx, &nix.Nix{Runner: nix.Program{}, StoreDir: storeDir()}, f)
+	return a.checkWith(ctx, &nix.Nix{Runner: nix.Program{}, StoreDir: storeDir(), Offline: true}, f)
 }
 
 func (a *app) checkWith(ctx context.Context, n *nix.Nix, f tui.LockFile) (tui.LockCheck, error) {
