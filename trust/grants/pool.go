@@ -63,8 +63,16 @@ func NewPool(standings []Standing) *Pool {
 	p := &Pool{pins: map[string]Served{}}
 	sides := map[string][]Side{}
 	for _, s := range standings {
-		for path, pin := range s.Pins() {
-			p.add(Side{s.Grant.Flake, path, pin}, s.Grant.Caches, sides)
+		if !s.Serves() {
+			continue
+		}
+		by := []Identity{s.Grant.Flake} // shared by all its pins
+		for _, system := range s.Grant.Systems {
+			if section := s.served.Systems[system]; section != nil {
+				for path, pin := range section.Paths {
+					p.add(Side{s.Grant.Flake, path, pin}, s.Grant.Caches, by, sides)
+				}
+			}
 		}
 	}
 	for _, h := range slices.Sorted(maps.Keys(sides)) {
@@ -75,21 +83,19 @@ func NewPool(standings []Standing) *Pool {
 		})
 		p.conflicts = append(p.conflicts, Conflict{HashPart: h, Sides: list})
 	}
-	for h, s := range p.pins {
+	for _, s := range p.pins {
 		slices.Sort(s.By)
-		s.By = slices.Compact(s.By)
-		p.pins[h] = s
 	}
 	return p
 }
 
 // add takes one pin in. Under a hash part that grants disagree on, sides has
 // everything that is said.
-func (p *Pool) add(side Side, from []lock.Cache, sides map[string][]Side) {
+func (p *Pool) add(side Side, from []lock.Cache, by []Identity, sides map[string][]Side) {
 	h := side.Path.Digest()
 	have, known := p.pins[h]
 	if !known {
-		p.pins[h] = Served{Path: side.Path, Pin: side.Pin, From: from, By: []Identity{side.Flake}}
+		p.pins[h] = Served{Path: side.Path, Pin: side.Pin, From: from, By: by}
 		return
 	}
 	differs := have.Path != side.Path || !have.Pin.Same(side.Pin)
@@ -98,13 +104,16 @@ func (p *Pool) add(side Side, from []lock.Cache, sides map[string][]Side) {
 			sides[h] = append(sides[h], Side{id, have.Path, have.Pin})
 		}
 	}
-	if sides[h] != nil {
-		sides[h] = append(sides[h], side)
-		return
+	switch {
+	case sides[h] != nil:
+		if !slices.ContainsFunc(sides[h], func(o Side) bool { return o.Flake == side.Flake && o.Path == side.Path && o.Pin.Same(side.Pin) }) {
+			sides[h] = append(sides[h], side)
+		}
+	case !slices.Contains(have.By, side.Flake):
+		have.From = joined(have.From, from)
+		have.By = append(slices.Clone(have.By), side.Flake)
+		p.pins[h] = have
 	}
-	have.From = joined(have.From, from)
-	have.By = append(have.By, side.Flake)
-	p.pins[h] = have
 }
 
 // joined adds caches to caches.

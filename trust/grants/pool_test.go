@@ -81,6 +81,18 @@ func TestWhatNoActiveGrantPinsIsNotFound(t *testing.T) {
 	}
 }
 
+func TestOnePathOfSeveralSystemsIsServedOnce(t *testing.T) {
+	l := lockOf("1", onePin)
+	l.Section("aarch64-linux").Paths[storePath(1, "a")] = pin(1)
+	g := grantFor(t, flakeID, l)
+	g.Systems = []string{"aarch64-linux", system}
+	s := Judge(flakeID, []Scope{scopeOf(g)}, noon, ReadBack(l, nil), Offer{State: OfferNone})
+	p := NewPool([]Standing{s})
+	if got, ok := p.Find(storePath(1, "a").Digest()); !ok || len(got.By) != 1 || p.Len() != 1 || len(p.Conflicts()) != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func BenchmarkNewPool(b *testing.B) {
 	l := lock.New()
 	l.Caches = []lock.Cache{{URL: "https://cache.example", Keys: []string{key1}}}
