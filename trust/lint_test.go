@@ -37,7 +37,10 @@ func (s scene) linted(t testing.TB, scope LintScope) []string {
 	return out
 }
 
-const sys = "@/etc/nix/nix.conf"
+const (
+	sys   = "@/etc/nix/nix.conf"
+	admit = "trusted-substituters = " + cacheURL + "/\n"
+)
 
 func TestLintTellsRightFromWrong(t *testing.T) {
 	for _, c := range []struct {
@@ -53,21 +56,25 @@ func TestLintTellsRightFromWrong(t *testing.T) {
 		{"off and then on again", scene{system: "require-sigs = false\nrequire-sigs = true"}, []string{"line-overwritten" + sys + ":1"}},
 		{"the same value twice is harmless", scene{system: "max-jobs = 2\nmax-jobs = 2"}, nil},
 		{"a user may override the system", scene{system: "max-jobs = 2", user: "max-jobs = 3"}, []string{"setting-restricted@/home/a/.config/nix/nix.conf:1"}[:0]},
-		{"an added cache replaces nothing", scene{system: "extra-substituters = https://b.example"}, nil},
-		{"a list with the official cache in it", scene{system: "substituters = https://b.example https://cache.nixos.org"}, nil},
+		{"an added cache replaces nothing", scene{system: "extra-substituters = " + cacheURL + "\nextra-trusted-public-keys = " + goodKey}, nil},
+		{"a list with the official cache in it", scene{system: "substituters = " + cacheURL + " https://cache.nixos.org\nextra-trusted-public-keys = " + goodKey}, nil},
 		{"a list without it", scene{system: "substituters = https://b.example"}, []string{"defaults-replaced" + sys + ":1"}},
 		{"an empty list says so itself", scene{system: "substituters ="}, nil},
-		{"a key added", scene{system: "extra-trusted-public-keys = " + goodKey}, nil},
+		{"a key added", scene{system: admit + "extra-trusted-public-keys = " + goodKey}, nil},
+		{"a cache that no key is for", scene{system: "extra-substituters = https://b.example"}, []string{"key-undeclared" + sys + ":1"}},
+		{"a key that no cache is for", scene{system: "extra-trusted-public-keys = " + goodKey}, []string{"key-without-cache" + sys + ":1"}},
+		{"a key that may be for a cache of another name", scene{system: "extra-trusted-public-keys = " + goodKey + "\nextra-substituters = https://b.example"}, nil},
+		{"a key of no host", scene{system: "extra-trusted-public-keys = laptop-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="}, nil},
 		{"keys replaced", scene{system: "trusted-public-keys = " + goodKey}, []string{"keys-replaced" + sys + ":1"}},
-		{"keys replaced by the same and more", scene{system: "trusted-public-keys = " + officialKey + " " + goodKey}, nil},
-		{"one name, two keys", scene{system: "extra-trusted-public-keys = " + goodKey + " " + otherKey}, []string{"key-name-clash" + sys + ":1"}},
-		{"one key twice is harmless", scene{system: "extra-trusted-public-keys = " + goodKey + " " + goodKey}, nil},
-		{"an extra line after the plain one is kept", scene{system: "substituters = https://cache.nixos.org/\nextra-substituters = https://b.example"}, nil},
+		{"keys replaced by the same and more", scene{system: admit + "trusted-public-keys = " + officialKey + " " + goodKey}, nil},
+		{"one name, two keys", scene{system: admit + "extra-trusted-public-keys = " + goodKey + " " + otherKey}, []string{"key-name-clash" + sys + ":2"}},
+		{"one key twice is harmless", scene{system: admit + "extra-trusted-public-keys = " + goodKey + " " + goodKey}, nil},
+		{"an extra line after the plain one is kept", scene{system: "substituters = https://cache.nixos.org/\nextra-substituters = " + cacheURL + "\nextra-trusted-public-keys = " + goodKey}, nil},
 		{"an extra line before it is lost", scene{system: "extra-substituters = https://b.example\nsubstituters = https://cache.nixos.org/"}, []string{"line-overwritten" + sys + ":1"}},
-		{"unless the plain one has it too", scene{system: "extra-substituters = https://b.example\nsubstituters = https://cache.nixos.org/ https://b.example"}, nil},
+		{"unless the plain one has it too", scene{system: "extra-substituters = " + cacheURL + "\nsubstituters = https://cache.nixos.org/ " + cacheURL + "\nextra-trusted-public-keys = " + goodKey}, nil},
 		{"listed with the slash", scene{system: "trusted-substituters = https://b.example/"}, nil},
 		{"listed in both spellings", scene{system: "trusted-substituters = https://b.example https://b.example/"}, nil},
-		{"a user's password is not one of a user alone", scene{system: "extra-substituters = ssh-ng://build@host.example"}, nil},
+		{"a user's password is not one of a user alone", scene{system: "extra-trusted-substituters = ssh-ng://build@host.example"}, nil},
 		{"a value that is meant to be empty", scene{system: "extra-platforms ="}, nil},
 		{"a setting of another release", scene{system: "repeat = 1"}, []string{"unknown-setting" + sys + ":1"}},
 		{"accept-flake-config off", scene{user: "experimental-features = flakes\naccept-flake-config = false"}, nil},

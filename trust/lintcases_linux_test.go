@@ -190,6 +190,16 @@ var lintCases = []lintCase{
 	{code: CodeKeysReplaced, conf: usable, flake: `trusted-public-keys = "other-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=";`, line: 3,
 		does: misled(`extra-trusted-public-keys = "other-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=";`)},
 	{code: CodeKeyUndeclared, conf: "substituters =\n", flake: `extra-substituters = "CACHE";`, line: 3, does: misled(`extra-substituters = "CACHE"; extra-trusted-public-keys = "KEY";`)},
+	{code: CodeKeyUndeclared, conf: "trusted-public-keys =\nsubstituters = CACHE\n", line: 6, does: lost(usable)},
+	{code: CodeKeyWithoutCache, conf: "substituters =\ntrusted-public-keys = KEY\n", daemon: true, line: 6, does: func(t *testing.T, w *world, c lintCase) {
+		for conf, want := range map[string]bool{"substituters =\n": false, c.conf: true} {
+			w.forget(t)
+			r := w.asUser(t, w.fill.Replace(conf), "nix", "copy", "--from", w.fill.Replace("CACHE"), w.path)
+			if (r.Code == 0) != want {
+				t.Errorf("%s a path from a cache that is listed nowhere: exit %d, want success %v: %s", conf, r.Code, want, r.Stderr)
+			}
+		}
+	}},
 
 	{code: CodeNotLiteral, flake: `extra-substituters = "a" + "b";`, line: 3, does: stops("is a thunk")},
 	{code: CodeBadValue, flake: `require-sigs = "maybe";`, line: 3, does: stops("'require-sigs' has invalid value 'maybe'")},
@@ -293,4 +303,49 @@ func TestEveryLintRuleHasACaseOfRealNix(t *testing.T) {
 			t.Errorf("%s is held against no real Nix", code)
 		}
 	}
+}
+
+// What a review says that Nix will ask about is what real Nix complains that
+// it was not answered.
+func TestReviewForetellsWhatRealNixAsks(t *testing.T) {
+	const config = `
+    accept-flake-config = false; allow-dirty = true; bash-prompt = "x"; bash-prompt-prefix = "y"; commit-lockfile-summary = "z";
+    extra-substituters = [ "https://a.example" "https://b.example" ]; extra-trusted-public-keys = "k-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=";
+    flake-registry = "/none"; made-up = "x"; max-jobs = 1; post-build-hook = "/x"; substituters = "https://a.example"; sandbox = false;`
+	const answers = `{"allow-dirty":{"true":true},"max-jobs":{"1":false},"extra-substituters":{"https://b.example https://a.example":true}}`
+	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
+		t.Parallel()
+		w := &world{nix: nix, lines: "experimental-features = nix-command flakes\nbuild-users-group =\nsandbox = false\nfsync-metadata = false\n"}
+		w.outside, w.inside = nix.Dir(t)
+		w.fill = strings.NewReplacer()
+		w.write(t, "etc/nix.conf", w.lines)
+		w.write(t, "flake/flake.nix", flakeText(config))
+		w.write(t, "home/.local/share/nix/trusted-settings.json", answers)
+		r := w.run(t, "nix", "eval", "path:"+w.inside+"/flake#x.name")
+		if r.Code != 0 {
+			t.Fatal(r.Stderr)
+		}
+		const ignoring = "ignoring untrusted flake configuration setting '"
+		var complained []string
+		for rest := r.Stderr; ; {
+			_, after, found := strings.Cut(rest, ignoring)
+			if !found {
+				break
+			}
+			name, _, _ := strings.Cut(after, "'")
+			complained, rest = append(complained, name), after
+		}
+		f := w.facts(lintCase{flake: config, answers: answers})
+		v := ReviewOf(f, Decide(f), 0)
+		var foretold []string
+		for _, a := range v.Asks {
+			if a.State == SettingAsks || a.State == SettingDenied {
+				foretold = append(foretold, a.Name)
+			}
+		}
+		slices.Sort(foretold)
+		if !v.Known || len(foretold) < 6 || !slices.Equal(foretold, complained) {
+			t.Errorf("foretold %v\nasked    %v", foretold, complained)
+		}
+	})
 }

@@ -5,6 +5,7 @@ const (
 	CodeAcceptInFlake   Code = "accept-in-flake"
 	CodeKeysReplaced    Code = "keys-replaced"
 	CodeLineOverwritten Code = "line-overwritten"
+	CodeKeyWithoutCache Code = "key-without-cache"
 	CodeListedNoSlash   Code = "listed-without-slash"
 	CodeListedParameter Code = "listed-with-parameters"
 	CodeURLCredentials  Code = "credentials-in-url"
@@ -23,6 +24,11 @@ var lintEntries = map[Code]Entry{
 		Title:    "the keys are replaced instead of added to",
 		Explain:  "trusted-public-keys without extra- throws away what was there, the key of cache.nixos.org included. What is signed with a lost key is refused and built from source.",
 		Severity: Warn,
+	},
+	CodeKeyWithoutCache: {
+		Title:    "a key is believed and no cache is listed that it is named after",
+		Explain:  "A key is believed for every path from every source: whoever has it can put anything into the store, though its cache is no longer asked.",
+		Severity: Info,
 	},
 	CodeLineOverwritten: {
 		Title:    "a later line discards this one",

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nix-trust/nix-trust/lock/bincache"
@@ -88,29 +89,89 @@ func (l *linter) keyNameClash() {
 	}
 }
 
-// keyUndeclared finds caches of a flake for which it declares no key, and for
-// which none is believed that is named after them.
+// keyUndeclared finds caches for which no key is declared or believed, as far as
+// the names of keys tell: in flakes, and in the daemon's own configuration.
 func (l *linter) keyUndeclared() {
 	for _, f := range l.flakes {
-		var keys []declaredKey
+		var keys, urls []nixconf.Item
 		for _, n := range l.of(f, "trusted-public-keys") {
-			for _, it := range n.items {
-				keys = append(keys, declaredKey{text: it.Text, where: it.Origin.Pos, by: -1})
-			}
-		}
-		var urls []string
-		for _, n := range l.of(f, "substituters") {
-			urls = append(urls, texts(n.items)...)
+			keys = append(keys, n.items...)
 		}
 		for _, n := range l.of(f, "substituters") {
-			for _, it := range n.items {
-				if trustedParam(it.Text) || openable(it.Text) != Pass || SameItem(it.Text, officialCache) {
-					continue
-				}
-				if len(keysFor(it.Text, keys, urls)) == 0 && len(inForce(l.base, it.Text)) == 0 {
-					l.tell(it.Origin.Pos, it.Text, "The flake declares no key for it, and none that is believed is named after it: unless one signs for it all the same, it is asked for everything and nothing of it is taken.", "")
-				}
+			urls = append(urls, n.items...)
+		}
+		for _, it := range keyless(urls, keys) {
+			if len(inForce(l.base, it.Text)) == 0 {
+				l.tell(it.Origin.Pos, it.Text, "The flake declares no key for it, and none that is believed is named after it: unless one signs for it all the same, it is asked for everything and nothing of it is taken.", "")
 			}
 		}
 	}
+	if subs := l.system.Get("substituters"); l.configuration && subs != nil {
+		for _, it := range keyless(subs.Items, l.systemItems("trusted-public-keys")) {
+			l.tell(it.Origin.Pos, it.Text, "No believed key is its own: each is named after another cache. Unless it is a mirror of one of those, it is asked for everything and nothing of it is taken.", "")
+		}
+	}
+}
+
+// keyless are the caches that none of the keys can be meant for.
+func keyless(urls, keys []nixconf.Item) []nixconf.Item {
+	declared := make([]declaredKey, len(keys))
+	for i, k := range keys {
+		declared[i] = declaredKey{text: k.Text, by: -1}
+	}
+	var out []nixconf.Item
+	for _, it := range urls {
+		if trustedParam(it.Text) || openable(it.Text) != Pass || SameItem(it.Text, officialCache) {
+			continue
+		}
+		if len(keysFor(it.Text, declared, texts(urls))) == 0 {
+			out = append(out, it)
+		}
+	}
+	return out
+}
+
+// keyWithoutCache finds keys that are left over from a cache: named after a
+// host of which no cache is listed or asked for by a known flake, while each
+// cache that is listed has a key of its own.
+func (l *linter) keyWithoutCache() {
+	if !l.configuration {
+		return
+	}
+	var urls []nixconf.Item
+	for _, cfg := range []*nixconf.Config{l.system, l.client} {
+		for _, name := range []string{"substituters", "trusted-substituters"} {
+			if val := cfg.Get(name); val != nil {
+				urls = append(urls, val.Items...)
+			}
+		}
+	}
+	keys := l.systemItems("trusted-public-keys")
+	named := func(host string) bool {
+		return slices.ContainsFunc(keys, func(k nixconf.Item) bool { return keyHost(k.Text) == host })
+	}
+	for _, it := range urls {
+		if !named(hostOf(it.Text)) {
+			return // one of the keys may be for this one, whatever its name
+		}
+	}
+	for _, k := range keys {
+		host := keyHost(k.Text)
+		if _, ok := asKey(k.Text); !ok || !strings.Contains(host, ".") || k.Text == officialKey {
+			continue
+		}
+		if !slices.ContainsFunc(urls, func(u nixconf.Item) bool { return hostOf(u.Text) == host }) && !l.claimed(host) {
+			l.tell(k.Origin.Pos, k.Text, "No cache of "+host+" is listed, and what this key signs is believed all the same, whoever brings it.", "")
+		}
+	}
+}
+
+// claimed reports whether a known flake asks for a cache of the host.
+func (l *linter) claimed(host string) bool {
+	for n, it := range l.urls {
+		if n.flake != nil && hostOf(it.Text) == host {
+			return true
+		}
+	}
+	return false
 }

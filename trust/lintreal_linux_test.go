@@ -182,7 +182,10 @@ func (w *world) lendHome(t *testing.T) (back func()) {
 }
 
 // lint looks at the same files.
-func (w *world) lint(c lintCase) Lint {
+func (w *world) lint(c lintCase) Lint { return LintOf(w.facts(c), LintScope{}) }
+
+// facts are the case's files as a look at the machine finds them.
+func (w *world) facts(c lintCase) *Facts {
 	v := w.nix.Version
 	conf, user := w.lines+w.fill.Replace(c.conf), w.fill.Replace(c.user)
 	all := files{w.inside + "/etc/nix.conf": conf}
@@ -211,5 +214,5 @@ func (w *world) lint(c lintCase) Lint {
 		fl.Config, fl.Rejection = flake.ReadConfig(w.inside+"/flake/flake.nix", []byte(flakeText(w.fill.Replace(c.flake))), v)
 		f.Flakes = []Flake{fl}
 	}
-	return LintOf(f, LintScope{})
+	return f
 }

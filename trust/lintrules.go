@@ -39,6 +39,7 @@ var lintRules = []lintRule{
 	{code: CodeKeysReplaced, find: (*linter).keysReplaced, way: addInstead, detail: "The keys that were there stay."},
 	{code: CodeKeyUndeclared, find: (*linter).keyUndeclared,
 		way: "Declare the cache's key in extra-trusted-public-keys", detail: "Take it from what the cache's owner publishes, not from the cache."},
+	{code: CodeKeyWithoutCache, find: (*linter).keyWithoutCache, way: "Remove the key, unless paths that it signed are copied here on purpose"},
 
 	{code: CodeNotLiteral, find: (*linter).notLiteral, way: "Write nixConfig in literals: strings, numbers, true, false, and lists of strings"},
 	{code: CodeBadValue, find: (*linter).badValue, way: "Correct or remove the setting"},

@@ -15,7 +15,7 @@ import (
 )
 
 func (a *app) lintCommand() *cobra.Command {
-	var format string
+	var format, ignore string
 	cmd := &cobra.Command{
 		Use:   "lint [FLAKE]",
 		Short: "Find mistakes in nix.conf and in what flakes declare, line by line",
@@ -33,17 +33,38 @@ found but not everything could be read.`,
 			if err := a.checkFormat(cmd, &format); err != nil {
 				return err
 			}
+			leave, err := ignored(ignore)
+			if err != nil {
+				return err
+			}
 			named := ""
 			if len(args) == 1 {
 				if named = args[0]; named == "" {
 					return usage("the flake's name is empty", "leave it out to look at everything")
 				}
 			}
-			return a.lint(cmd.Context(), named, format)
+			return a.lint(cmd.Context(), named, format, leave)
 		},
 	}
 	formatFlag(cmd, &format)
+	cmd.Flags().StringVar(&ignore, "ignore", "", "leave out these `RULES`, by their codes in brackets")
 	return cmd
+}
+
+// ignored reads the list of --ignore.
+func ignored(list string) ([]trust.Code, error) {
+	var out []trust.Code
+	for word := range strings.SplitSeq(list, ",") {
+		code := trust.Code(strings.TrimSpace(word))
+		switch {
+		case code == "":
+		case slices.Contains(trust.LintCodes(), code):
+			out = append(out, code)
+		default:
+			return nil, usage(fmt.Sprintf("--ignore has %q, which is no rule", word), "docs/lint.md has the rules")
+		}
+	}
+	return out, nil
 }
 
 // The formats of findings.
@@ -85,7 +106,7 @@ func (a *app) facts(ctx context.Context, named string) (*trust.Facts, error) {
 	return f, ctx.Err()
 }
 
-func (a *app) lint(ctx context.Context, named, format string) error {
+func (a *app) lint(ctx context.Context, named, format string, leave []trust.Code) error {
 	f, err := a.facts(ctx, named)
 	if err != nil {
 		return err
@@ -99,6 +120,7 @@ func (a *app) lint(ctx context.Context, named, format string) error {
 		scope.Flakes = []int{i}
 	}
 	l := trust.LintOf(f, scope)
+	l.Findings = slices.DeleteFunc(l.Findings, func(f trust.Finding) bool { return slices.Contains(leave, f.Code) })
 	switch format {
 	case "json":
 		err = a.writeJSON(lintJSON{jsonHead: headOf(trust.Decide(f)), Findings: findingsOf(l.Findings), Read: list(l.Read, same), Unread: notesOf(l.Unread)})
