@@ -360,9 +360,9 @@ func TestAnotherUsersFilesAreRefusedInASentence(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		theirs:                    "it belongs to another user",
-		locked:                    "you may not write there",
+		locked:                    "that is not permitted to you",
 		group:                     "its owner and group could not be kept",
-		filepath.Join(dir, "new"): "you may not write there",
+		filepath.Join(dir, "new"): "that is not permitted to you",
 	} {
 		was := "old"
 		if path == filepath.Join(dir, "new") {

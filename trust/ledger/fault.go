@@ -69,7 +69,7 @@ func cause(err error) (why, hint string) {
 	case errors.Is(err, syscall.EBUSY):
 		return "it is a mount point", "change the file that is mounted there, by its own name"
 	case errors.Is(err, fs.ErrPermission):
-		return "you may not write there", "ask its owner, or the administrator"
+		return "that is not permitted to you", "ask its owner, or the administrator"
 	case errors.Is(err, syscall.ENOLCK), errors.Is(err, syscall.ENOTSUP):
 		return "the file system has no locks", "move the file to a local disk"
 	}

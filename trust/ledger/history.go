@@ -57,7 +57,6 @@ type History struct {
 	Entries []Entry // oldest first
 	Damage  []Damage
 
-	last   int // the highest number
 	wanted *record
 }
 
@@ -107,9 +106,6 @@ func (j Journal) scan(f io.ReadSeeker, want int) (History, error) {
 		if line == nil && ended {
 			damage(no, "it is longer than any line of a journal")
 			return
-		}
-		if n, ok := number(line); ok {
-			h.last = max(h.last, n)
 		}
 		r, err := readRecord(line)
 		if err != nil && !ended {

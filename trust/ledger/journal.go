@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -69,18 +71,16 @@ func (j Journal) Apply(ctx context.Context, p trust.Plan) (n int, err error) {
 		return 0, err
 	}
 	defer f.Close()
-	past, err := j.scan(f, 0)
+	last, open, err := f.unsettled()
 	if err != nil {
 		return 0, err
 	}
-	for _, e := range past.Entries {
-		if e.State == Interrupted {
-			if err := f.add(result(e.N, e.settled())); err != nil {
-				return 0, err
-			}
+	for _, e := range open {
+		if err := f.add(result(e.N, e.settled())); err != nil {
+			return 0, err
 		}
 	}
-	n = past.last + 1
+	n = last + 1
 	now := time.Now
 	if j.Now != nil {
 		now = j.Now
@@ -106,6 +106,37 @@ func (j Journal) Apply(ctx context.Context, p trust.Plan) (n int, err error) {
 		f.add(result(n, Applied))
 	}
 	return n, nil
+}
+
+// unsettled is the highest number of the journal, and the entries of which it
+// does not say how they ended. It reads most lines by their beginning alone:
+// what it would not believe of the others is for whoever lists them.
+func (f *journalFile) unsettled() (last int, open []Entry, err error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return 0, nil, journalFault(f.path, err)
+	}
+	plans := map[int][]byte{}
+	err = lines(f, func(_ int, line []byte, ended bool) {
+		n, ok := number(line)
+		last = max(last, n)
+		if !ok || !ended {
+			return
+		}
+		if bytes.HasPrefix(line, resultStart(n)) {
+			delete(plans, n)
+		} else if _, known := plans[n]; !known {
+			plans[n] = bytes.Clone(line)
+		}
+	})
+	if err != nil {
+		return 0, nil, journalFault(f.path, err)
+	}
+	for _, n := range slices.Sorted(maps.Keys(plans)) {
+		if r, err := readRecord(plans[n]); err == nil && r.Result == "" {
+			open = append(open, entryOf(r))
+		}
+	}
+	return last, open, nil
 }
 
 // journalFile is a journal that is open, locked against other writers.
@@ -253,6 +284,9 @@ func lines(r io.Reader, each func(number int, line []byte, ended bool)) error {
 	}
 }
 
+// mostEntries is more than any journal has. A line with a larger number is damaged.
+const mostEntries = 1 << 40
+
 // number is the number at the start of a line, which is all that is read of
 // most lines.
 func number(line []byte) (int, bool) {
@@ -265,5 +299,8 @@ func number(line []byte) (int, bool) {
 		return 0, false
 	}
 	n, err := strconv.Atoi(string(rest[:end]))
-	return n, err == nil && n > 0
+	if err != nil || n < 1 || n >= mostEntries {
+		return 0, false
+	}
+	return n, true
 }

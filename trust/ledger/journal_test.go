@@ -222,20 +222,21 @@ func TestDamagedLinesAreSaidAndTheOthersCount(t *testing.T) {
 	}
 	plan, _, _ := strings.Cut(string(good), "\n")
 	for text, want := range map[string]string{
-		string(good) + plan[:len(plan)/2]:                              "line 3: it was not written to its end, so the program was stopped there; what became of number 1",
-		string(good) + `{"n":2,"version":1,"time`:                      "line 3: it was not written to its end, so the program was stopped there, and what it was about to do was not done",
-		string(good) + "nonsense\n":                                    "line 3: invalid character",
-		string(good) + "\n":                                            "line 3: it ends in the middle",
-		string(good) + "{}\n":                                          "line 3: it is of version 0",
-		string(good) + `{"n":2,"version":2,"result":"applied"}`:        "line 3: it was not written to its end",
-		string(good) + `{"n":2,"version":2}` + "\n":                    "line 3: it is of version 2",
-		string(good) + `{"n":2,"version":1,"wat":1}` + "\n":            `line 3: json: unknown field "wat"`,
-		string(good) + `{"n":9,"version":1,"result":"applied"}` + "\n": "line 3: it is about number 9",
-		string(good) + `{"n":1,"version":1,"result":"applied"}` + "\n": "line 3: it says a second time",
-		string(good) + plan + "\n":                                     "line 3: it has the number 1, which another line has",
-		strings.Replace(string(good), `"/`, `"`, 1):                    "line 1: ",
-		strings.Replace(string(good), "\n", " x\n", 1):                 "line 1: ",
-		string(good) + "\xff\xfe\n":                                    "line 3: ",
+		string(good) + plan[:len(plan)/2]:                                                "line 3: it was not written to its end, so the program was stopped there; what became of number 1",
+		string(good) + `{"n":2,"version":1,"time`:                                        "line 3: it was not written to its end, so the program was stopped there, and what it was about to do was not done",
+		string(good) + "nonsense\n":                                                      "line 3: invalid character",
+		string(good) + "\n":                                                              "line 3: it ends in the middle",
+		string(good) + "{}\n":                                                            "line 3: it is of version 0",
+		string(good) + `{"n":2,"version":2,"result":"applied"}`:                          "line 3: it was not written to its end",
+		string(good) + `{"n":2,"version":2}` + "\n":                                      "line 3: it is of version 2",
+		string(good) + `{"n":2,"version":1,"wat":1}` + "\n":                              `line 3: json: unknown field "wat"`,
+		string(good) + `{"n":9,"version":1,"result":"applied"}` + "\n":                   "line 3: it is about number 9",
+		string(good) + `{"n":1,"version":1,"result":"applied"}` + "\n":                   "line 3: it says a second time",
+		string(good) + plan + "\n":                                                       "line 3: it has the number 1, which another line has",
+		string(good) + `{"n":9223372036854775807,"version":1,"result":"applied"}` + "\n": "line 3: it has no number",
+		strings.Replace(string(good), `"/`, `"`, 1):                                      "line 1: ",
+		strings.Replace(string(good), "\n", " x\n", 1):                                   "line 1: ",
+		string(good) + "\xff\xfe\n":                                                      "line 3: ",
 	} {
 		if err := os.WriteFile(d.j.Path(), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -71,7 +71,12 @@ func (r record) line() ([]byte, error) {
 }
 
 func result(n int, s State) []byte {
-	return fmt.Appendf(nil, `{"n":%d,"version":%d,"result":%q}`, n, recordVersion, s)
+	return fmt.Appendf(resultStart(n), `%q}`, s)
+}
+
+// resultStart is how the line begins that says how a plan ended.
+func resultStart(n int) []byte {
+	return fmt.Appendf(nil, `{"n":%d,"version":%d,"result":`, n, recordVersion)
 }
 
 func recordOf(s trust.FileState) stateRecord {
@@ -124,8 +129,8 @@ func readRecord(line []byte) (r record, err error) {
 	switch {
 	case r.Version != recordVersion:
 		return r, fmt.Errorf("it is of version %d, and this program reads version %d", r.Version, recordVersion)
-	case r.N < 1:
-		return r, errors.New("it has no number")
+	case r.N < 1 || r.N >= mostEntries:
+		return r, errors.New("it has no number that could be one")
 	case r.Result != "" && r.Result != string(Applied) && r.Result != string(NotApplied) && r.Result != string(Partly) && r.Result != string(Unclear):
 		return r, fmt.Errorf("its result is %q", r.Result)
 	case r.Result == "" && len(r.Steps) == 0:
