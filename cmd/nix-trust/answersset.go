@@ -156,7 +156,7 @@ func planFor(r *trust.Report, path string, edits func(trust.Answers) []trust.Ans
 func (a *app) planForget(r *trust.Report, args []string, orphans bool) (trust.Plan, error) {
 	all := trust.Plan{Risk: trust.PlanNarrows}
 	for i, f := range r.AnswerFiles {
-		if f.Path == "" || i > 0 && (os.Geteuid() != 0 || f.Path == r.AnswerFiles[0].Path) {
+		if f.Path == "" || i > 0 && (a.user == "" || os.Geteuid() != 0 || f.Path == r.AnswerFiles[0].Path) {
 			continue
 		}
 		p, err := planFor(r, f.Path, func(now trust.Answers) []trust.AnswerEdit {

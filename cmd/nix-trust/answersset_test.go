@@ -5,7 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/ledger"
 )
 
 // On a terminal nothing is changed by an empty line, by the end of the input, or
@@ -45,6 +49,58 @@ func TestNothingIsChangedWithoutAClearYes(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(dir, "state")); (err == nil) != c.made {
 			t.Errorf("%q with %q: a journal without a change, or a change without a journal", c.args, c.in)
+		}
+	}
+}
+
+// Root who takes a user's view forgets in both files, and the user's file stays
+// the user's. Without --user root's own file alone is in question.
+func TestRootForgetsForTheUserAndForItself(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	dir := t.TempDir()
+	const text = `{"extra-substituters":{"https://a.example":true},"x":{"y":true}}`
+	r := &trust.Report{}
+	for _, name := range []string{"user.json", "root.json"} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r.AnswerFiles = append(r.AnswerFiles, trust.AnswersFile{Path: path})
+	}
+	if err := os.Chown(r.AnswerFiles[0].Path, 4321, 1234); err != nil {
+		t.Fatal(err)
+	}
+	p, err := (&app{}).planForget(r, []string{"https://a.example"}, false)
+	if err != nil || len(p.Steps) != 1 || p.Steps[0].Path != r.AnswerFiles[0].Path {
+		t.Errorf("without --user: %v, %+v", err, p.Steps)
+	}
+	if p, err = (&app{user: "mira"}).planForget(r, []string{"https://a.example"}, false); err != nil || len(p.Steps) != 2 || p.Risk != trust.PlanNarrows {
+		t.Fatalf("%v, %+v", err, p)
+	}
+	j := ledger.Journal{Dir: filepath.Join(dir, "state")}
+	undo := func() (trust.Plan, error) { return j.Undo(0) }
+	for i, plan := range []func() (trust.Plan, error){func() (trust.Plan, error) { return p, nil }, undo} {
+		p, err := plan()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := j.Apply(context.Background(), p); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{`{"x":{"y":true}}`, text}[i]
+		for _, f := range r.AnswerFiles {
+			if data, err := os.ReadFile(f.Path); err != nil || string(data) != want {
+				t.Errorf("%s has %s, %v; want %s", f.Path, data, err, want)
+			}
+		}
+		info, err := os.Stat(r.AnswerFiles[0].Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st := info.Sys().(*syscall.Stat_t); st.Uid != 4321 || st.Gid != 1234 {
+			t.Errorf("the user's file belongs to %d:%d now", st.Uid, st.Gid)
 		}
 	}
 }
