@@ -2,6 +2,7 @@ package trust
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/nix-trust/nix-trust/nixconf"
@@ -29,7 +30,7 @@ type LintScope struct {
 func LintOf(f *Facts, scope LintScope) Lint {
 	e := &engine{f: f}
 	e.prepare()
-	l := &linter{engine: e, seen: map[hit]bool{}}
+	l := &linter{engine: e, seen: map[hit]bool{}, of: map[*Flake][]line{}, words: map[string]map[string]bool{}}
 	if len(scope.Flakes) == 0 {
 		l.configuration = true
 		l.configLines()
@@ -57,8 +58,12 @@ type linter struct {
 	*engine
 	configuration bool // the configuration's own files are looked at
 	lines         []line
-	flakes        []*Flake  // those that were read
-	current       *lintRule // the rule that runs
+	byID          map[lineID]int             // those of configuration files
+	of            map[*Flake][]line          // those of flakes
+	crowded       bool                       // the configuration names too many caches and keys to look at them
+	words         map[string]map[string]bool // setting → what is in force of it, for the daemon or for this user
+	flakes        []*Flake                   // those that were read
+	current       *lintRule                  // the rule that runs
 	seen          map[hit]bool
 	out           Lint
 }
@@ -73,6 +78,9 @@ type hit struct {
 // tell adds a finding of the rule that runs. command is what to write instead,
 // "" when there is nothing to copy.
 func (l *linter) tell(at nixconf.Pos, subject, text, command string) {
+	if l.full() {
+		return
+	}
 	h := hit{l.current.code, at, subject}
 	if l.seen[h] {
 		return
@@ -91,11 +99,24 @@ func (l *linter) tell(at nixconf.Pos, subject, text, command string) {
 	})
 }
 
-func (l *linter) unread(path, text string) {
-	n := Note{path, text}
-	if !slices.Contains(l.out.Unread, n) {
-		l.out.Unread = append(l.out.Unread, n)
+// maxFindings is how many mistakes are told. Nobody reads more.
+const maxFindings = 10_000
+
+func (l *linter) full() bool {
+	if len(l.out.Findings) < maxFindings {
+		return false
 	}
+	l.unread("", fmt.Sprintf("There are more than %d findings; the others are not told.", maxFindings))
+	return true
+}
+
+func (l *linter) unread(path, text string) {
+	for _, n := range l.out.Unread {
+		if n == (Note{path, text}) {
+			return
+		}
+	}
+	l.out.Unread = append(l.out.Unread, Note{path, text})
 }
 
 func (l *linter) read(path string) {

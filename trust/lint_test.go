@@ -5,27 +5,34 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/nixconf/flake"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
-// linted are the findings of a scene as "code@file:line", but for those of the
-// default findings of every scene.
-func (s scene) linted(t testing.TB, scope LintScope) []string {
+// facts are what a scene tells the engine, without asking it.
+func (s scene) facts(t testing.TB) *Facts {
 	t.Helper()
-	var l Lint
+	var out Facts
 	before := s.change
 	s.change = func(f *Facts) {
 		if before != nil {
 			before(f)
 		}
-		l = LintOf(f, scope)
+		out, *f = *f, Facts{}
 	}
 	s.decide(t)
+	return &out
+}
+
+// linted are the findings of a scene as "code@file:line", but for those of the
+// default findings of every scene.
+func (s scene) linted(t testing.TB, scope LintScope) []string {
+	t.Helper()
 	var out []string
-	for _, f := range l.Findings {
+	for _, f := range LintOf(s.facts(t), scope).Findings {
 		out = append(out, fmt.Sprintf("%s@%s", f.Code, place(f.Where)))
 		if len(f.Fixes) != 1 || f.Fixes[0].Title == "" {
 			t.Errorf("%s has not one way out: %+v", f.Code, f.Fixes)
@@ -107,15 +114,9 @@ func TestLintFindsWhatDoctorFindsInFiles(t *testing.T) {
 		{system: "extra-trusted-public-keys = nonsense"}, {flake: `nixConfig.extra-substituters = "https://cache.nixos.org.evil.example";`},
 		{flake: "nixConfig.\"a\u202eb\" = \"x\";"}, {system: "trusted-users = root a", change: func(f *Facts) { f.Daemon.Trust = Trusted }},
 	} {
-		var l Lint
-		before := s.change
-		s.change = func(f *Facts) {
-			if before != nil {
-				before(f)
-			}
-			l = LintOf(f, LintScope{})
-		}
-		for _, d := range s.decide(t).Findings {
+		f := s.facts(t)
+		l := LintOf(f, LintScope{})
+		for _, d := range Decide(f).Findings {
 			if !slices.Contains(shared, d.Code) || d.Where.File == "" {
 				continue
 			}
@@ -155,15 +156,7 @@ func TestLintNeverTakesUnreadForFine(t *testing.T) {
 			f.Flakes = []Flake{{Rejection: &flake.Rejection{Message: "it is too deep", Unsure: true}}}
 		}},
 	} {
-		var l Lint
-		before := s.change
-		s.change = func(f *Facts) {
-			if before != nil {
-				before(f)
-			}
-			l = LintOf(f, LintScope{})
-		}
-		s.decide(t)
+		l := LintOf(s.facts(t), LintScope{})
 		if len(l.Unread) == 0 {
 			t.Errorf("%+v: nothing is said to be unread: %+v", s, l)
 		}
@@ -194,6 +187,43 @@ func TestLintKeepsSecretsToItself(t *testing.T) {
 		},
 	}
 	s.decide(t)
+}
+
+// Files as large as they are read, of every kind that is compared with others.
+func TestLintEndsOnHugeFiles(t *testing.T) {
+	fill := func(text string) string {
+		var b strings.Builder
+		for i := 0; b.Len() < 1<<20; i++ {
+			fmt.Fprintf(&b, strings.ReplaceAll(text, "#", "%[1]d"), i)
+		}
+		return b.String()
+	}
+	for _, s := range []scene{
+		{system: fill("extra-substituters = https://a#.example\n")},
+		{system: "substituters = " + fill("https://a#.example ") + "\nsubstituters = " + cacheURL},
+		{system: "trusted-public-keys = " + fill("a#:x ")},
+		{system: "system-features = " + fill("f# ") + "\nsystem-features = x"},
+		{user: fill("unknown# = 1\n")},
+		{system: "trusted-users = " + fill("u# ")},
+		{flake: `nixConfig.extra-substituters = "` + fill("https://a#.example ")[:1<<19] + `"; nixConfig.substituters = "x";`},
+		{flake: "nixConfig = {" + fill("a# = 1;\n")[:1<<19] + "};", change: func(f *Facts) {
+			if f.Flakes[0].Rejection != nil {
+				f.Flakes[0].Rejection = &flake.Rejection{Unsure: true} // it was cut in the middle
+			}
+		}},
+	} {
+		facts := s.facts(t)
+		at := time.Now()
+		l := LintOf(facts, LintScope{})
+		took := time.Since(at)
+		t.Logf("%.40s…: %v", s.system+s.user+s.flake, took)
+		if took > time.Minute {
+			t.Errorf("%.60s…: %v", s.system+s.user+s.flake, took)
+		}
+		if len(l.Findings) == 0 && len(l.Unread) == 0 {
+			t.Errorf("%.60s…: nothing is told", s.system+s.user+s.flake)
+		}
+	}
 }
 
 func TestNearNamesAreNear(t *testing.T) {

@@ -2,7 +2,6 @@ package trust
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/nix-trust/nix-trust/nixconf"
@@ -168,14 +167,14 @@ func (l *linter) replaced(setting, builtin, happens string) {
 	}
 	for _, cfg := range []*nixconf.Config{l.client, l.system} {
 		val := cfg.Get(setting)
-		if val == nil || !l.configuration {
+		if val == nil || !l.configuration || l.crowded {
 			continue
 		}
 		type had struct{ file, text string }
 		now := []had{{"", builtin}}
 		for _, a := range val.History {
 			words := fields(a.Value)
-			i := slices.IndexFunc(l.lines, func(n line) bool { return n.flake == nil && n.at == a.Origin.Pos && n.name == a.Origin.Name })
+			i, known := l.byID[lineID{a.Origin.Pos, a.Origin.Name}]
 			if !a.Origin.Append {
 				var before []string
 				for _, h := range now {
@@ -184,7 +183,7 @@ func (l *linter) replaced(setting, builtin, happens string) {
 					}
 				}
 				now = nil
-				if i >= 0 && a.OverriddenBy == nil && len(words) > 0 {
+				if known && a.OverriddenBy == nil && len(words) > 0 {
 					if lost := losses(before, &l.lines[i]); len(lost) > 0 {
 						l.tell(a.Origin.Pos, a.Origin.Name, fmt.Sprintf("It replaces the whole list: %s %s.", shortList(setting, lost), happens), l.lines[i].instead("extra-"+setting, words...))
 					}
@@ -202,7 +201,7 @@ func (l *linter) replaced(setting, builtin, happens string) {
 func (l *linter) extraOverwritten() {
 	for _, f := range l.flakes {
 		for _, name := range []string{"substituters", "trusted-public-keys", "trusted-substituters"} {
-			lines := l.of(f, name)
+			lines := l.linesOf(f, name)
 			for i, n := range lines {
 				for _, later := range lines[i+1:] {
 					if lost := losses(texts(n.items), later); !later.extra && len(lost) > 0 {

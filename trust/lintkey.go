@@ -70,7 +70,7 @@ func (l *linter) keyNameClash() {
 		}
 		l.tell(it.Origin.Pos, it.Text, fmt.Sprintf("Another key called %s comes before it, from %s. Only that one is tried: what this one signed is refused.", key.Name, where), "")
 	}
-	if l.configuration {
+	if l.configuration && !l.crowded {
 		for _, cfg := range []*nixconf.Config{l.client, l.system} {
 			if val := cfg.Get("trusted-public-keys"); val != nil {
 				known(val.Items, map[string]first{}, tell)
@@ -80,7 +80,7 @@ func (l *linter) keyNameClash() {
 	for _, f := range l.flakes {
 		seen := map[string]first{}
 		known(l.base.keys, seen, func(nixconf.Item, bincache.PublicKey, first) {})
-		for _, n := range l.of(f, "trusted-public-keys") {
+		for _, n := range l.linesOf(f, "trusted-public-keys") {
 			if !n.extra {
 				clear(seen)
 			}
@@ -94,10 +94,10 @@ func (l *linter) keyNameClash() {
 func (l *linter) keyUndeclared() {
 	for _, f := range l.flakes {
 		var keys, urls []nixconf.Item
-		for _, n := range l.of(f, "trusted-public-keys") {
+		for _, n := range l.linesOf(f, "trusted-public-keys") {
 			keys = append(keys, n.items...)
 		}
-		for _, n := range l.of(f, "substituters") {
+		for _, n := range l.linesOf(f, "substituters") {
 			urls = append(urls, n.items...)
 		}
 		for _, it := range keyless(urls, keys) {
@@ -106,7 +106,7 @@ func (l *linter) keyUndeclared() {
 			}
 		}
 	}
-	if subs := l.system.Get("substituters"); l.configuration && subs != nil {
+	if subs := l.system.Get("substituters"); l.configuration && !l.crowded && subs != nil {
 		for _, it := range keyless(subs.Items, l.systemItems("trusted-public-keys")) {
 			l.tell(it.Origin.Pos, it.Text, "No believed key is its own: each is named after another cache. Unless it is a mirror of one of those, it is asked for everything and nothing of it is taken.", "")
 		}
@@ -135,7 +135,7 @@ func keyless(urls, keys []nixconf.Item) []nixconf.Item {
 // host of which no cache is listed or asked for by a known flake, while each
 // cache that is listed has a key of its own.
 func (l *linter) keyWithoutCache() {
-	if !l.configuration {
+	if !l.configuration || l.crowded {
 		return
 	}
 	var urls []nixconf.Item

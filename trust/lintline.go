@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -44,16 +45,20 @@ func (n *line) list() bool {
 // caches reports whether the items are URLs of caches.
 func (n *line) caches() bool { return n.is("substituters") || n.is("trusted-substituters") }
 
+// A lineID is what tells lines of configuration files apart.
+type lineID struct {
+	at   nixconf.Pos
+	name string
+}
+
 // configLines collects the lines of every configuration file, each once though
 // both the user's commands and the daemon may read it.
 func (l *linter) configLines() {
-	type id struct {
-		at   nixconf.Pos
-		name string
-	}
-	index := map[id]int{}
+	l.byID = map[lineID]int{}
+	words := 0
 	for _, cfg := range []*nixconf.Config{l.system, l.client} {
 		for _, val := range cfg.All() {
+			places := placesOf(val)
 			for _, a := range val.History {
 				o := a.Origin
 				switch o.Layer {
@@ -61,16 +66,19 @@ func (l *linter) configLines() {
 				default:
 					continue
 				}
-				key := id{o.Pos, o.Name}
-				i, ok := index[key]
+				key := lineID{o.Pos, o.Name}
+				i, ok := l.byID[key]
 				if !ok || o.Pos.File == "" {
 					i = len(l.lines)
-					index[key] = i
+					l.byID[key] = i
 					l.lines = append(l.lines, line{
 						at: o.Pos, name: o.Name, setting: val.Setting, extra: o.Append, value: a.Value,
-						items: placed(val, a), by: a.OverriddenBy, layer: o.Layer, included: len(o.Included) > 0,
+						items: placed(places, a), by: a.OverriddenBy, layer: o.Layer, included: len(o.Included) > 0,
 					})
 					l.read(o.Pos.File)
+					if n := &l.lines[i]; n.caches() || n.is("trusted-public-keys") {
+						words += len(n.items)
+					}
 				}
 				n := &l.lines[i]
 				n.daemon = n.daemon || cfg == l.system
@@ -81,17 +89,42 @@ func (l *linter) configLines() {
 			}
 		}
 	}
+	if words > maxNamed {
+		l.crowded = true
+		l.lines = slices.DeleteFunc(l.lines, func(n line) bool { return n.caches() || n.is("trusted-public-keys") })
+		l.byID = nil
+		l.unread("", fmt.Sprintf("The configuration names more than %d caches and keys, which is too many to look at.", maxNamed))
+	}
+}
+
+// A wordID is a word and the line that it stands in.
+type wordID struct {
+	file string
+	line int
+	text string
+}
+
+// placesOf are the places of a setting's items that are in force.
+func placesOf(val *nixconf.Value) map[wordID]nixconf.Origin {
+	places := make(map[wordID]nixconf.Origin, len(val.Items))
+	for _, it := range val.Items {
+		at := it.Origin.Pos
+		if key := (wordID{at.File, at.Line, it.Text}); places[key].Pos.File == "" {
+			places[key] = it.Origin
+		}
+	}
+	return places
 }
 
 // placed splits an assignment's value into words. Those in force have a column.
-func placed(val *nixconf.Value, a nixconf.Assignment) []nixconf.Item {
+func placed(places map[wordID]nixconf.Origin, a nixconf.Assignment) []nixconf.Item {
 	var out []nixconf.Item
+	at := a.Origin.Pos
 	for _, word := range fields(a.Value) {
 		it := nixconf.Item{Text: word, Origin: a.Origin}
-		for _, have := range val.Items {
-			at := have.Origin.Pos
-			if at.File == a.Origin.Pos.File && at.Line == a.Origin.Pos.Line && sameWord(have.Text, word) {
-				it.Origin = have.Origin
+		for _, text := range []string{word, printed(word)} {
+			if o, ok := places[wordID{at.File, at.Line, text}]; ok {
+				it.Origin = o
 				break
 			}
 		}
@@ -100,14 +133,17 @@ func placed(val *nixconf.Value, a nixconf.Assignment) []nixconf.Item {
 	return out
 }
 
-// sameWord reports whether an item is what became of a word: from 2.34 on URLs
-// are parsed and printed again.
-func sameWord(item, word string) bool {
-	if item == word {
-		return true
+// printed is what a URL reads like once it was parsed and printed again, as from
+// 2.34 on, and any other word itself.
+func printed(word string) string {
+	if !strings.Contains(word, "://") {
+		return word
 	}
 	ref, err := nixconf.ParseStoreRef(word)
-	return err == nil && ref.String() == item
+	if err != nil {
+		return word
+	}
+	return ref.String()
 }
 
 // flakeLines collects the settings of a flake's nixConfig.
@@ -123,7 +159,13 @@ func (l *linter) flakeLines(f *Flake) {
 	if f.ID.Path != "" {
 		l.read(f.ID.Path + "/flake.nix")
 	}
+	if crowded(f) {
+		l.unread(f.ID.Path, fmt.Sprintf("The flake names more than %d caches and keys, which is too many to look at.", maxNamed))
+		return
+	}
 	l.flakes = append(l.flakes, f)
+	first := len(l.lines)
+	defer func() { l.of[f] = l.lines[first:len(l.lines):len(l.lines)] }()
 	for _, s := range f.Config {
 		known, extra, _ := nixconf.Lookup(s.Name)
 		l.lines = append(l.lines, line{
@@ -141,12 +183,25 @@ func wordsOf(s flake.Setting) []nixconf.Item {
 	return located(s)
 }
 
-// of are the lines of one flake that set or extend a setting.
-func (l *linter) of(f *Flake, name string) []*line {
+// crowded reports whether a flake names too many caches and keys. Some are
+// compared with each other, so a stranger could keep the program busy.
+func crowded(f *Flake) bool {
+	words := 0
+	for _, s := range f.Config {
+		if itemList(s.Name) != "" {
+			words += len(fields(s.Value))
+		}
+	}
+	return words > maxNamed
+}
+
+// linesOf are the lines of one flake that set or extend a setting.
+func (l *linter) linesOf(f *Flake, name string) []*line {
 	var out []*line
-	for i := range l.lines {
-		if n := &l.lines[i]; n.flake == f && n.is(name) {
-			out = append(out, n)
+	lines := l.of[f]
+	for i := range lines {
+		if lines[i].is(name) {
+			out = append(out, &lines[i])
 		}
 	}
 	return out

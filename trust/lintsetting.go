@@ -2,7 +2,6 @@ package trust
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -137,17 +136,23 @@ func (l *linter) lineOverwritten() {
 
 // sameValue reports whether the line that discards n has the same value.
 func (l *linter) sameValue(n *line) bool {
-	return slices.ContainsFunc(l.lines, func(m line) bool { return m.at == n.by.Pos && m.name == n.by.Name && m.value == n.value })
+	i, known := l.byID[lineID{n.by.Pos, n.by.Name}]
+	return known && l.lines[i].value == n.value
 }
 
 // has reports whether a word is in force, for the daemon or for this user.
 func (l *linter) has(setting, word string) bool {
-	for _, cfg := range []*nixconf.Config{l.client, l.system} {
-		if slices.ContainsFunc(cfg.Tokens(setting), func(have string) bool { return sameWord(have, word) }) {
-			return true
+	words := l.words[setting]
+	if words == nil {
+		words = map[string]bool{}
+		for _, cfg := range []*nixconf.Config{l.client, l.system} {
+			for _, w := range cfg.Tokens(setting) {
+				words[w] = true
+			}
 		}
+		l.words[setting] = words
 	}
-	return false
+	return words[word] || words[printed(word)]
 }
 
 // shortList names a few words of a list.

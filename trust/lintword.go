@@ -125,16 +125,22 @@ var storeParameters = append([]string{"compression", "secret-key"}, append(boolP
 
 func (l *linter) unknownSetting() {
 	l.diagnostics(func(d *nixconf.Diagnostic, _ bool) {
-		if d.Kind == "unknown-setting" {
+		if d.Kind == "unknown-setting" && !l.full() {
 			name := strings.TrimSuffix(strings.TrimPrefix(d.Message, "unknown setting '"), "'")
 			if d.Message == "" {
 				name = ""
 			}
-			text, _ := unknownText(name, "Nix passes over the line")
-			l.tell(d.Pos, name, text, "")
+			// Determinate Nix has settings of its own.
+			text, better := unknownText(name, "Nix passes over the line")
+			if better != "" || l.f.Platform.OS != PlatformDeterminate {
+				l.tell(d.Pos, name, text, "")
+			}
 		}
 	})
 	for n := range l.inForce {
+		if l.full() {
+			return
+		}
 		if n.flake == nil || n.setting != nil && (l.f.Client == nil || l.knows(n.name)) {
 			continue
 		}
