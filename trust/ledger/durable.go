@@ -30,8 +30,9 @@ const MaxFile = 256 << 20
 //	read     it has to be what the change was made from
 //	create   a new file beside it, write, owner, mode, fsync
 //	swap     the two files change places (Linux), or a rename
-//	verify   what was swapped out is still what the change was made from
-//	syncdir  fsync of the folder
+//	verify   what was swapped out is still what the change was made from;
+//	         otherwise it goes back, and the change is refused
+//	syncdir  fsync of the folder, and verify again
 //	remove   the old file, then the lock
 //
 // What remains: where the kernel or the file system cannot swap two files, a

@@ -31,6 +31,7 @@ type swap struct {
 	old      []byte
 	staged   bool // the new file is beside the old one
 	swapped  bool // the new file is in its place
+	traded   bool // and the old one is where the new one was
 	uid, gid int
 }
 
@@ -233,7 +234,9 @@ func (s *swap) commit(w Writer) error {
 		}
 		return bad
 	}
-	return nil
+	// A program that had looked the old file up by the swap may have written into
+	// it since.
+	return s.settle(w)
 }
 
 // exchange puts the new file into its place if what is there is still what it
@@ -271,14 +274,8 @@ func (s *swap) exchange(w Writer) error {
 		return s.fault("could not be replaced", err)
 	}
 	if ok {
-		if s.still(s.fresh()) {
-			return nil
-		}
-		if _, err := w.exchangeNames(s.dir, s.fresh(), s.name); err != nil {
-			s.staged = false // it stays
-			return s.fault("another program changed it at this moment, and what it wrote is now in "+filepath.Join(filepath.Dir(s.path), s.fresh())+", because putting it back failed", err)
-		}
-		return s.moved("another program changed it at this moment")
+		s.traded = true
+		return s.settle(w)
 	}
 	if !s.still(s.name) {
 		return s.moved("another program changed it at this moment")
@@ -288,6 +285,42 @@ func (s *swap) exchange(w Writer) error {
 	}
 	s.staged = false
 	return nil
+}
+
+// settle refuses a swap whose other half turns out to be not what was checked,
+// and puts that back.
+func (s *swap) settle(w Writer) error {
+	if !s.traded || s.still(s.fresh()) {
+		return nil
+	}
+	s.swapped, s.traded = false, false
+	if err := s.putBack(w); err != nil {
+		s.staged = false // it stays
+		return s.fault("another program changed it at this moment, and what it wrote is now in "+filepath.Join(filepath.Dir(s.path), s.fresh())+", because putting it back failed", err)
+	}
+	return s.moved("another program changed it at this moment")
+}
+
+// putBack swaps again after what came out was not what was expected. The other
+// program may have written into the new file while that was in its place: then
+// that is the latest, and goes back in turn.
+func (s *swap) putBack(w Writer) error {
+	placed := trust.DigestOf(s.after.Data)
+	out, _, err := s.read(s.fresh())
+	for try := 0; err == nil && try < 10; try++ {
+		if _, err = w.exchangeNames(s.dir, s.fresh(), s.name); err != nil {
+			break
+		}
+		in := trust.DigestOf(out)
+		if out, _, err = s.read(s.fresh()); err == nil && trust.DigestOf(out) == placed {
+			return nil
+		}
+		placed = in
+	}
+	if err == nil {
+		err = errReplaced
+	}
+	return err
 }
 
 // still reports whether a name is the file that was checked, unchanged.
