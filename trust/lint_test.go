@@ -56,6 +56,25 @@ func TestLintTellsRightFromWrong(t *testing.T) {
 		want  []string // exactly
 	}{
 		{"nothing is wrong with nothing", scene{}, nil},
+		{"a file as NixOS writes it", scene{system: `# WARNING: this file is generated
+allowed-users = *
+auto-optimise-store = false
+builders =
+cores = 0
+experimental-features = nix-command flakes
+extra-sandbox-paths =
+max-jobs = auto
+require-sigs = true
+sandbox = true
+sandbox-fallback = false
+substituters = https://nix-community.cachix.org https://cache.nixos.org/
+system-features = nixos-test benchmark big-parallel kvm
+trusted-public-keys = cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY= nix-community.cachix.org-1:mB9FSh9qf2dCimDSUo8Zy7bkq5CX+/rkCWyvRCYg3Fs=
+trusted-substituters =
+trusted-users = root
+`}, nil},
+		{"a file as the installer writes it", scene{system: "build-users-group = nixbld\n"}, nil},
+		{"a user's file of a few preferences", scene{user: "experimental-features = nix-command flakes\nwarn-dirty = false\nmax-jobs = 4\ncores = 2\nconnect-timeout = 5\nfallback = true\n"}, nil},
 		{"root alone is trusted", scene{system: "trusted-users = root"}, nil},
 		{"an empty list of users", scene{system: "trusted-users ="}, nil},
 		{"each trusted user is told", scene{system: "trusted-users = root * @wheel mira"}, []string{"root-equivalent" + sys + ":1", "root-equivalent" + sys + ":1", "root-equivalent" + sys + ":1"}},

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -70,13 +71,9 @@ func ReviewOf(f *Facts, r *Report, i int) Review {
 				a.Saved = append(a.Saved, saved)
 			}
 		}
-		known, _, _ := nixconf.Lookup(s.Name)
-		if known != nil {
-			switch known.Name {
-			case "substituters", "trusted-substituters", "trusted-public-keys":
-				for _, it := range located(fl.Config[k]) {
-					a.Items = append(a.Items, v.item(known.Name, it, r, users))
-				}
+		if list := itemList(s.Name); list != "" {
+			for _, it := range located(fl.Config[k]) {
+				a.Items = append(a.Items, v.item(list, it, r, users))
 			}
 		}
 		v.Asks = append(v.Asks, a)
@@ -87,7 +84,7 @@ func ReviewOf(f *Facts, r *Report, i int) Review {
 }
 
 // item is one cache or key of the flake.
-func (v *Review) item(setting string, it nixconf.Item, r *Report, users []user) AskItem {
+func (v *Review) item(setting string, it nixconf.Item, r *Report, users map[string][]FlakeID) AskItem {
 	out := AskItem{Text: it.Text, Where: it.Origin.Pos}
 	if setting == "trusted-public-keys" {
 		for _, k := range r.Keys {
@@ -103,38 +100,41 @@ func (v *Review) item(setting string, it nixconf.Item, r *Report, users []user) 
 			}
 		}
 	}
-	for _, u := range users {
-		if SameItem(u.text, it.Text) && !slices.Contains(out.Others, u.flake) {
-			out.Others = append(out.Others, u.flake)
-		}
-	}
+	out.Others = users[itemID(it.Text)]
 	return out
 }
 
-// A user is a flake with one cache or key that it asks for.
-type user struct {
-	flake FlakeID
-	text  string
-}
-
-// usersOf lists what all flakes but one ask for.
-func usersOf(r *Report, but int) []user {
-	var out []user
+// usersOf lists which flakes but one ask for each cache and key.
+func usersOf(r *Report, but int) map[string][]FlakeID {
+	users := map[string][]FlakeID{}
 	for i, f := range r.Flakes {
 		if i == but || f.ID == r.Flakes[but].ID {
 			continue
 		}
 		for _, s := range f.Settings {
-			known, _, ok := nixconf.Lookup(s.Name)
-			if !ok || known.Name != "substituters" && known.Name != "trusted-substituters" && known.Name != "trusted-public-keys" {
+			if itemList(s.Name) == "" {
 				continue
 			}
 			for _, it := range s.Items {
-				out = append(out, user{f.ID, it})
+				id := itemID(it)
+				if have := users[id]; len(have) == 0 || have[len(have)-1] != f.ID {
+					users[id] = append(have, f.ID)
+				}
 			}
 		}
 	}
-	return out
+	return users
+}
+
+// itemID is the same for two spellings of one cache or key, as SameItem has it.
+func itemID(text string) string {
+	if u := parseLoose(text); u.host != "" {
+		return strings.Join([]string{"cache", u.scheme, u.host, u.port, u.path}, " ")
+	}
+	if key, ok := asKey(text); ok {
+		return "key " + key.String()
+	}
+	return text
 }
 
 // WithInput returns the facts with one input of a flake as a flake of its own,
