@@ -102,6 +102,10 @@ func SameItem(item, meant string) bool {
 		// A folder or a port of its own is another cache.
 		return w.host == u.host && w.scheme == u.scheme && w.port == u.port && w.path == u.path
 	}
+	if folder, ok := strings.CutPrefix(meant, "file://"); ok {
+		other, ok := strings.CutPrefix(item, "file://")
+		return ok && plainFolder(other) == plainFolder(folder)
+	}
 	if meant != "" && !strings.ContainsAny(meant, ":/") && hostOf(item) == strings.ToLower(meant) {
 		return true
 	}
@@ -114,6 +118,13 @@ func SameItem(item, meant string) bool {
 	}
 	want, err := bincache.ParsePublicKey(meant)
 	return err == nil && want.String() == key.String()
+}
+
+// plainFolder is the folder of a file cache, without parameters and slashes at
+// its end.
+func plainFolder(s string) string {
+	s, _, _ = strings.Cut(s, "?")
+	return strings.TrimRight(s, "/")
 }
 
 // Decide is the edits that answer beforehand what a flake asks, setting by

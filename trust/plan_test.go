@@ -175,14 +175,14 @@ func TestTheZeroPlanIsTheWorst(t *testing.T) {
 
 func TestResidualNamesWhatStillTrusts(t *testing.T) {
 	const url, key = "https://a.example", "a.example-1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-	at := nixconf.Pos{File: "/etc/nix/nix.conf", Line: 3}
+	conf := files{"/etc/nix/nix.conf": "\n\nextra-trusted-public-keys = " + key + "\ntrusted-substituters = " + url + "\nsubstituters = https://other"}
+	none := func(string) (string, bool) { return "", false }
 	r := &Report{
+		Client: nixconf.Load(conf, nixconf.Environment{Lookup: none, Home: "/home/a", System: "x86_64-linux", CPUs: 2}, nixconf.Newest),
 		AnswerFiles: []AnswersFile{
 			{Path: "/u.json", State: nixconf.SourceRead, Answers: Answers{"extra-substituters": {url: true}, "substituters": {url + "/ https://b": true}}},
 			{Path: "/root.json", State: nixconf.SourceUnreadable},
 		},
-		Caches: []CacheReport{{URL: url, ListedBy: []string{"trusted-substituters"}, Origins: []nixconf.Origin{{Pos: at}}}, {URL: "https://other", InEffect: true, Origins: []nixconf.Origin{{Pos: at}}}},
-		Keys:   []KeyReport{{Text: key, InEffect: true, Origins: []nixconf.Origin{{Pos: at}}}},
 	}
 	text := `{"extra-substituters":{"` + url + `":true},"extra-trusted-public-keys":{"` + key + `":true},"substituters":{"` + url + `/ https://b":true}}`
 	p, err := PlanAnswers(AnswersSource{Path: "/u.json", State: stateOf(text)}, []AnswerEdit{
@@ -197,7 +197,7 @@ func TestResidualNamesWhatStillTrusts(t *testing.T) {
 	}
 	all := strings.Join(got, "\n")
 	for _, want := range []string{
-		url + " /u.json A yes to substituters", url + " /etc/nix/nix.conf:3 The administrator lists it in trusted-substituters",
+		url + " /u.json A yes to substituters", url + " /etc/nix/nix.conf:4 The administrator lists it in trusted-substituters",
 		key + " /etc/nix/nix.conf:3 The configuration believes the key", "/root.json /root.json The answers in it could not be read", "stays in the store",
 	} {
 		if !strings.Contains(all, want) {

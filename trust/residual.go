@@ -42,6 +42,11 @@ func (p Plan) WithResidual(r *Report) Plan {
 	return p
 }
 
+// StillTrusts lists what trusts the caches and keys, each a URL or a key, as far
+// as the report knows: saved answers, the configuration, what was fetched. What
+// could not be read is in the list too.
+func (r *Report) StillTrusts(items []string) []Residual { return r.stillTrusts(items, nil) }
+
 // names reports whether an item is a cache or a key.
 func names(item string) bool {
 	if strings.Contains(item, "://") {
@@ -61,7 +66,7 @@ func (r *Report) stillTrusts(items []string, after map[string]Answers) []Residua
 			out = append(out, e)
 		}
 	}
-	urls := false
+	all, urls := r.Listings(), false
 	for _, item := range items {
 		urls = urls || strings.Contains(item, "://")
 		for _, f := range r.AnswerFiles {
@@ -75,25 +80,14 @@ func (r *Report) stillTrusts(items []string, after map[string]Answers) []Residua
 				}
 			}
 		}
-		for _, c := range r.Caches {
-			if !SameItem(c.URL, item) || !c.InEffect && len(c.ListedBy) == 0 {
-				continue
-			}
-			text := "The configuration has it among the caches that are asked for everything."
-			if !c.InEffect {
-				text = "The administrator lists it in " + strings.Join(c.ListedBy, " and ") + ", so any user may ask for it."
-			}
-			for _, o := range c.Origins {
-				add(item, text, o.Pos)
+		for _, l := range all {
+			if SameItem(l.Item.Text, item) {
+				add(item, l.Text(), l.Item.Origin.Pos)
 			}
 		}
-		for _, k := range r.Keys {
-			if k.InEffect && SameItem(k.Text, item) {
-				for _, o := range k.Origins {
-					add(item, "The configuration believes the key, for every path and from every cache.", o.Pos)
-				}
-			}
-		}
+	}
+	if r.Client == nil && len(items) > 0 {
+		add("", "The configuration could not be read, so whether it trusts them too is unknown.", nixconf.Pos{})
 	}
 	for _, f := range r.AnswerFiles {
 		a := f.Answers

@@ -56,7 +56,7 @@ sed -i 's/^NarSize: .*/NarSize: 4096/' cache/$(basename "$path" | cut -c1-32).na
 		w.grants(4, trusted, append(give, "--note", "swapped"), "has something else for", "-free-1 than is pinned: its narSize is 4096", "challenge")
 
 		// What is in the store, and the trusted cache, stay after a revoke.
-		w.grants(0, trusted, []string{"revoke", "./flake", "--yes"}, "of the pinned paths are in the store", "is in substituters: it is asked for every path", "Done.")
+		w.grants(0, trusted, []string{"revoke", "./flake", "--yes"}, "of the pinned paths are in the store", "among the caches that are asked for everything", "Done.")
 		w.grants(0, "", []string{"grants"}, "Nothing is granted, and nothing is denied.")
 		w.grants(0, "", []string{"undo", "--yes"})
 		w.grants(0, "", []string{"grants"}, "active  path:")
