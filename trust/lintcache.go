@@ -58,7 +58,7 @@ func (l *linter) unknownScheme() {
 		case openable(it.Text) == Fail:
 			l.tell(it.Origin.Pos, it.Text, "Nix does not know this kind of cache and passes over it.", "")
 		case !strings.Contains(it.Text, "://") && strings.Contains(it.Text, ".") && !strings.ContainsAny(it.Text[:1], "/."):
-			l.tell(it.Origin.Pos, it.Text, "It lacks https:// at its front. Nix cannot open it: since 2.34 every command stops at it, before it was passed over.", n.with(it, "https://"+it.Text))
+			l.tell(it.Origin.Pos, it.Text, "It lacks https:// at its front. Nix cannot open it: since 2.34 every command stops at it; before, it was passed over.", n.with(it, "https://"+it.Text))
 		}
 	}
 }
@@ -108,6 +108,10 @@ func (l *linter) nearMiss() {
 		return
 	}
 	listed, names := l.listed()
+	if len(listed) > maxNamed {
+		l.unread("", fmt.Sprintf("The daemon lists more than %d caches, which is too many to compare with.", maxNamed))
+		return
+	}
 	for n, it := range l.urls {
 		if n.flake == nil || !n.is("substituters") {
 			continue
@@ -121,8 +125,6 @@ func (l *linter) nearMiss() {
 		}
 	}
 }
-
-func (l *linter) unlistedByUser() { l.refusedByDaemon() }
 
 // refusedByDaemon tells of the caches in the user's own files that the engine
 // finds to be dropped.

@@ -53,7 +53,7 @@ var lintRules = []lintRule{
 	{code: CodeListedParameter, find: (*linter).listedParameter, way: "List the URL without parameters"},
 	{code: CodeListedNoSlash, find: (*linter).listedNoSlash, way: "List the URL with the slash at its end"},
 	{code: CodeNearMissURL, find: (*linter).nearMiss, way: "Write the URL as the daemon lists it"},
-	{code: CodeSubstituterUnlisted, find: (*linter).unlistedByUser},
+	{code: CodeSubstituterUnlisted, find: (*linter).refusedByDaemon},
 	{code: CodeSettingRestricted, find: (*linter).userFile, way: "Remove the line, and have the administrator set it in the system's nix.conf if it is needed"},
 	{code: CodeSettingIneffective, find: (*linter).ineffective, way: "Remove the line"},
 	{code: CodeSubstitutionOff, find: (*linter).substitutionOff},

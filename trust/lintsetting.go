@@ -198,7 +198,10 @@ func (l *linter) savedAnswers() {
 		return
 	}
 	for _, file := range []AnswersFile{l.f.Answers, l.f.RootAnswers} {
-		if file.State == nixconf.SourceUnreadable && file.Path != "" {
+		switch {
+		case file.State == nixconf.SourceRead:
+			l.read(file.Path)
+		case file.State == nixconf.SourceUnreadable && file.Path != "":
 			l.unread(file.Path, "The saved answers could not be read.")
 		}
 	}

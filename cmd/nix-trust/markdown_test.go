@@ -91,3 +91,16 @@ func TestDocsHaveEveryRule(t *testing.T) {
 		t.Errorf("it has  %v\nthere are %v", have, want)
 	}
 }
+
+func FuzzProse(f *testing.F) {
+	for _, s := range []string{"a `b` c", "(`", "``) ```", "x (see `nix.conf`).", "\u202e@x", "https://a`b", "' ’", "`` `"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, out := range []string{prose(s), codeSpan(s) + " " + codeSpan(s)} {
+			if rest := outsideCode(out); strings.Trim(rest, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'’ .,:;?()") != "" {
+				t.Errorf("%q: %q has %q outside of code", s, out, rest)
+			}
+		}
+	})
+}

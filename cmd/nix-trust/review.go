@@ -151,6 +151,8 @@ func (a *app) review(ctx context.Context, o reviewOptions) error {
 			return err
 		}
 		v.from = book.path
+	case bookErr != nil && !o.accept:
+		a.warn("whether it was reviewed before is not known, so all is new: %v", bookErr)
 	}
 	if v.Known {
 		v.changes = v.Since(v.since)
