@@ -101,6 +101,7 @@ func TestLookingChangesNothing(t *testing.T) {
 	for _, args := range [][]string{
 		{"status"}, {"why", "/home/mira/src/comet"}, {"why", "/home/mira/src/comet", "--json"}, {"config"}, {"config", "--all", "--json"},
 		{"answers", "list"}, {"doctor"}, {"doctor", "--json"}, {"status", "--json"},
+		{"lint"}, {"lint", "--json"}, {"lint", "/home/mira/src/comet", "--json"}, {"review", "/home/mira/src/comet"}, {"review", "/home/mira/src/comet", "--json"},
 	} {
 		var out strings.Builder
 		run(context.Background(), append(args, "--root", root, "--user", "mira"), streams{in: strings.NewReader(""), out: &out, err: &out})
