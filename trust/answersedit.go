@@ -52,15 +52,6 @@ func (a Answers) edit(edits []AnswerEdit) (Answers, error) {
 	return out, nil
 }
 
-// ForgetAll is the edits that forget every answer to a setting.
-func (a Answers) ForgetAll(setting string) []AnswerEdit {
-	var out []AnswerEdit
-	for _, value := range a.Values(setting) {
-		out = append(out, AnswerEdit{setting, value, AnswerForget})
-	}
-	return out
-}
-
 // ForgetItem is the edits that forget every answer whose value contains a cache
 // or a key, whatever else the value has. URLs are the same that Nix takes for
 // one cache: parameters and slashes at the end do not tell them apart, nor does
