@@ -107,7 +107,8 @@ func (a *app) grant(ctx context.Context, arg string, f grantFlags) error {
 	if err != nil {
 		return err
 	}
-	p.Scopes, p.Others = b.scopes(b.own), b.pool(fl.id, p.Now)
+	p.Scopes = b.scopes(b.own)
+	p.Others, p.Hidden = b.others(fl.id, p.Now)
 	if before, had := ownFile(b).Grant(fl.id); had {
 		p.Before = b.own.accepted(before.Lock).Lock()
 	}

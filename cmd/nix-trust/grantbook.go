@@ -116,8 +116,9 @@ func lockAt(path string) (*lock.Lock, error) {
 	return lock.Parse(path, text)
 }
 
-// pool is what is granted already, but to one flake.
-func (b *grantBook) pool(but grants.Identity, now time.Time) *grants.Pool {
+// others is what is granted already, to other flakes than one, and the flakes
+// whose grants could not be read back.
+func (b *grantBook) others(but grants.Identity, now time.Time) (pool *grants.Pool, hidden []grants.Identity) {
 	var all []grants.Standing
 	for _, s := range b.shelves {
 		scopes := b.scopes(s)
@@ -125,12 +126,17 @@ func (b *grantBook) pool(but grants.Identity, now time.Time) *grants.Pool {
 			continue
 		}
 		for _, g := range scopes[0].File.Grants {
-			if g.Flake != but {
-				all = append(all, grants.Judge(g.Flake, scopes, now, s.accepted(g.Lock), grants.Offer{State: grants.OfferNone}))
+			if g.Flake == but {
+				continue
+			}
+			st := grants.Judge(g.Flake, scopes, now, s.accepted(g.Lock), grants.Offer{State: grants.OfferNone})
+			all = append(all, st)
+			if st.State == grants.Unreadable || st.State == grants.Unknown {
+				hidden = append(hidden, g.Flake)
 			}
 		}
 	}
-	return grants.NewPool(all)
+	return grants.NewPool(all), hidden
 }
 
 // A grantee is a flake as the command line names it.
@@ -212,12 +218,9 @@ func (b *grantBook) offer(ctx context.Context, g grants.Grant, detached bool) gr
 	default:
 		o.State, o.Err = grants.OfferUnreadable, err
 	}
-	if detached && o.State == grants.OfferRead {
-		ref := g.Seen
-		if ref == "" {
-			ref = string(g.Flake)
-		}
-		if src, err := b.source(ctx, ref); err == nil {
+	// A flake that is elsewhere would have to be fetched to know its source.
+	if detached && o.State == grants.OfferRead && g.Flake.Path() != "" {
+		if src, err := b.source(ctx, g.Seen); err == nil {
 			o.Source = src
 		}
 	}

@@ -25,7 +25,9 @@ type Proposal struct {
 	// there was none.
 	Before *lock.Lock
 	// Others is what may be served already, this flake's own grant aside.
-	Others  *Pool
+	Others *Pool
+	// Hidden are the flakes whose grants could not be read back for Others.
+	Hidden  []Identity
 	Trusted Comparison
 }
 
@@ -97,7 +99,7 @@ const (
 	ConcernNoKeys       ConcernKind = "no-keys"        // a cache without keys
 	ConcernDiffers      ConcernKind = "differs"        // a trusted cache has other bytes for a pinned path
 	ConcernNotCompared  ConcernKind = "not-compared"   // whether one has is not known
-	ConcernUnseen       ConcernKind = "unseen"         // more caches may be trusted than could be seen
+	ConcernUnseen       ConcernKind = "unseen"         // more may be trusted or granted than could be seen
 	ConcernLeftOut      ConcernKind = "left-out"       // the person chose not to ask one
 	ConcernRedundant    ConcernKind = "redundant"      // trusted caches have it anyway, with the same bytes
 	ConcernConflict     ConcernKind = "conflict"       // another grant pins other bytes
@@ -305,6 +307,9 @@ func describe(p lock.Pin) string {
 }
 
 func (c *checker) conflicts() {
+	for _, id := range c.Hidden {
+		c.add(Confirm, ConcernUnseen, "", "", "What the grant for %s pins could not be read, so whether the two disagree is not known.", id)
+	}
 	for _, path := range slices.Sorted(maps.Keys(c.pins)) {
 		if o, ok := c.Others.Find(path.Digest()); ok && (o.Path != path || !o.Pin.Same(c.pins[path])) {
 			c.add(Blocks, ConcernConflict, path, "", "The grant for %s pins %s to %s, and this lock says %s for %s; neither would be served.",

@@ -80,6 +80,7 @@ func TestAGrantIsGivenOnlyWhenNothingStandsAgainstIt(t *testing.T) {
 		"no key":                         {func(p *Proposal) { p.Grant.Caches = []lock.Cache{{URL: "https://cache.example"}} }, ConcernNoKeys, Mentions},
 		"trusted caches not known":       {func(p *Proposal) { p.Trusted = Comparison{} }, ConcernNotCompared, Blocks},
 		"more caches than could be seen": {func(p *Proposal) { p.Trusted.Doubt = "A file is hidden." }, ConcernUnseen, Confirm},
+		"a grant that cannot be read":    {func(p *Proposal) { p.Hidden = []Identity{"github:b/b"} }, ConcernUnseen, Confirm},
 		"a cache that was not asked":     {func(p *Proposal) { p.Trusted.Caches = append(p.Trusted.Caches, "https://more.example") }, ConcernNotCompared, Blocks},
 		"a cache left out":               {func(p *Proposal) { p.Trusted.Answers, p.Trusted.Without = nil, p.Trusted.Caches }, ConcernLeftOut, Confirm},
 		"one path without an answer":     {func(p *Proposal) { p.Trusted.Answers = p.Trusted.Answers[:1] }, ConcernNotCompared, Blocks},
