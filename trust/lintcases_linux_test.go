@@ -19,7 +19,6 @@ type lintCase struct {
 	answers    string
 	daemon     bool // nobody's commands use a daemon
 	line       int  // of the finding: in user, else flake, else conf; 0 when it has none
-	only       string
 	does       func(t *testing.T, w *world, c lintCase)
 }
 
