@@ -49,7 +49,11 @@ func (j *lockJob) findCaches(ctx context.Context) (*lockCaches, error) {
 			return nil, err
 		}
 	}
-	c.trust(trust.Decide(facts), j.f.without)
+	report := trust.Decide(facts)
+	if p := c.impostor(report.Keys); p != nil {
+		return nil, p
+	}
+	c.trust(report, j.f.without)
 	if len(c.claimed) == 0 {
 		p := &problem{code: exitFindings, text: "no cache is named that the binaries would come from", hints: []string{"give --cache URL and --key KEY"}}
 		if j.src != nil {
@@ -162,6 +166,31 @@ func (c *lockCaches) declare(settings []flake.Setting) {
 	}
 }
 
+// impostor is the problem that a claimed cache has another key under the name of
+// one that this machine believes, or nil. Nix would go by its own, and a lock
+// would name that as the signer of what it never signed.
+func (c *lockCaches) impostor(keys []trust.KeyReport) *problem {
+	mine := map[string]bincache.PublicKey{}
+	for _, k := range keys {
+		if key, err := bincache.ParsePublicKey(k.Text); err == nil && k.InEffect {
+			if _, taken := mine[key.Name]; !taken { // Nix tries only the first
+				mine[key.Name] = key
+			}
+		}
+	}
+	for _, cache := range c.claimed {
+		for _, text := range cache.Keys {
+			key, err := bincache.ParsePublicKey(text)
+			if own, has := mine[key.Name]; err == nil && has && own.String() != key.String() {
+				return &problem{code: exitBad,
+					text:  fmt.Sprintf("the key %s of %s is not the one that this machine believes under that name: %s, and here %s", key.Name, cache.URL, key, own),
+					hints: []string{"if the cache's owner has a new key, correct trusted-public-keys in your nix.conf; otherwise the flake, or the lock, passes its own key off as another's"}}
+			}
+		}
+	}
+	return nil
+}
+
 // trust takes the caches that this machine uses whatever the flake, with every
 // key that it believes. Those of the lock are not among them: a publisher's own
 // machine mostly trusts them, and the lock is for those who do not.
@@ -180,13 +209,17 @@ func (c *lockCaches) trust(r *trust.Report, without []string) {
 		switch {
 		case err != nil:
 			c.skipped = append(c.skipped, fmt.Sprintf("%s: %v", cache.URL, err))
-		case slices.ContainsFunc(c.claimed, func(k lock.Cache) bool { return k.URL == u }):
+		case slices.ContainsFunc(slices.Concat(c.claimed, c.trusted), func(k lock.Cache) bool { return k.URL == u }):
+			// Of the trusted ones again: nix.conf often has one in two spellings.
 		case slices.ContainsFunc(without, func(w string) bool { v, err := lock.CanonicalURL(w); return err == nil && v == u }):
 			c.skipped = append(c.skipped, u+": left out by --without")
-		case cache.State == trust.StateUsable:
+		case cache.State == trust.StateUsable || cache.State == trust.StateUnknown:
+			// What is not known without asking, such as whose signatures it shows,
+			// the comparison finds out: only what one of these keys signed is left
+			// out. Nothing may differ from a cache because its key's name is odd.
 			c.trusted = append(c.trusted, lock.Cache{URL: u, Keys: keys})
 		default:
-			c.skipped = append(c.skipped, fmt.Sprintf("%s: whether this machine would take anything from it is not sure", u))
+			c.skipped = append(c.skipped, fmt.Sprintf("%s: this machine would take nothing from it (%s)", u, cache.State))
 		}
 	}
 }

@@ -201,7 +201,7 @@ var problemTitle = map[generate.Kind]struct {
 		"Either it was built twice with different outcomes, or somebody swapped it. `nix-trust challenge` asks everyone."},
 	generate.BadSignature: {explain.Danger, "ALARM: a signature under a listed name does not fit",
 		"Either the cache signs with another key than the flake says, or what it says was changed after signing."},
-	generate.Unreachable: {explain.Caution, "could not be asked", "Nothing is written, as a lock must not be smaller for a cache that is down. Try again."},
+	generate.Unreachable: {explain.Caution, "could not be asked", "Nothing is written, as a lock must not be smaller, nor a comparison left out, for a cache that is down. Try again. --without URL leaves out a trusted cache; one that the lock names and that is gone for good has to be deleted from flake.nix and from the lock."},
 	generate.Unproved:    {explain.Caution, "not pinned, as no key of the cache signed it", "Give the right key with --key, or ask the cache's owner to sign."},
 	generate.Missing:     {explain.Caution, "not pinned, as no cache has it", "Push it to the cache first; --build pins what it is built from; --local takes it from your store."},
 }
