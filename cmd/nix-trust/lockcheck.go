@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/nix"
@@ -77,9 +78,19 @@ func (j *lockJob) checkSystem(ctx context.Context, system string) (ms []moved, e
 	for _, o := range found.Outputs {
 		now[o.Name] = o
 	}
+	failed := map[string]bool{}
+	for _, f := range found.Failures {
+		failed[f.Name] = true
+		if _, locked := section.Outputs[f.Name]; !locked && j.mustEvaluate(f.Name, nil) {
+			ms = append(ms, moved{system, "output-removed", f.Name, "", ""})
+		}
+	}
 	for name, path := range section.Outputs {
+		attr, _, _ := strings.Cut(name, "^")
+		category, _, _ := strings.Cut(attr, ".")
+		asked := len(j.f.outputs) == 0 || failed[attr] || slices.Contains(j.f.outputs, category)
 		switch o, has := now[name]; {
-		case !has && len(j.f.outputs) == 0:
+		case !has && asked:
 			ms = append(ms, moved{system, "output-removed", name, string(path), ""})
 		case has && o.Path != path:
 			ms = append(ms, moved{system, "output-moved", name, string(path), string(o.Path)})

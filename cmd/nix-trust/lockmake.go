@@ -80,7 +80,8 @@ a signature is wrong, and nothing was written.`,
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.file, "lock", "", "the lock's `FILE` (default flake.cache-lock beside flake.nix)")
-	fl.StringSliceVar(&f.outputs, "output", nil, "lock the output `ATTR` (packages.default, checks, …) and leave the others as they are (again for more)")
+	// Names of attributes may have commas and quotes, which a list of StringSlice reads otherwise.
+	fl.StringArrayVar(&f.outputs, "output", nil, "lock the output `ATTR` (packages.default, checks, …) and leave the others as they are (again for more)")
 	fl.StringSliceVar(&f.systems, "system", nil, "lock for `SYSTEM` (again for more; default this machine's)")
 	fl.StringSliceVar(&f.caches, "cache", nil, "a further cache's `URL` (again for more)")
 	fl.StringSliceVar(&f.keys, "key", nil, "a public `KEY` of the caches (again for more)")
@@ -312,7 +313,10 @@ func (j *lockJob) takePaths(args []string) error {
 
 func (j *lockJob) readOld() error {
 	j.old = lock.New()
-	if _, err := os.Stat(j.file); err != nil {
+	if info, err := os.Stat(j.file); err == nil && !info.Mode().IsRegular() {
+		// A flake may have a link to a pipe in its place.
+		return &problem{code: exitUnknown, text: j.file + " is no file", hints: []string{"remove it, or name another with --lock"}}
+	} else if err != nil {
 		if !os.IsNotExist(err) {
 			return &problem{code: exitUnknown, text: fmt.Sprintf("%s could not be read: %v", j.file, cause(err))}
 		}

@@ -21,7 +21,7 @@ type want struct {
 	local    map[lock.StorePath]nix.Info
 	keep     bool
 	failures []nix.Failure // outputs that do not evaluate
-	lost     []string      // of them, those that were locked
+	lost     []string      // of them, those that were locked or are asked for by name
 	left     []string      // outputs that depend on the flake's own source, and are left out
 }
 
@@ -51,7 +51,7 @@ func (j *lockJob) wantOutputs(ctx context.Context, w *want) error {
 	w.keep = false
 	w.failures = found.Failures
 	for _, failed := range found.Failures {
-		if _, locked := old[failed.Name]; locked {
+		if j.mustEvaluate(failed.Name, old) {
 			w.lost = append(w.lost, failed.Name)
 		}
 	}
@@ -101,6 +101,17 @@ func (j *lockJob) oldOutputs(system string) map[string]lock.StorePath {
 		return s.Outputs
 	}
 	return nil
+}
+
+// mustEvaluate reports whether it is a finding that an output does not evaluate:
+// it was locked, or --output names it. One that merely lies in a named category
+// is told, as it is by default.
+func (j *lockJob) mustEvaluate(name string, old map[string]lock.StorePath) bool {
+	if _, locked := old[name]; locked || slices.Contains(j.f.outputs, name) {
+		return true
+	}
+	category, _, _ := strings.Cut(name, ".")
+	return len(j.f.outputs) > 0 && !slices.Contains(j.f.outputs, category)
 }
 
 // evaluate evaluates the outputs that are asked for, or else those that are

@@ -197,7 +197,7 @@ func hint(err error, ref string) error {
 	case strings.Contains(e.Said, "lock file"):
 		e.Text += ": its flake.lock is missing or does not fit its inputs"
 		e.Hint = "run: nix flake lock " + redact(ref)
-	case strings.Contains(e.Said, "flake.nix"):
+	case strings.Contains(e.Said, "flake.nix") && !strings.Contains(e.Said, "flake.nix:"): // with a line it was found
 		e.Hint = "Nix sees only the files that git tracks; if it is there, run: git add flake.nix"
 	}
 	return e

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nix-trust/nix-trust/nixconf/realnix"
+)
+
+func TestAnOutputThatIsAskedForAndIsNotThereIsNeverFine(t *testing.T) {
+	bin := buildProgram(t)
+	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
+		w := newWorkshop(t, nix, bin)
+		w.flake("1", `; broken = throw "it is broken"`)
+		w.push("x86_64-linux.free")
+		lock := []string{"lock", "--yes", "./flake", "--output", "packages.free"}
+		check := []string{"lock", "--check", "./flake"}
+		w.says(0, lock, "wrote ")
+		for _, name := range []string{"packages.nosuch", "packages.broken", `packages."broken"`} {
+			w.says(1, append(lock, "--output", name), "does not evaluate")
+			w.says(1, append(check, "--output", name), "gone, or do not evaluate", "out of date")
+		}
+		// What nobody named and nobody locked is told, and no more.
+		w.says(0, append(lock, "--output", "packages"), "does not evaluate: packages.broken")
+		w.says(0, check, "up to date")
+
+		w.sh(`sed -i 's/inherit (for "x86_64-linux") free/other = (for "x86_64-linux").free; free = throw "it is broken"/' flake/flake.nix`)
+		w.says(1, append(check, "--output", "packages.free"), "packages.free")
+		w.says(1, append(check, "--output", "packages"), "packages.free")
+		if all := w.says(1, append(check, "--output", "packages.other"), "packages.other"); strings.Contains(all, "packages.free") {
+			t.Errorf("what was not asked for is told:\n%s", all)
+		}
+	})
+}
+
+func TestAPipeInTheLocksPlaceStopsNothing(t *testing.T) {
+	w := newWorkshop(t, realnix.Get(t, "2.34"), buildProgram(t))
+	w.sh("mkfifo pipe && ln -s ../pipe flake/flake.cache-lock")
+	w.says(3, []string{"lock", "--yes", "path:" + w.inside + "/flake"}, "flake.cache-lock is no file")
+}
