@@ -74,11 +74,15 @@ func (c remedyCase) fix(r Remedy) (Fix, bool) {
 		if c.name == "" {
 			return Fix{}, false
 		}
-		return Fix{
-			Title:  "Remove the saved answer",
-			Detail: fmt.Sprintf("Delete the entry %q under %q. Nix then asks again.", safetext.RedactValue(c.name, c.value), c.name),
-			File:   c.answer,
-		}, true
+		f := Fix{
+			Title:   "Forget the saved answer",
+			Detail:  fmt.Sprintf("It is the entry %q under %q. Nix then asks again.", safetext.RedactValue(c.name, c.value), c.name),
+			Command: forgetCommand(c.name, c.value),
+		}
+		if f.Command == "" {
+			f.File = c.answer
+		}
+		return f, true
 	case RemedyRemoveAccept:
 		return Fix{
 			Title:  "Remove accept-flake-config",
@@ -200,6 +204,15 @@ func isName(s string) bool {
 
 // moveAway is the command that sets a file aside, "" when its name cannot be
 // written safely on a command line.
+// forgetCommand forgets one saved answer; "" where the words would not be the
+// same in every shell, or hold a secret.
+func forgetCommand(name, value string) string {
+	if !safetext.Exact(name+value) || strings.ContainsAny(name+value, "'\\\n!") || safetext.RedactValue(name, value) != value {
+		return ""
+	}
+	return fmt.Sprintf("nix-trust answers forget '%s' '%s'", name, value)
+}
+
 func moveAway(path string) string {
 	if path == "" || !plain(path) {
 		return ""
