@@ -9,11 +9,11 @@ import (
 
 // What the bindings do. None of them reads or writes anything.
 
-func (m *root) quit() tea.Cmd { return tea.Quit }
+func (m *root) quit() tea.Cmd { return m.leave() }
 
 func (m *root) interrupt() tea.Cmd {
 	m.interrupted = true
-	return tea.Quit
+	return m.leave()
 }
 
 func goTo(i int) func(*root) tea.Cmd {
@@ -100,8 +100,12 @@ func (m *root) back() tea.Cmd {
 		}
 		return m.say(explain.Plain, safetext.Line("Reading was stopped. This is what was read before."))
 	}
-	if t := m.locks.work.current; t != nil {
-		m.locks.work.cancel()
+	for _, l := range []*lane{&m.changes.plan, &m.locks.work} {
+		t := l.current
+		if t == nil {
+			continue
+		}
+		l.cancel()
 		return m.say(explain.Plain, safetext.Join(safetext.Line("Stopped, and nothing of it is kept:"), safetext.Line(t.label), t.about))
 	}
 	b := m.screen().board()
@@ -127,7 +131,7 @@ func (m *root) turned() bool { return m.screen() == m.locks && m.locks.page != p
 
 func (m *root) whyNoBack() string {
 	b := m.screen().board()
-	if m.jobs.current != nil && m.jobs.current.slow || m.locks.work.current != nil || b.zoom || b.focus > 0 || m.turned() {
+	if m.jobs.current != nil && m.jobs.current.slow || m.changes.plan.current != nil || m.locks.work.current != nil || b.zoom || b.focus > 0 || m.turned() {
 		return ""
 	}
 	if l := b.list(); l != nil && l.filter != "" {

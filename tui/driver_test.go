@@ -41,7 +41,6 @@ func drive(t *testing.T, w, h int, o Options) *driver {
 func start(t *testing.T, w, h int, o Options) *driver {
 	t.Helper()
 	o.Home = home
-	o.ReadOnly = true
 	d := &driver{t: t, time: clock}
 	d.m = newRoot(t.Context(), o, func() time.Time { return d.time })
 	t.Cleanup(func() { d.m.jobs.cancel() })

@@ -124,7 +124,7 @@ func (m *root) banners() (lines []string) {
 	if b := m.banner(); b != "" {
 		lines = append(lines, pad(b, m.w))
 	}
-	if t := m.locks.work.current; t != nil && t.slow {
+	if t := m.going(); t != nil && t.slow {
 		lines = append(lines, t.line(m.w, m.jobs.now(), m.view.theme, m.opt.NoMotion))
 	}
 	return lines

@@ -89,13 +89,16 @@ func storeWord(k trust.StoreKind) string {
 	return "store: unknown"
 }
 
-// roomyFrom is the width from which tabs have space around them.
-const roomyFrom = 76
+// Widths from which the tabs have their names whole, and space around them.
+const (
+	namesFrom = 76
+	roomyFrom = 100
+)
 
 // tabLabels returns the names of the screens as the tabs show them.
 func (m *root) tabLabels() []string {
 	compact := m.headRows() == 1
-	short := m.w < 56 || compact
+	short := m.w < 58 || compact
 	out := make([]string, len(m.screens))
 	for i, s := range m.screens {
 		key, name := itoa(i+1), " "+s.name()
@@ -104,13 +107,17 @@ func (m *root) tabLabels() []string {
 			if m.view.report != nil {
 				n := len(m.view.report.Findings)
 				name = " " + itoa(n)
-				if m.w >= 66 && !compact {
+				if m.w >= 88 && !compact {
 					name = " " + counted(n, "finding")
 				}
 			}
 		}
-		if short && i != m.active && key != "!" {
+		switch {
+		case i == m.active || key == "!":
+		case short:
 			name = ""
+		case m.w < namesFrom:
+			name = name[:5]
 		}
 		out[i] = key + name
 	}

@@ -24,10 +24,11 @@ type input struct {
 	// prompt says what it is.
 	submit func(m *root, text string) tea.Cmd
 	prompt string
+	byHand bool // nothing can be pasted
 }
 
 // longestInput is how many characters can be typed.
-const longestInput = 200
+const longestInput = 300
 
 func (m *root) startInput() tea.Cmd {
 	b := m.screen().board()

@@ -17,13 +17,14 @@ const (
 	inLists    scope = "In a list"
 	inTexts    scope = "In a text"
 	onLocks    scope = "On the Locks screen"
+	inChanges  scope = "To change something: each shows first what it would do"
 	inPopups   scope = "In a popup"
 	inQuestion scope = "In a question"
 	inInput    scope = "While typing a filter or a search"
 )
 
 // scopes are in the order in which help shows them.
-var scopes = []scope{everywhere, inLists, inTexts, onLocks, inPopups, inQuestion, inInput}
+var scopes = []scope{everywhere, inLists, inTexts, onLocks, inChanges, inPopups, inQuestion, inInput}
 
 // A binding is one thing that keys do. Dispatch, footer, help and docs/keys.md
 // all come from it.
@@ -65,7 +66,9 @@ func bindings() []binding {
 		{Binding: on("Answers: every decision that Nix saved", "3"), scope: everywhere, do: goTo(2)},
 		{Binding: on("Settings: what is in force, and which line set it", "4"), scope: everywhere, do: goTo(3)},
 		{Binding: on("Locks: what is pinned for each flake, and whether it still holds", "5"), scope: everywhere, do: goTo(4)},
-		{Binding: on("Findings: what is wrong or dangerous", "!"), scope: everywhere, do: goTo(5)},
+		{Binding: on("Grants: what was granted and denied, and whether it still counts", "6"), scope: everywhere, do: goTo(5)},
+		{Binding: on("Journal: every change that was made with this program", "7"), scope: everywhere, do: goTo(6)},
+		{Binding: on("Findings: what is wrong or dangerous", "!"), scope: everywhere, do: goTo(7)},
 		{Binding: on("next pane", "tab"), brief: "next pane", rank: 5, scope: everywhere, do: func(m *root) tea.Cmd { return m.turn(1) }, why: (*root).whyNoPane},
 		{Binding: on("previous pane", "shift+tab"), scope: everywhere, do: func(m *root) tea.Cmd { return m.turn(-1) }, why: (*root).whyNoPane},
 		{Binding: on("read everything again", "r"), scope: everywhere, do: (*root).refresh, why: (*root).whyNoRefresh},
@@ -101,6 +104,16 @@ func bindings() []binding {
 		{Binding: on("challenge: ask the caches what the selected path is, or all that are not as pinned", "x"), brief: "challenge", rank: 4, scope: onLocks, do: onLock(askChallenge), why: (*root).whyNoChallenge},
 		{Binding: on("next page: contents, pins, changes, challenge", "p"), brief: "page", rank: 4, scope: onLocks, do: onLock(turnPage), why: (*root).whyNoLock},
 
+		{Binding: on("forget the saved answer, or each that has the cache or key: Nix asks again", "f"), brief: "forget", rank: 3, scope: inChanges, do: changing(Forget), why: whyNo(Forget)},
+		{Binding: on("forget every answer that no known flake asks for", "F"), scope: inChanges, do: changing(Orphans), why: whyNo(Orphans)},
+		{Binding: on("save a yes: to the answer, or to the caches that the flake asks for", "+"), brief: "yes", rank: 4, scope: inChanges, do: changing(AnswerYes), why: whyNo(AnswerYes)},
+		{Binding: on("save a no: to the answer, or to all that the flake asks for", "-"), brief: "no", rank: 4, scope: inChanges, do: changing(AnswerNo), why: whyNo(AnswerNo)},
+		{Binding: on("trust what the flake's lock pins, from its caches, and nothing else", "t"), brief: "grant", rank: 5, scope: inChanges, do: changing(Grant), why: whyNo(Grant)},
+		{Binding: on("block the flake: nothing that it offers can be granted", "b"), scope: inChanges, do: changing(Deny), why: whyNo(Deny)},
+		{Binding: on("revoke the grant, or take the denial back", "R"), brief: "revoke", rank: 6, scope: inChanges, do: changing(Revoke), why: whyNo(Revoke)},
+		{Binding: on("drop the grants that have expired, and those whose flake is gone", "P"), scope: inChanges, do: changing(Prune), why: whyNo(Prune)},
+		{Binding: on("undo: the selected change of the Journal, elsewhere the latest one", "z"), brief: "undo", rank: 6, scope: inChanges, do: changing(Undo), why: whyNo(Undo)},
+
 		{Binding: on("close", "esc", "q", "enter", "?", "@"), brief: "close", rank: 1, scope: inPopups, do: (*root).closePopup},
 		{Binding: on("quit at once, with exit status 130", "ctrl+c"), scope: inPopups, do: (*root).interrupt},
 		{Binding: on("suspend", "ctrl+z"), scope: inPopups, do: func(*root) tea.Cmd { return tea.Suspend }},
@@ -111,10 +124,11 @@ func bindings() []binding {
 		{Binding: on("start", "g", "home"), scope: inPopups, do: byRows(-1 << 30)},
 		{Binding: on("end", "G", "end"), scope: inPopups, do: byRows(1 << 30)},
 
-		{Binding: on("no: nothing is asked of anybody", "n", "esc", "q"), brief: "no", rank: 1, scope: inQuestion, do: (*root).sayNo},
-		{Binding: on("yes, once the end of the text was in sight", "y"), brief: "yes", rank: 2, scope: inQuestion, do: (*root).sayYes, why: (*root).whyNoYes},
+		{Binding: on("no: nothing is asked of anybody, and nothing is changed", "n", "esc", "q"), brief: "no", rank: 1, scope: inQuestion, do: (*root).sayNo},
+		{Binding: on("yes, once the end of the text was in sight; what widens trust has to be typed then", "y"), brief: "yes", rank: 2, scope: inQuestion, do: (*root).sayYes, why: (*root).whyNoYes},
 		{Binding: on("the answer that is chosen: no at first", "enter"), scope: inQuestion, do: (*root).answer},
 		{Binding: on("choose the other answer", "tab", "shift+tab", "left", "right", "h", "l"), brief: "other", rank: 4, scope: inQuestion, do: (*root).choose},
+		{Binding: on("copy the first command to run yourself", "Y"), scope: inQuestion, do: (*root).copyCommands, why: (*root).whyNoCommands},
 		{Binding: on("read the contents, too, or not", "c"), brief: "contents", rank: 3, scope: inQuestion, do: (*root).toggle, why: (*root).whyNoToggle},
 		{Binding: on("down", "j", "down"), scope: inQuestion, do: byRows(1)},
 		{Binding: on("up", "up", "k"), scope: inQuestion, do: byRows(-1)},
@@ -152,7 +166,7 @@ func (m *root) scopesNow() []scope {
 	case m.view.report == nil:
 		return []scope{everywhere}
 	}
-	now := []scope{inLists, everywhere}
+	now := []scope{inLists, inChanges, everywhere}
 	if m.screen().board().onDetail() {
 		now[0] = inTexts
 	}

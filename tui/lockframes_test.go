@@ -13,7 +13,7 @@ import (
 // finish runs what goes on to its end.
 func (d *driver) finish() *driver {
 	d.t.Helper()
-	for _, l := range []*lane{&d.m.locks.reading, &d.m.locks.work} {
+	for _, l := range d.m.lanes() {
 		for n := 0; l.current != nil; n++ {
 			if n > 10 {
 				d.t.Fatal("a task begins again and again")

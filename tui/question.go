@@ -1,14 +1,18 @@
 package tui
 
 import (
+	"cmp"
+	"time"
+
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
 // A question is a dialog that asks for a yes before something leaves this
-// machine. No is what is chosen at first, and the safe end of it: esc, a click
+// machine, or is changed on it. No is what is chosen at first, and the safe end of it: esc, a click
 // outside and enter all say no. Yes works only once the end of the text was seen.
 type question struct {
 	text *text
@@ -18,6 +22,15 @@ type question struct {
 	// option is what a key switches on or off, "" for none.
 	option string
 	on     bool
+
+	// since is when it opened by itself, zero when a key opened it: for a
+	// while it then takes no yes.
+	since time.Time
+	// word is what has to be typed for a yes, "" for nothing.
+	word      string
+	no, makes string      // the answers, "" for No and Yes
+	declined  string      // what is said after a no
+	commands  []trust.Fix // that can be copied
 }
 
 // ask opens a question. body draws what is to be decided.
@@ -27,9 +40,9 @@ func (m *root) ask(title string, q *question, body func(d *doc)) tea.Cmd {
 		body(d)
 		d.gap()
 		t := m.view.theme
-		no, yes := "[No]", " Yes "
+		no, yes := "["+cmp.Or(q.no, "No")+"]", " "+cmp.Or(q.makes, "Yes")+" "
 		if q.onY {
-			no, yes = " No ", "[Yes]"
+			no, yes = " "+cmp.Or(q.no, "No")+" ", "["+cmp.Or(q.makes, "Yes")+"]"
 		}
 		d.lines = append(d.lines, "  "+t.button(no, !q.onY)+"   "+t.button(yes, q.onY))
 		return d.lines
@@ -54,25 +67,48 @@ func (q *question) look() {
 }
 
 func (m *root) sayNo() tea.Cmd {
+	said := cmp.Or(m.question.declined, "Nothing was asked of anybody.")
 	m.closePopup()
-	return m.say(explain.Plain, safetext.Line("Nothing was asked of anybody."))
+	return m.say(explain.Plain, safetext.Line(said))
 }
 
 func (m *root) sayYes() tea.Cmd {
-	q := m.question
+	if q := m.question; q.word != "" {
+		return m.typeWord(q)
+	}
+	return m.agree(m.question)
+}
+
+// agree closes a question and does what it is about.
+func (m *root) agree(q *question) tea.Cmd {
 	m.closePopup()
 	return q.yes(m)
 }
 
 func (m *root) whyNoYes() string {
-	if q := m.question; q != nil && !q.seen {
+	switch q := m.question; {
+	case q == nil:
+		return ""
+	case m.early():
+		return "It opened just now: read it first."
+	case !q.seen:
 		return "Read it to the end first: press j or space."
 	}
 	return ""
 }
 
+// early reports whether the question opened by itself only a moment ago, so that
+// a key may not have been meant for it.
+func (m *root) early() bool {
+	q := m.question
+	return q != nil && !q.since.IsZero() && m.jobs.now().Before(q.since.Add(grace))
+}
+
 // answer says what is chosen.
 func (m *root) answer() tea.Cmd {
+	if m.early() {
+		return nil
+	}
 	if !m.question.onY {
 		return m.sayNo()
 	}

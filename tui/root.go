@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,9 @@ type root struct {
 	active  int
 
 	locks    *locks
+	grants   *grants
+	journal  *journal
+	changes  changes
 	popup    *text
 	question *question // asked in the popup, nil for none
 	input    *input
@@ -55,8 +59,12 @@ func newRoot(ctx context.Context, o Options, now func() time.Time) *root {
 		dark: true,
 	}
 	b, _ := o.Backend.(LockBackend)
-	m.locks = newLocks(b, lane{ctx: ctx, now: now, name: "reading"}, lane{ctx: ctx, now: now, name: "work"})
-	m.screens = []screen{newOverview(o.Flake), newCaches(), newAnswers(), newSettings(), m.locks, newFindings()}
+	c, _ := o.Backend.(ChangeBackend)
+	in := func(name string) lane { return lane{ctx: ctx, now: now, name: name} }
+	m.locks = newLocks(b, in("reading"), in("work"))
+	m.changes = changes{backend: c, plan: in("plan"), write: in("write")}
+	m.grants, m.journal = newGrants(c, in("grants")), newJournal(c, in("journal"), in("entry"))
+	m.screens = []screen{newOverview(o.Flake), newCaches(), newAnswers(), newSettings(), m.locks, m.grants, m.journal, newFindings()}
 	m.loaded = make([]int, len(m.screens))
 	m.view = view{theme: newTheme(true, o.ASCII), home: o.Home}
 	m.spin = spinner.New(spinner.WithSpinner(m.view.theme.spinner))
@@ -74,8 +82,8 @@ func (m *root) Init() tea.Cmd {
 func (m *root) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.take(msg)
 	m.refill()
-	if m.screen() == m.locks {
-		cmd = tea.Batch(cmd, m.locks.wanted())
+	if s, ok := m.screen().(interface{ wanted() tea.Cmd }); ok {
+		cmd = tea.Batch(cmd, s.wanted())
 	}
 	m.layout()
 	return m, cmd
@@ -113,7 +121,11 @@ func (m *root) take(msg tea.Msg) tea.Cmd {
 			return ageTick(msg.gen)
 		}
 	case taskMsg:
-		return m.lane(msg.lane).finish(msg)
+		cmd := m.lane(msg.lane).finish(msg)
+		if m.changes.leaving && m.changes.write.current == nil {
+			return tea.Quit
+		}
+		return cmd
 	case taskTick:
 		return m.lane(msg.lane).tick(msg)
 	case agedMsg:
@@ -126,7 +138,10 @@ func (m *root) take(msg tea.Msg) tea.Cmd {
 	case tea.KeyPressMsg:
 		return m.press(msg)
 	case tea.PasteMsg:
-		if m.input != nil {
+		switch {
+		case m.input != nil && m.input.byHand:
+			return m.say(explain.Faint, safetext.Line("This has to be typed."))
+		case m.input != nil:
 			m.input.typed(msg.Content)
 		}
 	case tea.MouseWheelMsg:
@@ -137,12 +152,25 @@ func (m *root) take(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
+// lanes are all that tasks run in.
+func (m *root) lanes() []*lane {
+	return []*lane{&m.locks.reading, &m.locks.work, &m.grants.reading, &m.journal.reading, &m.journal.opening, &m.changes.plan, &m.changes.write}
+}
+
 // lane returns the lane of tasks with a name.
 func (m *root) lane(name string) *lane {
-	if name == m.locks.reading.name {
-		return &m.locks.reading
+	lanes := m.lanes()
+	return lanes[slices.IndexFunc(lanes, func(l *lane) bool { return l.name == name })]
+}
+
+// going is the task that a key started and that goes on, nil for none.
+func (m *root) going() *task {
+	for _, l := range []*lane{&m.changes.write, &m.changes.plan, &m.locks.work} {
+		if l.current != nil {
+			return l.current
+		}
 	}
-	return &m.locks.work
+	return nil
 }
 
 // background changes the theme to the terminal's background.
@@ -256,7 +284,7 @@ func (m *root) View() tea.View {
 	if m.opt.Demo {
 		v.WindowTitle = "nix-trust demo"
 	}
-	if t := m.locks.work.current; t != nil && t.slow && t.all.Load() > 0 {
+	if t := m.going(); t != nil && t.slow && t.all.Load() > 0 {
 		v.ProgressBar = tea.NewProgressBar(tea.ProgressBarDefault, int(100*t.done.Load()/t.all.Load()))
 	}
 	if !m.opt.NoMouse {

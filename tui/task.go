@@ -21,6 +21,7 @@ type task struct {
 	started time.Time
 	cancel  context.CancelFunc
 	slow    bool // it has taken long enough to be said
+	firm    bool // nothing stops it
 	// done of all is how far it is; all is 0 while that is not known. The
 	// task's goroutine writes them.
 	done, all atomic.Int64
@@ -120,6 +121,9 @@ func (t *task) line(w int, now time.Time, th *theme, still bool) string {
 	if w < stackFrom {
 		right = "esc"
 	}
+	if t.firm {
+		right = ""
+	}
 	var far string
 	switch {
 	case all > 0:
@@ -139,6 +143,8 @@ func (t *task) line(w int, now time.Time, th *theme, still bool) string {
 	if far != "" {
 		parts = append(parts, far)
 	}
-	parts = append(parts, th.paint(explain.Faint, right))
+	if right != "" {
+		parts = append(parts, th.paint(explain.Faint, right))
+	}
 	return pad(" "+strings.Join(parts, "  "), w)
 }

@@ -1,6 +1,7 @@
 // Package tui is the terminal program: it shows a trust.Report and lets a
-// person walk through it. It reads nothing and changes nothing itself; all it
-// knows comes from its Backend.
+// person walk through it, and change what they may. It reads nothing and changes
+// nothing itself: all that goes through its Backend, and nothing is changed
+// before its plan was shown whole.
 //
 // There is one tea.Model, the root. Screens are structs made of panes; a pane
 // is a list or a text. What comes from outside is a safetext.S before it can
@@ -38,8 +39,10 @@ type Options struct {
 	NoMotion bool
 	// NoMouse leaves the mouse to the terminal.
 	NoMouse bool
-	// ReadOnly is shown in the header.
-	ReadOnly bool
+	// ReadOnly keeps every key from changing anything, and is shown in the
+	// header. ReadOnlyWhy is a sentence.
+	ReadOnly    bool
+	ReadOnlyWhy string
 	// Flake is the flake to open on, by its reference or its folder; "" for
 	// the one in the current folder.
 	Flake string
@@ -78,8 +81,11 @@ func Run(ctx context.Context, o Options) error {
 // giveUp stops all that goes on outside the loop.
 func (m *root) giveUp() {
 	m.jobs.cancel()
-	m.locks.reading.cancel()
-	m.locks.work.cancel()
+	for _, l := range m.lanes() {
+		if l != &m.changes.write {
+			l.cancel()
+		}
+	}
 }
 
 // typed is a key by its name.
@@ -89,7 +95,7 @@ func (k typed) String() string { return string(k) }
 
 // settle waits for the tasks that go on, one after the other.
 func (m *root) settle() {
-	for _, l := range []*lane{&m.locks.reading, &m.locks.work} {
+	for _, l := range m.lanes() {
 		for t := l.current; t != nil; t = l.current {
 			m.Update(t.run())
 		}

@@ -54,17 +54,20 @@ be read or written.`,
 			if err != nil {
 				return err
 			}
-			var edits []trust.AnswerEdit
+			var p trust.Plan
 			if from == "" {
-				edits = []trust.AnswerEdit{{Setting: args[1], Value: args[2], Do: do}}
-			} else if edits, err = a.fromFlake(r, from, do, args[1:]); err != nil {
-				return err
+				p, err = a.planSet(r, []trust.AnswerEdit{{Setting: args[1], Value: args[2], Do: do}})
+			} else {
+				var said []string
+				p, said, err = a.planFrom(r, from, do, args[1:])
+				for _, s := range said {
+					a.warn("%s", s)
+				}
 			}
-			p, err := planFor(r, r.AnswerFiles[0].Path, func(trust.Answers) []trust.AnswerEdit { return edits })
 			if err != nil {
 				return err
 			}
-			return a.carryOut(cmd.Context(), j, p.WithResidual(r), consent)
+			return a.carryOut(cmd.Context(), j, p, consent)
 		},
 	}
 	c.Flags().StringVar(&from, "from", "", "take the values from `FLAKE`, a folder or a reference")
@@ -107,7 +110,7 @@ could not be read or written.`,
 			if p.Empty() && !orphans {
 				return &problem{code: exitFindings, text: "no saved answer has " + strings.Join(args, " = "), hints: []string{"`nix-trust answers list` shows what is saved"}}
 			}
-			return a.carryOut(cmd.Context(), j, p.WithResidual(r), consent)
+			return a.carryOut(cmd.Context(), j, p, consent)
 		},
 	}
 	c.Flags().BoolVar(&orphans, "orphans", false, "forget every decision that no known flake asks for")
@@ -120,20 +123,45 @@ func (a *app) forChange(ctx context.Context, flake string) (*trust.Report, ledge
 	if _, err := a.journal(); err != nil {
 		return nil, ledger.Journal{}, err
 	}
-	r, err := a.report(ctx, flake)
+	r, err := a.answersReport(ctx, flake)
 	if err != nil {
 		return nil, ledger.Journal{}, err
-	}
-	if r.AnswerFiles[0].Path == "" {
-		return nil, ledger.Journal{}, &problem{code: exitUnknown, text: "where the answers are saved is not known: " + r.User.Name + " has no home folder", hints: []string{"set HOME"}}
 	}
 	j, err := a.journal(r.Nix.StoreDir)
 	return r, j, err
 }
 
+// answersReport is a report that says where the answers are.
+func (a *app) answersReport(ctx context.Context, flake string) (*trust.Report, error) {
+	r, err := a.report(ctx, flake)
+	if err != nil {
+		return nil, err
+	}
+	if r.AnswerFiles[0].Path == "" {
+		return nil, &problem{code: exitUnknown, text: "where the answers are saved is not known: " + r.User.Name + " has no home folder", hints: []string{"set HOME"}}
+	}
+	return r, nil
+}
+
+// planSet is the plan that saves decisions to the user's own file.
+func (a *app) planSet(r *trust.Report, edits []trust.AnswerEdit) (trust.Plan, error) {
+	p, err := a.planFor(r, r.AnswerFiles[0].Path, func(trust.Answers) []trust.AnswerEdit { return edits })
+	return p.WithResidual(r), err
+}
+
+// planFrom is the plan that decides about what a flake asks, and what is to be
+// said about what it leaves out.
+func (a *app) planFrom(r *trust.Report, named string, do trust.AnswerDo, settings []string) (p trust.Plan, said []string, err error) {
+	edits, said, err := fromFlake(r, named, do, settings)
+	if err == nil {
+		p, err = a.planSet(r, edits)
+	}
+	return p, said, err
+}
+
 // planFor is the plan for one file of answers, as it is now.
-func planFor(r *trust.Report, path string, edits func(trust.Answers) []trust.AnswerEdit) (trust.Plan, error) {
-	state, err := ledger.Read(path)
+func (a *app) planFor(r *trust.Report, path string, edits func(trust.Answers) []trust.AnswerEdit) (trust.Plan, error) {
+	state, err := a.read(path)
 	if err != nil {
 		return trust.Plan{}, changeProblem(err)
 	}
@@ -159,7 +187,7 @@ func (a *app) planForget(r *trust.Report, args []string, orphans bool) (trust.Pl
 		if f.Path == "" || i > 0 && (a.user == "" || os.Geteuid() != 0 || f.Path == r.AnswerFiles[0].Path) {
 			continue
 		}
-		p, err := planFor(r, f.Path, func(now trust.Answers) []trust.AnswerEdit {
+		p, err := a.planFor(r, f.Path, func(now trust.Answers) []trust.AnswerEdit {
 			switch {
 			case orphans:
 				return orphansOf(r, f.Path)
@@ -191,7 +219,7 @@ func (a *app) planForget(r *trust.Report, args []string, orphans bool) (trust.Pl
 	default:
 		all.Summary = fmt.Sprintf("Forget %d saved answers", n)
 	}
-	return all, nil
+	return all.WithResidual(r), nil
 }
 
 func orphansOf(r *trust.Report, path string) []trust.AnswerEdit {
@@ -205,24 +233,25 @@ func orphansOf(r *trust.Report, path string) []trust.AnswerEdit {
 }
 
 // fromFlake is the decisions about what a flake asks for: about the named
-// settings, or else for a yes about its caches and keys, for a no about all.
-func (a *app) fromFlake(r *trust.Report, named string, do trust.AnswerDo, settings []string) ([]trust.AnswerEdit, error) {
+// settings, or else for a yes about its caches and keys, for a no about all. It
+// also returns what is to be said about what they leave out.
+func fromFlake(r *trust.Report, named string, do trust.AnswerDo, settings []string) (edits []trust.AnswerEdit, said []string, err error) {
 	f := subject(r, named)
 	switch {
 	case f == nil:
-		return nil, &problem{code: exitUnknown, text: "no flake was found at " + named, hints: []string{"give the folder that has its flake.nix"}}
+		return nil, nil, &problem{code: exitUnknown, text: "no flake was found at " + named, hints: []string{"give the folder that has its flake.nix"}}
 	case f.Err != "":
-		return nil, &problem{code: exitUnknown, text: flakeName(f) + ": " + f.Err}
+		return nil, nil, &problem{code: exitUnknown, text: flakeName(f) + ": " + f.Err}
 	case f.Rejected != nil:
-		return nil, &problem{code: exitFindings, text: "Nix refuses the flake, so it asks nothing: " + f.Rejected.Text}
+		return nil, nil, &problem{code: exitFindings, text: "Nix refuses the flake, so it asks nothing: " + f.Rejected.Text}
 	}
 	for _, name := range settings {
 		if !slices.ContainsFunc(f.Settings, func(s trust.SettingVerdict) bool { return s.Name == name }) {
-			return nil, usage(flakeName(f)+" does not set "+name, "`nix-trust why "+named+"` shows what it sets")
+			return nil, nil, usage(flakeName(f)+" does not set "+name, "`nix-trust why "+named+"` shows what it sets")
 		}
 	}
 	var left, never []string
-	edits := f.Decide(do, func(s trust.SettingVerdict) bool {
+	edits = f.Decide(do, func(s trust.SettingVerdict) bool {
 		switch {
 		case len(settings) > 0 && !slices.Contains(settings, s.Name):
 			return false
@@ -236,13 +265,13 @@ func (a *app) fromFlake(r *trust.Report, named string, do trust.AnswerDo, settin
 		return false
 	})
 	if len(never) > 0 && (len(settings) > 0 || do == trust.AnswerNo) {
-		a.warn("Nix applies these without asking, so no decision about them counts: %s", strings.Join(never, ", "))
+		said = append(said, "Nix applies these without asking, so no decision about them counts: "+strings.Join(never, ", "))
 	}
 	if len(left) > 0 {
-		a.warn("a yes is not saved to what is more than caches unless it is named: %s", strings.Join(left, ", "))
+		said = append(said, "a yes is not saved to what is more than caches unless it is named: "+strings.Join(left, ", "))
 	}
 	if len(edits) == 0 {
-		return nil, &problem{code: exitFindings, text: safetext.Redact(flakeName(f)) + " asks for nothing that could be decided"}
+		return nil, said, &problem{code: exitFindings, text: safetext.Redact(flakeName(f)) + " asks for nothing that could be decided"}
 	}
-	return edits, nil
+	return edits, said, nil
 }

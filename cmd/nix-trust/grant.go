@@ -30,6 +30,7 @@ type grantFlags struct {
 	note      string
 	netrc     string
 	confirmed bool
+	quiet     bool // nothing is said on stderr: a screen is shown
 }
 
 func (a *app) grantCommand() *cobra.Command {
@@ -86,26 +87,39 @@ func (a *app) grant(ctx context.Context, arg string, f grantFlags) error {
 	if err != nil {
 		return err
 	}
-	file, err := f.lockFile(fl)
+	p, r, err := a.propose(ctx, b, fl, f)
 	if err != nil {
 		return err
 	}
+	if p.Trusted, err = a.compare(ctx, r, p, f); err != nil {
+		return err
+	}
+	return a.giveGrant(ctx, b, j, p, f)
+}
+
+// propose is all that decides about a grant and that nobody has to be asked for.
+func (a *app) propose(ctx context.Context, b *grantBook, fl grantee, f grantFlags) (grants.Proposal, *trust.Report, error) {
+	none := grants.Proposal{}
+	file, err := f.lockFile(fl)
+	if err != nil {
+		return none, nil, err
+	}
 	// The folder may be a stranger's: a pipe in the lock's place is not opened.
-	l, err := lockAt(file)
+	l, err := b.lockAt(file)
 	var wrong *lock.Error
 	switch {
 	case errors.As(err, &wrong):
-		return lockProblem(err)
+		return none, nil, lockProblem(err)
 	case err != nil:
-		return &problem{code: exitUnknown, text: fmt.Sprintf("%s could not be read: %v", file, err), hints: []string{"give the lock with --lock FILE, or make one with `nix-trust lock`"}}
+		return none, nil, &problem{code: exitUnknown, text: fmt.Sprintf("%s could not be read: %v", file, err), hints: []string{"give the lock with --lock FILE, or make one with `nix-trust lock`"}}
 	}
 	r, err := a.report(ctx, fl.folder)
 	if err != nil {
-		return err
+		return none, nil, err
 	}
 	p, err := f.proposal(fl, file, l, r, time.Now())
 	if err != nil {
-		return err
+		return none, nil, err
 	}
 	p.Scopes = b.scopes(b.own)
 	p.Others, p.Hidden = b.others(fl.id, p.Now)
@@ -113,14 +127,12 @@ func (a *app) grant(ctx context.Context, arg string, f grantFlags) error {
 		p.Before = b.own.accepted(before.Lock).Lock()
 	}
 	if !l.Source.IsZero() {
-		if p.Source, err = b.source(ctx, fl.ref); err != nil {
+		// What is not known of the source is a concern of its own.
+		if p.Source, err = b.source(ctx, fl.ref); err != nil && !f.quiet {
 			a.warn("the flake's source could not be determined: %v", err)
 		}
 	}
-	if p.Trusted, err = a.compare(ctx, r, l, p.Grant.Systems, f); err != nil {
-		return err
-	}
-	return a.giveGrant(ctx, b, j, p, f)
+	return p, r, ctx.Err()
 }
 
 // ownFile is the user's grants, nil when they cannot be read.
@@ -169,9 +181,10 @@ func (f grantFlags) proposal(fl grantee, file string, l *lock.Lock, r *trust.Rep
 	return grants.Proposal{Grant: g, Lock: l, Now: now}, nil
 }
 
-// compare asks the caches that the machine trusts anyway for the pinned paths.
-func (a *app) compare(ctx context.Context, r *trust.Report, l *lock.Lock, systems []string, f grantFlags) (grants.Comparison, error) {
-	t := grants.Comparison{Known: r.Client != nil && r.Client.Fatal == nil}
+// trustedCaches is what is known of the caches that the machine trusts anyway,
+// and what to ask them: the pinned paths of some systems.
+func trustedCaches(r *trust.Report, l *lock.Lock, systems, without []string) (t grants.Comparison, ask *lock.Lock) {
+	t = grants.Comparison{Known: r.Client != nil && r.Client.Fatal == nil}
 	if r.Doubt != nil {
 		t.Doubt = r.Doubt.Text
 	}
@@ -180,7 +193,7 @@ func (a *app) compare(ctx context.Context, r *trust.Report, l *lock.Lock, system
 			t.Keys = append(t.Keys, k.Text)
 		}
 	}
-	ask := lock.New()
+	ask = lock.New()
 	for _, name := range systems {
 		if s := l.Systems[name]; s != nil {
 			ask.Systems[name] = s
@@ -200,13 +213,20 @@ func (a *app) compare(ctx context.Context, r *trust.Report, l *lock.Lock, system
 			continue
 		}
 		t.Caches = append(t.Caches, u)
-		if slices.ContainsFunc(f.without, func(w string) bool { v, err := lock.CanonicalURL(w); return err == nil && v == u }) {
+		if slices.ContainsFunc(without, func(w string) bool { v, err := lock.CanonicalURL(w); return err == nil && v == u }) {
 			t.Without = append(t.Without, u)
 			continue
 		}
 		// Without keys: who signed does not matter, what it has does.
 		ask.Caches = append(ask.Caches, lock.Cache{URL: u})
 	}
+	return t, ask
+}
+
+// compare asks the caches that the machine trusts anyway for the pinned paths,
+// after a yes.
+func (a *app) compare(ctx context.Context, r *trust.Report, p grants.Proposal, f grantFlags) (grants.Comparison, error) {
+	t, ask := trustedCaches(r, p.Lock, p.Grant.Systems, f.without)
 	if len(ask.Caches) == 0 {
 		return t, nil
 	}
@@ -224,8 +244,13 @@ func (a *app) compare(ctx context.Context, r *trust.Report, l *lock.Lock, system
 		return t, err
 	}
 	progress := a.progress()
-	report, err := verify.Verify(ctx, ask, verify.Options{Client: bincache.NewClient(bincache.Options{Netrc: netrc, StoreDir: storeDir()}), Progress: progress.show})
-	progress.clear()
+	defer progress.clear()
+	return answered(ctx, t, ask, bincache.NewClient(bincache.Options{Netrc: netrc, StoreDir: storeDir()}), progress.show)
+}
+
+// answered adds to what is known of the trusted caches what they answer.
+func answered(ctx context.Context, t grants.Comparison, ask *lock.Lock, client *bincache.Client, progress func(done, all int)) (grants.Comparison, error) {
+	report, err := verify.Verify(ctx, ask, verify.Options{Client: client, Progress: progress})
 	if ctx.Err() != nil {
 		return t, ctx.Err()
 	}
@@ -268,23 +293,31 @@ func (b *grantBook) source(ctx context.Context, ref string) (lock.Hash, error) {
 	return src.NarHash, nil
 }
 
-// giveGrant checks, shows and makes the grant.
-func (a *app) giveGrant(ctx context.Context, b *grantBook, j ledger.Journal, p grants.Proposal, f grantFlags) error {
+// planGrant is the plan of a grant, and what a person has to confirm about it,
+// "" for nothing.
+func (b *grantBook) planGrant(p grants.Proposal) (plan trust.Plan, confirm string, err error) {
 	concerns := grants.Check(p)
-	confirm := slices.ContainsFunc(concerns, func(c grants.Concern) bool { return c.Weight == grants.Confirm })
 	if !grants.Allowed(concerns, true) {
-		return blocked(concerns)
+		return trust.Plan{}, "", blocked(concerns)
 	}
-	if confirm && f.yes && !f.confirmed {
-		return &problem{code: exitFindings, text: "what has to be confirmed: " + concernsSaid(concerns, grants.Confirm), hints: []string{"look at each, and give --confirmed with --yes, or run it on a terminal"}}
-	}
-	plan, err := grants.PlanGrant(b.own.Source, p.Grant, concerns, true)
-	if err != nil {
-		return &problem{code: exitFindings, text: err.Error()}
+	if plan, err = grants.PlanGrant(b.own.Source, p.Grant, concerns, true); err != nil {
+		return trust.Plan{}, "", &problem{code: exitFindings, text: err.Error()}
 	}
 	plan.Notes = append(plan.Notes, "The lock is kept in "+b.own.lockPath(p.Grant.Lock)+".")
-	if confirm {
+	if confirm = concernsSaid(concerns, grants.Confirm); confirm != "" {
 		plan.Risk = trust.PlanUnknown // a whole word is asked for
+	}
+	return plan, confirm, nil
+}
+
+// giveGrant checks, shows and makes the grant.
+func (a *app) giveGrant(ctx context.Context, b *grantBook, j ledger.Journal, p grants.Proposal, f grantFlags) error {
+	plan, confirm, err := b.planGrant(p)
+	if err != nil {
+		return err
+	}
+	if confirm != "" && f.yes && !f.confirmed {
+		return &problem{code: exitFindings, text: "what has to be confirmed: " + confirm, hints: []string{"look at each, and give --confirmed with --yes, or run it on a terminal"}}
 	}
 	if plan.Empty() || f.dryRun || !f.yes && (a.json || !a.terminal) {
 		return a.carryOut(ctx, j, plan, f.consentFlags)

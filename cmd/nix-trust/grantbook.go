@@ -27,7 +27,8 @@ const (
 // A shelf is one grants.toml with the folder of the locks that it accepts.
 type shelf struct {
 	grants.Source
-	locks string
+	locks  string
+	lockAt func(path string) (*lock.Lock, error)
 }
 
 // A grantBook is the grants of the user who runs the program, which it may
@@ -37,6 +38,10 @@ type grantBook struct {
 	shelves []shelf // own first
 	store   string  // the store's folder
 	files   host.Files
+	lockAt  func(path string) (*lock.Lock, error)
+	read    func(path string) (trust.FileState, error)
+	put     func(context.Context, trust.FileChange) error // writes an accepted lock
+	take    func(path string) error                       // removes it again
 }
 
 // grantBook reads the grants. A file that makes no sense is no error here: what
@@ -54,20 +59,28 @@ func (a *app) grantBook() (*grantBook, ledger.Journal, error) {
 	if err != nil {
 		return nil, j, &problem{code: exitUnknown, text: err.Error(), hints: []string{"set HOME to your home folder"}}
 	}
-	b := &grantBook{store: store, files: host.Under("/")}
-	places := [][2]string{{dir, j.Dir}}
+	b := &grantBook{store: store, files: host.Under("/"), lockAt: lockAt, read: ledger.Read, take: os.Remove}
+	b.put = func(ctx context.Context, c trust.FileChange) error {
+		return ledger.Writer{Stores: []string{store}}.Apply(ctx, []trust.FileChange{c})
+	}
+	return b, j, b.open(dir, j.Dir)
+}
+
+// open reads the user's grants and the system's.
+func (b *grantBook) open(dir, state string) (err error) {
+	places := [][2]string{{dir, state}}
 	if dir != systemGrants {
 		places = append(places, [2]string{systemGrants, systemState})
 	}
 	for _, place := range places {
-		s := shelf{Source: grants.Source{Path: filepath.Join(place[0], "grants.toml")}, locks: filepath.Join(place[1], "locks")}
-		if s.State, err = ledger.Read(s.Path); err != nil {
-			return nil, j, changeProblem(err)
+		s := shelf{Source: grants.Source{Path: filepath.Join(place[0], "grants.toml")}, locks: filepath.Join(place[1], "locks"), lockAt: b.lockAt}
+		if s.State, err = b.read(s.Path); err != nil {
+			return changeProblem(err)
 		}
 		b.shelves = append(b.shelves, s)
 	}
 	b.own = b.shelves[0]
-	return b, j, nil
+	return nil
 }
 
 // grantsDir is the folder of a user's grants.toml: the one that
@@ -105,7 +118,7 @@ func (s shelf) lockPath(digest string) string { return filepath.Join(s.locks, di
 
 // accepted reads an accepted lock back.
 func (s shelf) accepted(digest string) grants.Accepted {
-	return grants.ReadBack(lockAt(s.lockPath(digest)))
+	return grants.ReadBack(s.lockAt(s.lockPath(digest)))
 }
 
 func lockAt(path string) (*lock.Lock, error) {
@@ -210,7 +223,7 @@ func (b *grantBook) offer(ctx context.Context, g grants.Grant, detached bool) gr
 	}
 	o := grants.Offer{Where: g.Offer}
 	var err error
-	switch o.Lock, err = lockAt(g.Offer); {
+	switch o.Lock, err = b.lockAt(g.Offer); {
 	case err == nil:
 		o.State = grants.OfferRead
 	case errors.Is(err, fs.ErrNotExist):
@@ -240,13 +253,13 @@ func (b *grantBook) keep(ctx context.Context, digest string, l *lock.Lock) (undo
 	if err != nil {
 		return nil, err
 	}
-	before, err := ledger.Read(path)
+	before, err := b.read(path)
 	if err != nil {
 		return nil, err
 	}
 	change := trust.FileChange{Path: path, Before: before, After: trust.FileState{Exists: true, Data: text, Mode: 0o644}, Parents: true}
-	if err := (ledger.Writer{Stores: []string{b.store}}).Apply(ctx, []trust.FileChange{change}); err != nil {
+	if err := b.put(ctx, change); err != nil {
 		return nil, err
 	}
-	return func() { os.Remove(path) }, nil
+	return func() { b.take(path) }, nil
 }

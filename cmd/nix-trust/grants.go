@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/grants"
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -46,9 +47,9 @@ other bytes for a path that was accepted.`,
 				}
 				return a.listGrants(cmd.Context(), b)
 			}
-			p, err := grants.PlanPrune(b.own.Source, time.Now(), b.gone)
+			p, err := b.planPrune()
 			if err != nil {
-				return grantProblem(err)
+				return err
 			}
 			return a.carryOut(cmd.Context(), j, p, consent)
 		},
@@ -56,6 +57,15 @@ other bytes for a path that was accepted.`,
 	c.Flags().BoolVar(&prune, "prune", false, "drop the grants that are of no use any more")
 	consent.add(c)
 	return c
+}
+
+// planPrune is the plan that drops the grants that are of no use any more.
+func (b *grantBook) planPrune() (trust.Plan, error) {
+	p, err := grants.PlanPrune(b.own.Source, time.Now(), b.gone)
+	if err != nil {
+		return trust.Plan{}, grantProblem(err)
+	}
+	return p, nil
 }
 
 // gone reports whether it was seen that a flake is not there any more. What
@@ -134,32 +144,28 @@ type jsonGrantTrouble struct {
 // listGrants prints how every grant stands.
 func (a *app) listGrants(ctx context.Context, b *grantBook) error {
 	out := grantsJSON{Version: 1, Files: []string{}, Grants: []jsonGrant{}, Denies: []jsonDeny{}, Conflicts: []jsonDispute{}, Problems: []jsonGrantTrouble{}}
-	now, code := time.Now(), exitOK
-	var standings []grants.Standing
-	for _, shelf := range b.shelves {
-		scopes := b.scopes(shelf)
-		s := scopes[0]
-		out.Files = append(out.Files, s.Path)
-		if s.Err != nil {
-			at, text, _ := grants.Broken(s.Err)
+	code := exitOK
+	all, err := b.stand(ctx, time.Now())
+	if err != nil {
+		return err
+	}
+	for _, f := range all.files {
+		out.Files = append(out.Files, f.Path)
+		if f.Err != nil {
+			at, text, _ := grants.Broken(f.Err)
 			out.Problems = append(out.Problems, jsonGrantTrouble{where(at), text})
 			code = exitUnknown
 			continue
 		}
-		for _, g := range s.File.Grants {
-			st := b.judge(ctx, shelf, g, scopes, now)
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			standings = append(standings, st)
-			out.Grants = append(out.Grants, grantOf(s.Path, g, st))
-			code = worse(code, standingCode(st))
-		}
-		for _, d := range s.File.Denies {
-			out.Denies = append(out.Denies, jsonDeny{s.Path, string(d.Flake), d.Since.Format(time.RFC3339), d.Note})
+		for _, d := range f.File.Denies {
+			out.Denies = append(out.Denies, jsonDeny{f.Path, string(d.Flake), d.Since.Format(time.RFC3339), d.Note})
 		}
 	}
-	for _, c := range grants.NewPool(standings).Conflicts() {
+	for _, s := range all.grants {
+		out.Grants = append(out.Grants, grantOf(s.file, s.grant, s.Standing))
+		code = worse(code, standingCode(s.Standing))
+	}
+	for _, c := range all.conflicts {
 		out.Conflicts = append(out.Conflicts, jsonDispute{c.HashPart, c.String(), list(c.Sides, func(s grants.Side) jsonDisputed {
 			return jsonDisputed{string(s.Flake), string(s.Path), s.Pin.NAR.String()}
 		})})
@@ -173,6 +179,43 @@ func (a *app) listGrants(ctx context.Context, b *grantBook) error {
 	}
 	a.printGrants(out)
 	return silent(code)
+}
+
+// standings are the grants of every file with how each stands.
+type standings struct {
+	files     []grants.Scope
+	grants    []stood
+	conflicts []grants.Conflict
+}
+
+// A stood is one grant, as its file has it, with how it stands.
+type stood struct {
+	file  string
+	grant grants.Grant
+	grants.Standing
+}
+
+// stand finds out how every grant stands.
+func (b *grantBook) stand(ctx context.Context, now time.Time) (standings, error) {
+	var out standings
+	var pool []grants.Standing
+	for _, shelf := range b.shelves {
+		scopes := b.scopes(shelf)
+		out.files = append(out.files, scopes[0])
+		if scopes[0].Err != nil {
+			continue
+		}
+		for _, g := range scopes[0].File.Grants {
+			st := b.judge(ctx, shelf, g, scopes, now)
+			if ctx.Err() != nil {
+				return standings{}, ctx.Err()
+			}
+			pool = append(pool, st)
+			out.grants = append(out.grants, stood{scopes[0].Path, g, st})
+		}
+	}
+	out.conflicts = grants.NewPool(pool).Conflicts()
+	return out, nil
 }
 
 // judge is how a grant stands in its own file.

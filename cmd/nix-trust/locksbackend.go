@@ -79,7 +79,7 @@ func (a *app) lockText(path string, most int64) ([]byte, error) {
 	var err error
 	switch {
 	case a.demo:
-		text, err = demo.ReadFile(path)
+		text, err = a.made().Files().ReadFile(path)
 	case a.root != "":
 		text, err = host.Under(a.root).ReadFile(path)
 	default:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"path/filepath"
 	"time"
 
@@ -40,14 +41,9 @@ be read or written.`,
 			if err != nil {
 				return err
 			}
-			var p trust.Plan
-			if remove {
-				p, err = grants.PlanAllow(b.own.Source, fl.id)
-			} else {
-				p, err = grants.PlanDeny(b.own.Source, grants.Deny{Flake: fl.id, Since: time.Now().UTC().Truncate(time.Second), Note: note})
-			}
+			p, err := b.planDeny(fl.id, note, remove)
 			if err != nil {
-				return grantProblem(err)
+				return err
 			}
 			return a.carryOut(cmd.Context(), j, p, consent)
 		},
@@ -82,22 +78,44 @@ could not be read or written.`,
 			if err != nil {
 				return err
 			}
-			p, err := grants.PlanRevoke(b.own.Source, id)
-			if err != nil {
-				return grantProblem(err)
-			}
-			r, err := a.report(cmd.Context(), "")
+			p, err := a.planRevoke(cmd.Context(), b, id)
 			if err != nil {
 				return err
 			}
-			g, _ := ownFile(b).Grant(id)
-			left := grants.Remains(g, r, b.scopes(b.own), b.inStore(g))
-			p.Residual, p.Commands = left.Left, left.Fixes
 			return a.carryOut(cmd.Context(), j, p, consent)
 		},
 	}
 	consent.add(c)
 	return c
+}
+
+// planDeny is the plan that denies a flake, or with remove takes that back.
+func (b *grantBook) planDeny(id grants.Identity, note string, remove bool) (p trust.Plan, err error) {
+	if remove {
+		p, err = grants.PlanAllow(b.own.Source, id)
+	} else {
+		p, err = grants.PlanDeny(b.own.Source, grants.Deny{Flake: id, Since: time.Now().UTC().Truncate(time.Second), Note: note})
+	}
+	if err != nil {
+		return trust.Plan{}, grantProblem(err)
+	}
+	return p, nil
+}
+
+// planRevoke is the plan that takes a grant back, with what remains.
+func (a *app) planRevoke(ctx context.Context, b *grantBook, id grants.Identity) (trust.Plan, error) {
+	p, err := grants.PlanRevoke(b.own.Source, id)
+	if err != nil {
+		return trust.Plan{}, grantProblem(err)
+	}
+	r, err := a.report(ctx, "")
+	if err != nil {
+		return trust.Plan{}, err
+	}
+	g, _ := ownFile(b).Grant(id)
+	left := grants.Remains(g, r, b.scopes(b.own), b.inStore(g))
+	p.Residual, p.Commands = left.Left, left.Fixes
+	return p, nil
 }
 
 // listed is the flake that is meant: one that has a grant under this very name,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,13 +28,16 @@ type app struct {
 	ascii    bool
 	noMotion bool
 	noMouse  bool
+	readOnly bool
 	demo     bool
-	home     string // of the user looked at, shown as ~
+	made     func() *demo.Host // the demo's host, with what was changed on it
+	mu       sync.Mutex        // of home
+	home     string            // of the user looked at, shown as ~
 }
 
 // run runs the program and returns its exit code.
 func run(ctx context.Context, args []string, s streams) int {
-	a := &app{streams: s}
+	a := &app{streams: s, made: sync.OnceValue(demo.New)}
 	cmd := a.command()
 	cmd.SetArgs(args)
 	cmd.SetIn(s.in)
@@ -82,6 +86,7 @@ terminal.`,
 	f.BoolVar(&a.ascii, "ascii", false, "use ASCII characters only")
 	f.BoolVar(&a.noMotion, "no-motion", false, "do not animate anything")
 	f.BoolVar(&a.noMouse, "no-mouse", false, "leave the mouse to the terminal")
+	f.BoolVar(&a.readOnly, "read-only", false, "let no key of the screens change anything")
 	f.StringVar(&a.root, "root", "", "look at the system whose root folder is `DIR`")
 	f.StringVar(&a.user, "user", "", "take the view of the user `NAME` (as root, or under --root)")
 	root.CompletionOptions.HiddenDefaultCmd = true
@@ -103,7 +108,7 @@ func (a *app) checkFlags(cmd *cobra.Command) error {
 // machine is what is looked at, and how.
 func (a *app) machine(named string) (*host.Machine, host.Options, error) {
 	if a.demo {
-		m, o := demo.Machine()
+		m, o := a.made().Machine()
 		if named != "" {
 			o.Flake = named
 		}
@@ -133,7 +138,9 @@ func (a *app) report(ctx context.Context, named string) (*trust.Report, error) {
 	}
 	r := trust.Decide(f)
 	r.Made = time.Now()
+	a.mu.Lock()
 	a.home = f.User.Home
+	a.mu.Unlock()
 	return r, nil
 }
 
@@ -144,7 +151,7 @@ func (a *app) Snapshot(ctx context.Context) (*trust.Report, error) { return a.re
 func (a *app) screens(ctx context.Context, flake string) error {
 	err := tui.Run(ctx, tui.Options{
 		Backend: a, Demo: a.demo, ASCII: a.asciiOnly(), NoMotion: a.noMotion, NoMouse: a.noMouse,
-		ReadOnly: true, Flake: flake, Home: a.home,
+		ReadOnly: a.mayNotChange() != "", ReadOnlyWhy: a.mayNotChange(), Flake: flake, Home: a.home,
 	})
 	if errors.Is(err, tui.ErrInterrupted) {
 		return &problem{code: exitInterrupted}

@@ -29,9 +29,12 @@ var archive []byte
 // /etc/nix/nix.conf.
 const daemonVersion = "2.34.8"
 
-// Machine returns the host and how to look at it.
-func Machine() (*host.Machine, host.Options) {
-	files := files()
+// Machine returns the host as it comes, and how to look at it.
+func Machine() (*host.Machine, host.Options) { return New().Machine() }
+
+// Machine returns the host as it is now, and how to look at it.
+func (h *Host) Machine() (*host.Machine, host.Options) {
+	files := h.tree()
 	user := trust.User{Name: "mira", UID: 1000, Home: "/home/mira", Group: "users", MemberOf: []string{"audio"}, Supplementary: []string{"audio", "wheel"}}
 	env := map[string]string{
 		"HOME": "/home/mira", "USER": "mira", "PATH": "/nix/var/nix/profiles/default/bin:/usr/bin",

@@ -163,8 +163,3 @@ func Evaluated(folder string) map[string]map[string]lock.StorePath {
 	}
 	return nil
 }
-
-// ReadFile reads a file of the host, by its absolute path.
-func ReadFile(path string) ([]byte, error) {
-	return fs.ReadFile(files(), strings.TrimPrefix(path, "/"))
-}

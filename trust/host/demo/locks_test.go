@@ -16,7 +16,7 @@ func TestLocksOfTheDemoComeOutAsTheyAreMeantTo(t *testing.T) {
 	for _, m := range locked() {
 		name := m.folder[strings.LastIndexByte(m.folder, '/')+1:]
 		t.Run(name, func(t *testing.T) {
-			text, err := ReadFile(m.folder + lockName)
+			text, err := New().Files().ReadFile(m.folder + lockName)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -56,7 +56,7 @@ func TestLocksOfTheDemoComeOutAsTheyAreMeantTo(t *testing.T) {
 }
 
 func TestTheDemoHasALockThatIsNoLock(t *testing.T) {
-	text, err := ReadFile("/home/mira/src/mosaic" + lockName)
+	text, err := New().Files().ReadFile("/home/mira/src/mosaic" + lockName)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestTheDemoHasALockThatIsNoLock(t *testing.T) {
 // The keys of the locks are those that the flakes of the demo declare.
 func TestKeysOfTheLocksAreThoseOfTheFlakes(t *testing.T) {
 	for _, m := range locked() {
-		flake, err := ReadFile(m.folder + "/flake.nix")
+		flake, err := New().Files().ReadFile(m.folder + "/flake.nix")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,397 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/nix-trust/nix-trust/lock/verify"
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/grants"
+	"github.com/nix-trust/nix-trust/trust/ledger"
+	"github.com/nix-trust/nix-trust/tui"
+)
+
+// What the screens ask of the program to change something; see
+// tui.ChangeBackend. The plans are those of the commands.
+
+// mayNotChange says why the screens change nothing, "" when they may.
+func (a *app) mayNotChange() string {
+	switch {
+	case a.readOnly:
+		return "the program was started with --read-only."
+	case a.root != "":
+		return "changes are made on the running system alone, not under --root."
+	case a.user != "":
+		return "another user is looked at. Changes are made as the user whose they are."
+	}
+	return ""
+}
+
+// asked makes the problem of a command an error that a screen has one place for.
+func asked(err error) error {
+	return advised(err, func(error) *problem { return &problem{} })
+}
+
+// read reads a file as a plan is made from it.
+func (a *app) read(path string) (trust.FileState, error) {
+	if a.demo {
+		return a.made().Read(path)
+	}
+	return ledger.Read(path)
+}
+
+// Plan works out what an action would do.
+func (a *app) Plan(ctx context.Context, act tui.Action, progress func(done, all int)) (trust.Plan, error) {
+	if why := a.mayNotChange(); why != "" {
+		return trust.Plan{}, errors.New("nothing can be changed: " + why)
+	}
+	p, err := a.planAction(ctx, act, progress)
+	if err == nil {
+		err = ctx.Err()
+	}
+	return p, asked(err)
+}
+
+func (a *app) planAction(ctx context.Context, act tui.Action, progress func(done, all int)) (trust.Plan, error) {
+	switch act.Kind {
+	case tui.AnswerYes, tui.AnswerNo, tui.Forget, tui.Orphans:
+		return a.planAnswers(ctx, act)
+	case tui.Undo:
+		if a.demo {
+			return a.made().Undo(act.Entry)
+		}
+		j, err := a.journal()
+		if err != nil {
+			return trust.Plan{}, err
+		}
+		p, err := j.Undo(act.Entry)
+		return p, changeProblem(err)
+	case tui.Grant, tui.Deny, tui.Allow, tui.Revoke, tui.Prune:
+		return a.planGrants(ctx, act, progress)
+	}
+	return trust.Plan{}, errors.New("nothing was asked for")
+}
+
+// planAnswers plans a change of saved answers.
+func (a *app) planAnswers(ctx context.Context, act tui.Action) (trust.Plan, error) {
+	do := trust.AnswerNo
+	if act.Kind == tui.AnswerYes {
+		do = trust.AnswerYes
+	}
+	named := ""
+	if act.Setting == "" && (act.Kind == tui.AnswerYes || act.Kind == tui.AnswerNo) {
+		if named = flakeArg(act.Flake); named == "" {
+			return trust.Plan{}, errors.New("nothing was said to be answered")
+		}
+	}
+	r, err := a.answersReport(ctx, named)
+	switch {
+	case err != nil:
+		return trust.Plan{}, err
+	case act.Kind == tui.Orphans:
+		return a.planForget(r, nil, true)
+	case act.Kind == tui.Forget && act.Setting != "":
+		return a.planForget(r, []string{act.Setting, act.Value}, false)
+	case act.Kind == tui.Forget && act.Item != "":
+		return a.planForget(r, []string{act.Item}, false)
+	case act.Kind == tui.Forget:
+		return trust.Plan{}, errors.New("nothing was said to be forgotten")
+	case act.Setting != "":
+		return a.planSet(r, []trust.AnswerEdit{{Setting: act.Setting, Value: act.Value, Do: do}})
+	}
+	p, said, err := a.planFrom(r, named, do, nil)
+	for _, s := range said {
+		p.Notes = append(p.Notes, s+".")
+	}
+	return p, err
+}
+
+// flakeArg is a flake as the commands take it.
+func flakeArg(id trust.FlakeID) string {
+	if id.Path != "" {
+		return id.Path
+	}
+	return id.Ref
+}
+
+// planGrants plans a change of the grants.
+func (a *app) planGrants(ctx context.Context, act tui.Action, progress func(done, all int)) (trust.Plan, error) {
+	b, err := a.openGrants()
+	if err != nil {
+		return trust.Plan{}, err
+	}
+	switch act.Kind {
+	case tui.Prune:
+		return b.planPrune()
+	case tui.Grant:
+		return a.planGrant(ctx, b, act, progress)
+	}
+	id := grants.Identity(act.Grant)
+	if id == "" {
+		fl, err := b.named(flakeArg(act.Flake))
+		if err != nil {
+			return trust.Plan{}, err
+		}
+		id = fl.id
+	}
+	if act.Kind == tui.Revoke {
+		return a.planRevoke(ctx, b, id)
+	}
+	return b.planDeny(id, "", act.Kind == tui.Allow)
+}
+
+// planGrant compares a lock with the trusted caches, and plans its grant.
+func (a *app) planGrant(ctx context.Context, b *grantBook, act tui.Action, progress func(done, all int)) (trust.Plan, error) {
+	p, r, err := a.proposed(ctx, b, act)
+	if err != nil {
+		return trust.Plan{}, err
+	}
+	t, ask := trustedCaches(r, p.Lock, p.Grant.Systems, nil)
+	if len(ask.Caches) > 0 {
+		client, err := a.cacheClient()
+		if err != nil {
+			return trust.Plan{}, err
+		}
+		if t, err = answered(ctx, t, ask, client, progress); err != nil {
+			return trust.Plan{}, err
+		}
+	}
+	p.Trusted = t
+	plan, _, err := b.planGrant(p)
+	return plan, err
+}
+
+// proposed is the grant that is asked for, not yet compared.
+func (a *app) proposed(ctx context.Context, b *grantBook, act tui.Action) (grants.Proposal, *trust.Report, error) {
+	fl, err := b.named(flakeArg(act.Flake))
+	if err != nil {
+		return grants.Proposal{}, nil, err
+	}
+	return a.propose(ctx, b, fl, grantFlags{quiet: true})
+}
+
+// Asks says which trusted caches would learn of the pinned paths.
+func (a *app) Asks(ctx context.Context, act tui.Action) (tui.Told, error) {
+	if act.Kind != tui.Grant {
+		return tui.Told{}, nil
+	}
+	b, err := a.openGrants()
+	if err != nil {
+		return tui.Told{}, asked(err)
+	}
+	p, r, err := a.proposed(ctx, b, act)
+	if err != nil {
+		return tui.Told{}, asked(err)
+	}
+	_, ask := trustedCaches(r, p.Lock, p.Grant.Systems, nil)
+	if len(ask.Caches) == 0 {
+		return tui.Told{}, nil
+	}
+	scope, err := verify.ScopeOf(ask, nil)
+	return tui.Told{Hosts: scope.Hosts, Folders: scope.Folders, Paths: scope.Paths}, err
+}
+
+// A movedError is that of a plan whose files are not what it was made from.
+type movedError struct{ error }
+
+func (e movedError) Is(target error) bool { return target == tui.ErrMoved }
+
+// Apply makes a plan. The locks that it grants are kept first: a grant without
+// its lock would count for nothing.
+func (a *app) Apply(ctx context.Context, p trust.Plan) (int, error) {
+	if why := a.mayNotChange(); why != "" {
+		return 0, errors.New("nothing can be changed: " + why)
+	}
+	forget, err := a.keepGranted(ctx, p)
+	if err != nil {
+		return 0, err
+	}
+	n, err := a.apply(ctx, p)
+	if err != nil {
+		forget()
+	}
+	return n, err
+}
+
+func (a *app) apply(ctx context.Context, p trust.Plan) (int, error) {
+	if a.demo {
+		n, err := a.made().Apply(p, time.Now())
+		return n, replan(err)
+	}
+	j, err := a.journal(storeDir())
+	if err != nil {
+		return 0, asked(err)
+	}
+	n, err := j.Apply(ctx, p)
+	return n, replan(err)
+}
+
+// keepGranted keeps the lock of each grant that a plan adds. It has to be the
+// very one that the plan names.
+func (a *app) keepGranted(ctx context.Context, p trust.Plan) (forget func(), err error) {
+	var undo []func()
+	forget = func() {
+		for _, f := range undo {
+			f()
+		}
+	}
+	for _, step := range p.Steps {
+		if step.Form == trust.FormAnswers {
+			continue
+		}
+		b, err := a.openGrants()
+		if err != nil {
+			return forget, asked(err)
+		}
+		if step.Path != b.own.Path {
+			continue
+		}
+		was, err1 := grants.Source{Path: step.Path, State: step.Before}.File()
+		is, err2 := grants.Source{Path: step.Path, State: step.After}.File()
+		if err := errors.Join(err1, err2); err != nil {
+			return forget, err
+		}
+		for _, g := range is.Grants {
+			if old, had := was.Grant(g.Flake); had && old.Lock == g.Lock {
+				continue
+			}
+			f, err := b.keepOffered(ctx, g)
+			if err != nil {
+				forget()
+				return func() {}, err
+			}
+			undo = append(undo, f)
+		}
+	}
+	return forget, nil
+}
+
+// keepOffered keeps the lock of a grant, from where it is on offer unless it is
+// kept already.
+func (b *grantBook) keepOffered(ctx context.Context, g grants.Grant) (undo func(), err error) {
+	if l := b.own.accepted(g.Lock).Lock(); l != nil {
+		if digest, err := l.Digest(); err == nil && digest == g.Lock {
+			return func() {}, nil
+		}
+	}
+	l, err := b.lockAt(g.Offer)
+	if err != nil {
+		return nil, fmt.Errorf("%s could not be read: %w", g.Offer, err)
+	}
+	digest, err := l.Digest()
+	if err != nil {
+		return nil, err
+	}
+	if digest != g.Lock {
+		return nil, movedError{fmt.Errorf("%s was changed since the change was worked out: it is another lock now", g.Offer)}
+	}
+	undo, err = b.keep(ctx, g.Lock, l)
+	return undo, replan(err)
+}
+
+// replan tells an error that another plan may cure from the others.
+func replan(err error) error {
+	if err == nil {
+		return nil
+	}
+	said := asked(changeProblem(err))
+	if errors.Is(err, ledger.ErrMoved) || errors.Is(err, errDemoMoved) {
+		return movedError{said}
+	}
+	return said
+}
+
+// Grants reads what was granted and denied, and how it stands.
+func (a *app) Grants(ctx context.Context) (tui.GrantList, error) {
+	if a.root != "" || a.user != "" {
+		return tui.GrantList{}, errors.New("grants are looked at as the user whose they are")
+	}
+	b, err := a.openGrants()
+	if err != nil {
+		return tui.GrantList{}, asked(err)
+	}
+	all, err := b.stand(ctx, time.Now())
+	if err != nil {
+		return tui.GrantList{}, err
+	}
+	var out tui.GrantList
+	for _, f := range all.files {
+		out.Files = append(out.Files, f.Path)
+		if f.Err != nil {
+			out.Problems = append(out.Problems, f.Err.Error())
+			continue
+		}
+		for _, d := range f.File.Denies {
+			out.Items = append(out.Items, tui.GrantItem{
+				Flake: string(d.Flake), File: f.Path, Own: f.Path == b.own.Path, Denied: true, State: grants.Denied.String(),
+				Text: "Nothing that it offers can be granted, whatever becomes of its files.", Since: d.Since, Note: d.Note,
+			})
+		}
+	}
+	for _, s := range all.grants {
+		g := s.grant
+		out.Items = append(out.Items, tui.GrantItem{
+			Flake: string(g.Flake), File: s.file, Own: s.file == b.own.Path, Counts: s.Serves(), State: s.State.String(), Text: s.Text,
+			Unsure: s.State == grants.Unknown || s.State == grants.Unreadable, Alarm: s.Diff.Alarm(), Since: g.Granted, Expires: g.Expires,
+			Note: g.Note, Seen: g.Seen, Lock: g.Lock, Caches: g.Caches, Systems: g.Systems, Paths: len(s.Pins()), Diff: s.Diff,
+		})
+	}
+	for _, c := range all.conflicts {
+		out.Alarms = append(out.Alarms, c.String())
+	}
+	return out, nil
+}
+
+// History reads the journal of the user who runs the program.
+func (a *app) History(context.Context) (tui.History, error) {
+	if a.demo {
+		return a.demoHistory(), nil
+	}
+	j, err := a.ownJournal()
+	if err != nil {
+		return tui.History{}, err
+	}
+	h, err := j.History()
+	if err != nil {
+		return tui.History{}, asked(changeProblem(err))
+	}
+	out := tui.History{File: j.Path()}
+	for _, e := range h.Entries {
+		entry := tui.Entry{N: e.N, Time: e.Time, Summary: e.Summary, Changes: e.Changes, Risk: e.Risk, State: entryStates[e.State], Undoes: e.Undoes, UndoneBy: e.UndoneBy}
+		for _, f := range e.Files {
+			entry.Files = append(entry.Files, f.Path)
+		}
+		out.Entries = append(out.Entries, entry)
+	}
+	for _, d := range h.Damage {
+		out.Damage = append(out.Damage, fmt.Sprintf("%s:%d: %s", j.Path(), d.Line, d.Text))
+	}
+	return out, nil
+}
+
+// ownJournal is the journal to look at, whatever may be changed.
+func (a *app) ownJournal() (ledger.Journal, error) {
+	dir, err := ledger.StateDir(os.Geteuid(), os.Getenv)
+	return ledger.Journal{Dir: dir}, err
+}
+
+var entryStates = map[ledger.State]tui.EntryState{
+	ledger.Applied: tui.EntryApplied, ledger.NotApplied: tui.EntryNotApplied, ledger.Interrupted: tui.EntryInterrupted,
+	ledger.Partly: tui.EntryPartly, ledger.Unclear: tui.EntryUnclear,
+}
+
+// Entry is one plan of the journal as it was made.
+func (a *app) Entry(_ context.Context, n int) (trust.Plan, error) {
+	if a.demo {
+		return a.demoEntry(n)
+	}
+	j, err := a.ownJournal()
+	if err != nil {
+		return trust.Plan{}, err
+	}
+	p, err := j.Plan(n)
+	return p, asked(changeProblem(err))
+}
