@@ -26,7 +26,13 @@ func (m *root) footer() string {
 			}
 		}
 	}
-	slices.SortStableFunc(keys, func(a, b binding) int { return a.rank - b.rank })
+	rank := func(b binding) int {
+		if b.lead != "" && b.lead == m.screen().name() {
+			return min(b.rank, 1)
+		}
+		return b.rank
+	}
+	slices.SortStableFunc(keys, func(a, b binding) int { return rank(a) - rank(b) })
 	// Help and quit are always there; the others while there is room.
 	const most, always = 6, 8
 	room := m.w

@@ -229,16 +229,13 @@ func (d *doc) lockDiff(diff lock.Diff) {
 			d.para(explain.Faint, safetext.Line("and "+itoa(len(diff)-i)+" more; nix-trust lock diff lists all"))
 			break
 		}
-		role := explain.Plain
-		if c.Class.Alarm() {
-			role = explain.Danger
+		word, role := changeWord(c.Class)
+		d.para(role, safetext.Text(strings.TrimSuffix(word+" "+c.Subject+" ("+c.System+")", " ()")))
+		if c.Old != "" && c.Old != c.New {
+			d.cut(4, explain.Bad, "- "+safetext.ASCII(c.Old).String())
 		}
-		d.para(role, safetext.Join(safetext.Line(strings.ReplaceAll(string(c.Class), "-", " ")+":"), safetext.Text(c.Subject)))
-		if c.Old != "" {
-			d.cut(4, explain.Bad, "- "+safetext.Text(c.Old).String())
-		}
-		if c.New != "" {
-			d.cut(4, explain.Good, "+ "+safetext.Text(c.New).String())
+		if c.New != "" && c.Old != c.New {
+			d.cut(4, explain.Good, "+ "+safetext.ASCII(c.New).String())
 		}
 	}
 }

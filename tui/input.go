@@ -24,7 +24,8 @@ type input struct {
 	// prompt says what it is.
 	submit func(m *root, text string) tea.Cmd
 	prompt string
-	byHand bool // nothing can be pasted
+	byHand bool   // nothing can be pasted
+	note   string // is said instead of which keys there are
 }
 
 // longestInput is how many characters can be typed.
@@ -55,6 +56,7 @@ func (m *root) whyNoInput() string {
 
 // typed adds characters at the cursor. What cannot be seen is left out.
 func (in *input) typed(s string) {
+	in.note = ""
 	var fresh []rune
 	for _, r := range s {
 		if safetext.Exact(string(r)) && r != '\n' {
@@ -153,6 +155,7 @@ func (m *root) inputLine() string {
 	if m.w < 60 {
 		hint = in.count()
 	}
+	hint = cmp.Or(in.note, hint)
 	prompt := cmp.Or(in.prompt, "/")
 	room := m.w - len(hint) - len(prompt) - 4
 	before, under, after := safetext.Line(string(in.text[:in.at])), " ", ""

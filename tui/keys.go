@@ -32,6 +32,7 @@ type binding struct {
 	key.Binding        // its help says how the keys are written, and what they do
 	brief       string // the same in a word or two, for the footer; "" to leave it out
 	rank        int    // the footer shows low ranks first
+	lead        string // the screen on which it is one of the first
 	scope       scope
 	do          func(*root) tea.Cmd
 	// why says why it does nothing now, "" when it works. nil always works.
@@ -104,15 +105,15 @@ func bindings() []binding {
 		{Binding: on("challenge: ask the caches what the selected path is, or all that are not as pinned", "x"), brief: "challenge", rank: 4, scope: onLocks, do: onLock(askChallenge), why: (*root).whyNoChallenge},
 		{Binding: on("next page: contents, pins, changes, challenge", "p"), brief: "page", rank: 4, scope: onLocks, do: onLock(turnPage), why: (*root).whyNoLock},
 
-		{Binding: on("forget the saved answer, or each that has the cache or key: Nix asks again", "f"), brief: "forget", rank: 3, scope: inChanges, do: changing(Forget), why: whyNo(Forget)},
+		{Binding: on("forget the saved answer, or each that has the cache or key: Nix asks again", "f"), brief: "forget", rank: 3, lead: "Answers", scope: inChanges, do: changing(Forget), why: whyNo(Forget)},
 		{Binding: on("forget every answer that no known flake asks for", "F"), scope: inChanges, do: changing(Orphans), why: whyNo(Orphans)},
 		{Binding: on("save a yes: to the answer, or to the caches that the flake asks for", "+"), brief: "yes", rank: 4, scope: inChanges, do: changing(AnswerYes), why: whyNo(AnswerYes)},
 		{Binding: on("save a no: to the answer, or to all that the flake asks for", "-"), brief: "no", rank: 4, scope: inChanges, do: changing(AnswerNo), why: whyNo(AnswerNo)},
 		{Binding: on("trust what the flake's lock pins, from its caches, and nothing else", "t"), brief: "grant", rank: 5, scope: inChanges, do: changing(Grant), why: whyNo(Grant)},
 		{Binding: on("block the flake: nothing that it offers can be granted", "b"), scope: inChanges, do: changing(Deny), why: whyNo(Deny)},
-		{Binding: on("revoke the grant, or take the denial back", "R"), brief: "revoke", rank: 6, scope: inChanges, do: changing(Revoke), why: whyNo(Revoke)},
+		{Binding: on("revoke the grant, or take the denial back", "R"), brief: "revoke", rank: 6, lead: "Grants", scope: inChanges, do: changing(Revoke), why: whyNo(Revoke)},
 		{Binding: on("drop the grants that have expired, and those whose flake is gone", "P"), scope: inChanges, do: changing(Prune), why: whyNo(Prune)},
-		{Binding: on("undo: the selected change of the Journal, elsewhere the latest one", "z"), brief: "undo", rank: 6, scope: inChanges, do: changing(Undo), why: whyNo(Undo)},
+		{Binding: on("undo: the selected change of the Journal, elsewhere the latest one", "z"), brief: "undo", rank: 6, lead: "Journal", scope: inChanges, do: changing(Undo), why: whyNo(Undo)},
 
 		{Binding: on("close", "esc", "q", "enter", "?", "@"), brief: "close", rank: 1, scope: inPopups, do: (*root).closePopup},
 		{Binding: on("quit at once, with exit status 130", "ctrl+c"), scope: inPopups, do: (*root).interrupt},
@@ -132,7 +133,7 @@ func bindings() []binding {
 		{Binding: on("read the contents, too, or not", "c"), brief: "contents", rank: 3, scope: inQuestion, do: (*root).toggle, why: (*root).whyNoToggle},
 		{Binding: on("down", "j", "down"), scope: inQuestion, do: byRows(1)},
 		{Binding: on("up", "up", "k"), scope: inQuestion, do: byRows(-1)},
-		{Binding: on("half a page down", "ctrl+d", "pgdown", "space"), scope: inQuestion, do: byHalf(1)},
+		{Binding: on("half a page down", "space", "ctrl+d", "pgdown"), brief: "more", rank: 2, scope: inQuestion, do: byHalf(1), why: (*root).whyNoMore},
 		{Binding: on("half a page up", "ctrl+u", "pgup"), scope: inQuestion, do: byHalf(-1)},
 		{Binding: on("start", "g", "home"), scope: inQuestion, do: byRows(-1 << 30)},
 		{Binding: on("end", "G", "end"), scope: inQuestion, do: byRows(1 << 30)},

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,13 +14,16 @@ import (
 // finish runs what goes on to its end.
 func (d *driver) finish() *driver {
 	d.t.Helper()
-	for _, l := range d.m.lanes() {
-		for n := 0; l.current != nil; n++ {
-			if n > 10 {
-				d.t.Fatal("a task begins again and again")
-			}
-			d.send(l.current.run())
+	for n := 0; ; n++ {
+		lanes := d.m.lanes()
+		i := slices.IndexFunc(lanes, func(l *lane) bool { return l.current != nil })
+		if i < 0 {
+			break
 		}
+		if n > 30 {
+			d.t.Fatal("a task begins again and again")
+		}
+		d.send(lanes[i].current.run())
 	}
 	return d
 }

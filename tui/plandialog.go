@@ -30,8 +30,8 @@ func (m *root) showPlan(a Action, p trust.Plan, moved error) tea.Cmd {
 		}
 		d.plan(p)
 		d.gap()
-		if q.word != "" {
-			d.fieldIn(explain.Danger, "to confirm", safetext.Join(safetext.Line("press y and type"), safetext.Line(q.word)))
+		if q.word.Width() > 0 {
+			d.fieldIn(explain.Danger, "to confirm", safetext.Join(safetext.Line("press y and type"), q.word))
 		}
 		d.field("to undo", safetext.Line("press z afterwards, or run nix-trust undo"))
 	})
@@ -136,12 +136,12 @@ func (d *doc) cut(indent int, role explain.Role, text string) {
 	}
 }
 
-// planWord is what a person has to type before a plan is made, "" for nothing:
+// planWord is what a person has to type before a plan is made, empty for nothing:
 // the host that would be trusted, or the name of the setting. A slip of a finger
 // types no host.
-func planWord(p trust.Plan) string {
+func planWord(p trust.Plan) safetext.S {
 	if p.Risk == trust.PlanNarrows || p.Risk == trust.PlanNeutral {
-		return ""
+		return safetext.S{}
 	}
 	host, setting := "", ""
 	for _, s := range p.Steps {
@@ -155,11 +155,8 @@ func planWord(p trust.Plan) string {
 			}
 			continue
 		}
-		for _, l := range s.Diff() {
-			m := urlHost.FindStringSubmatch(l.Text.String())
-			if host == "" && m != nil && l.Op == '+' && strings.HasPrefix(l.Text.String(), "url = ") {
-				host = m[1]
-			}
+		if host == "" {
+			host = newURL(s)
 		}
 	}
 	word := host
@@ -167,9 +164,23 @@ func planWord(p trust.Plan) string {
 		word = setting
 	}
 	if word == "" {
-		return "yes"
+		word = "yes"
 	}
-	return safetext.ASCII(word).String()
+	return safetext.ASCII(word)
+}
+
+// newURL is the host of the first cache that a change adds to the grants.
+func newURL(s trust.FileChange) string {
+	was := map[string]bool{}
+	for line := range strings.Lines(string(s.Before.Data)) {
+		was[line] = true
+	}
+	for line := range strings.Lines(string(s.After.Data)) {
+		if m := urlHost.FindStringSubmatch(line); m != nil && !was[line] && strings.HasPrefix(line, "url = ") {
+			return m[1]
+		}
+	}
+	return ""
 }
 
 var urlHost = regexp.MustCompile(`://(?:[^/@"' ]*@)?([^/@"' ?#]+)`)
@@ -206,11 +217,11 @@ func letIn(s trust.FileChange) (host, setting string) {
 // typeWord asks for the word of a question.
 func (m *root) typeWord(q *question) tea.Cmd {
 	m.toast = nil
-	m.input = &input{prompt: "type " + q.word, byHand: true, submit: func(m *root, text string) tea.Cmd {
+	m.input = &input{prompt: "type " + q.word.String(), byHand: true, submit: func(m *root, text string) tea.Cmd {
 		if m.question != q {
 			return nil
 		}
-		if strings.TrimSpace(text) != q.word {
+		if strings.TrimSpace(text) != q.word.String() {
 			return m.say(explain.Caution, safetext.Line("That is not it, so nothing was changed. Press y to type it again, esc to leave it."))
 		}
 		return m.agree(q)

@@ -26,8 +26,8 @@ type question struct {
 	// since is when it opened by itself, zero when a key opened it: for a
 	// while it then takes no yes.
 	since time.Time
-	// word is what has to be typed for a yes, "" for nothing.
-	word      string
+	// word is what has to be typed for a yes, empty for nothing.
+	word      safetext.S
 	no, makes string      // the answers, "" for No and Yes
 	declined  string      // what is said after a no
 	commands  []trust.Fix // that can be copied
@@ -48,8 +48,14 @@ func (m *root) ask(title string, q *question, body func(d *doc)) tea.Cmd {
 		return d.lines
 	})
 	m.question, q.text = q, m.popup
+	if !q.since.IsZero() { // what the footer says changes then
+		return tea.Batch(cmd, tea.Tick(grace, func(time.Time) tea.Msg { return graceMsg{} }))
+	}
 	return cmd
 }
+
+// graceMsg says that a question takes a yes by now.
+type graceMsg struct{}
 
 // button draws one of two answers; the brackets say which is chosen.
 func (t *theme) button(label string, chosen bool) string {
@@ -73,7 +79,7 @@ func (m *root) sayNo() tea.Cmd {
 }
 
 func (m *root) sayYes() tea.Cmd {
-	if q := m.question; q.word != "" {
+	if q := m.question; q.word.Width() > 0 {
 		return m.typeWord(q)
 	}
 	return m.agree(m.question)
@@ -93,6 +99,13 @@ func (m *root) whyNoYes() string {
 		return "It opened just now: read it first."
 	case !q.seen:
 		return "Read it to the end first: press j or space."
+	}
+	return ""
+}
+
+func (m *root) whyNoMore() string {
+	if x := m.question.text; x.offset+x.height >= len(x.lines) {
+		return "This is the end."
 	}
 	return ""
 }

@@ -140,7 +140,7 @@ func (m *root) take(msg tea.Msg) tea.Cmd {
 	case tea.PasteMsg:
 		switch {
 		case m.input != nil && m.input.byHand:
-			return m.say(explain.Faint, safetext.Line("This has to be typed."))
+			m.input.note = "it has to be typed"
 		case m.input != nil:
 			m.input.typed(msg.Content)
 		}

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -103,26 +104,46 @@ func (m *root) settle() {
 }
 
 // Frame reads once and returns the screen after some keys as it would be drawn
-// on a dark terminal of w by h cells, with colours. It is for pictures.
+// on a dark terminal of w by h cells, with colours. Between two keys lies a
+// second. It is for pictures and tests.
 func Frame(ctx context.Context, o Options, w, h int, keys ...string) (string, error) {
 	o.NoMotion = true
-	m := newRoot(ctx, o, time.Now)
-	m.jobs.start()
+	late := time.Duration(0)
+	m := newRoot(ctx, o, func() time.Time { return time.Now().Add(late) })
 	m.Update(tea.WindowSizeMsg{Width: w, Height: h})
-	report, err := snapshot(ctx, o.Backend)
-	m.Update(snapshotMsg{gen: m.jobs.gen, report: report, err: err})
-	m.jobs.cancel()
-	if err != nil {
+	read := func() error {
+		report, err := snapshot(ctx, o.Backend)
+		m.Update(snapshotMsg{gen: m.jobs.gen, report: report, err: err})
+		return err
+	}
+	m.jobs.start()
+	if err := read(); err != nil {
 		return "", err
 	}
 	for _, k := range keys {
+		late += time.Second
+		if m.input != nil && utf8.RuneCountInString(k) == 1 {
+			m.input.typed(k)
+			continue
+		}
 		b, ok := m.lookup(typed(k))
 		if !ok {
 			return "", fmt.Errorf("the key %q does nothing here", k)
 		}
+		if b.why != nil {
+			if why := b.why(m); why != "" {
+				return "", fmt.Errorf("the key %q does nothing now: %s", k, why)
+			}
+		}
 		b.do(m)
 		m.Update(nil)
 		m.settle()
+		if m.jobs.current != nil { // a change was made
+			if err := read(); err != nil {
+				return "", err
+			}
+			m.settle()
+		}
 	}
 	return m.frame(), nil
 }

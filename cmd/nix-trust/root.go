@@ -30,14 +30,17 @@ type app struct {
 	noMouse  bool
 	readOnly bool
 	demo     bool
-	made     func() *demo.Host // the demo's host, with what was changed on it
-	mu       sync.Mutex        // of home
-	home     string            // of the user looked at, shown as ~
+	host     struct { // the demo's, with what was changed on it
+		sync.Once
+		*demo.Host
+	}
+	mu   sync.Mutex // of home
+	home string     // of the user looked at, shown as ~
 }
 
 // run runs the program and returns its exit code.
 func run(ctx context.Context, args []string, s streams) int {
-	a := &app{streams: s, made: sync.OnceValue(demo.New)}
+	a := &app{streams: s}
 	cmd := a.command()
 	cmd.SetArgs(args)
 	cmd.SetIn(s.in)
@@ -103,6 +106,12 @@ func (a *app) checkFlags(cmd *cobra.Command) error {
 		}
 	}
 	return nil
+}
+
+// made is the host of the demo, the same for as long as the program runs.
+func (a *app) made() *demo.Host {
+	a.host.Do(func() { a.host.Host = demo.New() })
+	return a.host.Host
 }
 
 // machine is what is looked at, and how.
