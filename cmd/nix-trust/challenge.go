@@ -52,7 +52,8 @@ have signed anything; whose signature fits is shown.
   absent        nobody has it
 
 Caches that show a signature by the same key are one voter, and a copy in the
-local store that was fetched is the voice of the key that signed it.
+local store that was fetched is the voice of the key that signed it. A lock can
+object; it is nobody's voice beside another, as who wrote it may have the cache.
 
 Hosts learn which paths are challenged. Therefore it says first how many, and
 asks. --yes is the answer for scripts.

@@ -195,7 +195,7 @@ func (r *run) ask(ctx context.Context, votes map[lock.StorePath][]Vote) error {
 	}
 	if i := r.find(Lock); i >= 0 {
 		for _, p := range r.paths {
-			votes[p][i] = lockVote(r.o.Lock, p, r.ring)
+			votes[p][i] = lockVote(r.o.Lock, p)
 		}
 		r.step(len(r.paths))
 	}

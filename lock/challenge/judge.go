@@ -57,7 +57,8 @@ func sides(votes []Vote) (sides []Side) {
 // that gathers the signatures of others takes nobody's voice.
 //
 // A vote with a forged signature does not count. One of a copy that came from
-// nobody knows where may be any of the others', and counts only alone.
+// nobody knows where, or of a pin, may be any of the others', and counts only
+// alone.
 func distinct(votes []Vote, of []int) int {
 	of = slices.DeleteFunc(slices.Clone(of), func(i int) bool { return votes[i].Forged() })
 	slices.SortStableFunc(of, func(i, j int) int { return cmp.Compare(len(votes[i].marks), len(votes[j].marks)) })

@@ -91,7 +91,7 @@ type Vote struct {
 	Kept lock.StorePath
 
 	marks   []string          // see distinct
-	nowhere bool              // a copy that came from nobody knows where
+	nowhere bool              // a pin, or a copy that came from nobody knows where
 	cache   *bincache.Cache   // that said it
 	info    *bincache.NarInfo // what it said
 }

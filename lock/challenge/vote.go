@@ -97,19 +97,13 @@ func keyMark(ring *bincache.Keyring, name string) string {
 	return "key " + name
 }
 
-// lockVote is the pin. The names of the keys that had signed it are labels,
-// which can only make fewer voters of it.
-func lockVote(l *lock.Lock, p lock.StorePath, ring *bincache.Keyring) Vote {
+// lockVote is the pin. It tells what somebody once saw in a cache or a store, and
+// whoever writes a lock writes the names of the signers, too: it can object, and
+// is nobody's voice beside another.
+func lockVote(l *lock.Lock, p lock.StorePath) Vote {
 	pin, ok := l.Find(p)
 	if !ok {
 		return Vote{Answer: Missing, Text: "it does not pin the path"}
 	}
-	v := Vote{Answer: Said, Text: "the lock pins it", NAR: pin.NAR, Size: pin.Size, Refs: pin.Refs, RefsKnown: true}
-	for _, name := range pin.By {
-		v.marks = append(v.marks, keyMark(ring, name))
-	}
-	if len(pin.By) == 0 {
-		v.marks = []string{"lock"}
-	}
-	return v
+	return Vote{Answer: Said, Text: "the lock pins it", NAR: pin.NAR, Size: pin.Size, Refs: pin.Refs, RefsKnown: true, nowhere: true}
 }
