@@ -97,7 +97,7 @@ func (m *maker) silent() (problems []Problem) {
 		if !v.owes() {
 			continue
 		}
-		err, path := v.trouble()
+		path, err := v.trouble()
 		why := err.Error()
 		var e *bincache.Error
 		if errors.As(err, &e) {

@@ -43,11 +43,11 @@ func (v *voter) greet(ctx context.Context) {
 }
 
 // trouble is what is wrong with a voter, and with which path, if it is one.
-func (v *voter) trouble() (err error, path lock.StorePath) {
+func (v *voter) trouble() (path lock.StorePath, err error) {
 	if v.failed.count == 0 || v.info != nil && gravity(v.info) > gravity(v.failed.err) {
-		return v.info, ""
+		return "", v.info
 	}
-	return v.failed.err, v.failed.path
+	return v.failed.path, v.failed.err
 }
 
 // failures are the answers that a voter owes.
