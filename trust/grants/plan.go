@@ -55,6 +55,7 @@ func PlanGrant(src Source, g Grant, concerns []Concern, confirmed bool) (trust.P
 	} else {
 		p.Notes = append(p.Notes, fmt.Sprintf("The grant expires at %s.", stamp(g.Expires)))
 	}
+	p.Notes = append(p.Notes, "Nix does not read grants. Nothing serves what they pin yet, so that builds go on as before.")
 	for _, c := range concerns {
 		p.Notes = append(p.Notes, c.Text)
 	}
@@ -93,6 +94,7 @@ func PlanDeny(src Source, d Deny) (trust.Plan, error) {
 	if _, had := f.Deny(d.Flake); had {
 		p.Changes = append(p.Changes, "It was denied before; the date and the note become these.")
 	}
+	p.Notes = []string{"Nix does not read denials: answers that it saved and caches of nix.conf go on to count. `nix-trust answers set no --from FLAKE` answers its question."}
 	return planned(p, src, f, f.WithDeny(d))
 }
 
