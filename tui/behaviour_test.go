@@ -426,6 +426,15 @@ func play(t *testing.T, seed uint64, keys []string) {
 		}
 		from = l
 	}
+	if seed%4 == 2 { // one that can change things
+		c := changeFixture()
+		c.backend = *b
+		if seed%8 == 2 {
+			c.applies = []error{ErrMoved, errNothing, ErrMoved}
+			c.told = Told{Hosts: []string{"cache.example"}, Paths: 2}
+		}
+		from = c
+	}
 	d := drive(t, 20+rnd.IntN(140), 5+rnd.IntN(50), Options{Backend: from, ASCII: seed%3 == 0, Demo: seed%2 == 0})
 	d.press("5")
 	var played []string
@@ -450,6 +459,9 @@ func play(t *testing.T, seed uint64, keys []string) {
 			d.send(slowMsg{d.m.jobs.gen})
 		case 6, 7:
 			d.finish()
+		case 9, 10, 11:
+			d.later(time.Second)
+			d.send(graceMsg{})
 		case 8:
 			d.send(taskTick{d.m.locks.work.name, d.m.locks.work.gen})
 			d.send(agedMsg{})

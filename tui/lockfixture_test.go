@@ -90,7 +90,7 @@ func fixtureLock() *lock.Lock {
 	for _, system := range []string{"aarch64-linux", "x86_64-linux"} {
 		s := l.Section(system)
 		s.Outputs["packages.default"] = cleanPath
-		s.Outputs["packages.\u202epay\u2066load"] = swappedPath // a name may hold what turns text around
+		s.Outputs["packages.p\u0430yload"] = swappedPath // a name may have letters that look like others
 		s.Paths[cleanPath] = lock.Pin{NAR: hashOf("clean"), Size: 123456789, Refs: []lock.StorePath{swappedPath}, By: []string{"hyprland.cachix.org-1"}}
 		s.Paths[swappedPath] = lock.Pin{NAR: hashOf("pinned"), Size: 4096}
 	}

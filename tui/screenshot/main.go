@@ -45,7 +45,7 @@ func write(out io.Writer, w, h int, keys string, light bool) error {
 	if keys != "" {
 		press = strings.Split(keys, ",")
 	}
-	frame, err := tui.Frame(context.Background(), tui.Options{Backend: madeUp{}, Demo: true, ReadOnly: true}, w, h, press...)
+	frame, err := tui.Frame(context.Background(), tui.Options{Backend: madeUp{}, Demo: true}, w, h, press...)
 	if err != nil {
 		return err
 	}
