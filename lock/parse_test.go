@@ -123,6 +123,8 @@ var refusals = []struct {
 	{"an output twice", "\n[paths.x86", "\"packages.default\" = \"" + dep + "\"\n[paths.x86", KindDuplicate, ":13:1", "packages.default is there twice", ":12:1"},
 	{"an output without a name", `"packages.default"`, `""`, KindValue, ":12:1", "the name of an output", ""},
 	{"an output with an escape sequence in its name", `"packages.default"`, `"a\u001b[2J"`, KindValue, ":12:1", "control characters", ""},
+	{"an output whose name is read backwards", `"packages.default"`, "\"a\u202eb\"", KindValue, ":12:1", "not seen", ""},
+	{"an output with nothing in its name", `"packages.default"`, "\"a\u200bb\"", KindValue, ":12:1", "not seen", ""},
 	{"an output that is no path", `= "` + hello, `= "/nix/store/` + hello, KindValue, ":12:22", "without the folder", ""},
 	{"a pin that is no table", "{ nar = \"" + nar2 + "\", size = 96, refs = [] }", "\"" + nar2 + "\"", KindValue, ":9:1", "a pin is written", ""},
 	{"a pin without a hash", "nar = \"" + nar2 + "\", size", "size", KindValue, ":9:1", "lacks nar", ""},

@@ -89,8 +89,8 @@ func checkName(path []string) error {
 		}
 	}
 	name := formatName(path)
-	if name == "" || len(name) > 512 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		return errors.New("an attribute with a name of more than 512 bytes, with control characters or of no UTF-8 cannot be named in a lock")
+	if name == "" || len(name) > 512 || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return errors.New("an attribute with a name of more than 512 bytes, with characters that are not seen or of no UTF-8 cannot be named in a lock")
 	}
 	return nil
 }

@@ -244,7 +244,14 @@ func (f *found) add(path []string, a answer) {
 	}
 }
 
-func (f *found) fail(path []string, text string) { f.failures[formatName(path)] = text }
+// fail records a failure. A name that a lock cannot have may be without end.
+func (f *found) fail(path []string, text string) {
+	name := formatName(path)
+	if len(name) > 512 {
+		name = clip(name)
+	}
+	f.failures[name] = text
+}
 
 func (f *found) sorted() *Outputs {
 	o := &Outputs{}
