@@ -48,5 +48,5 @@ func (a *app) askToTell(ctx context.Context, c consent) error {
 			return nil
 		}
 	}
-	return &problem{code: exitFindings, text: "not " + c.done + ", as you said no; nothing was asked of any host"}
+	return &problem{code: exitFindings, text: "not " + c.done + ", as you said no; no cache was asked"}
 }

@@ -24,6 +24,8 @@ type lockCaches struct {
 	trusted []lock.Cache // what this machine trusts anyway
 	skipped []string     // trusted stores that cannot be compared with, and why
 	refused []string     // claimed caches that a lock cannot have, and why
+	// named has the keys, by URL, of caches that are named beside the lock.
+	named map[string][]string
 }
 
 // findCaches finds the caches: those that the lock has, those that the flake
@@ -41,6 +43,7 @@ func (j *lockJob) findCaches(ctx context.Context) (*lockCaches, error) {
 	for _, old := range j.old.Caches {
 		c.add(old.URL, old.Keys)
 	}
+	c.named = map[string][]string{}
 	for i, keys := range trust.PairKeys(j.f.caches, j.f.keys) {
 		c.add(j.f.caches[i], keys)
 	}
@@ -64,7 +67,23 @@ func (j *lockJob) findCaches(ctx context.Context) (*lockCaches, error) {
 		}
 		return nil, p
 	}
+	j.warnOfKept(c)
 	return c, nil
+}
+
+// warnOfKept says which keys of a cache the lock has, and neither the flake nor
+// the command line any more: a publisher who takes a stolen key out of the flake
+// does not take it out of the lock.
+func (j *lockJob) warnOfKept(c *lockCaches) {
+	for _, old := range j.old.Caches {
+		named := c.named[old.URL]
+		for _, key := range old.Keys {
+			if len(named) > 0 && !slices.Contains(named, key) {
+				name, _, _ := strings.Cut(key, ":")
+				j.warn("%s still lists the key %s of %s, which is not asked for any more; if it shall not count, delete it from the lock", j.file, name, old.URL)
+			}
+		}
+	}
 }
 
 // sourceFolder is the folder with the flake.nix that is locked, in the store:
@@ -88,6 +107,9 @@ func (c *lockCaches) add(storeURL string, keys []string) {
 		at = len(c.claimed)
 		c.claimed = append(c.claimed, lock.Cache{URL: u})
 	}
+	if c.named != nil {
+		c.named[u] = append(c.named[u], keys...)
+	}
 	for _, k := range keys {
 		if !slices.Contains(c.claimed[at].Keys, k) {
 			c.claimed[at].Keys = append(c.claimed[at].Keys, k)
@@ -103,9 +125,11 @@ func (f lockFlags) checkCaches() error {
 	if len(f.caches) > 0 && len(f.keys) == 0 {
 		return usage("--cache was given without --key", "without a key of the cache nothing that it says is proved")
 	}
-	for _, u := range f.caches {
-		if _, err := lock.CanonicalURL(u); err != nil {
-			return usage(fmt.Sprintf("--cache %s: %v", u, err))
+	for flag, urls := range map[string][]string{"--cache": f.caches, "--without": f.without} {
+		for _, u := range urls {
+			if _, err := lock.CanonicalURL(u); err != nil {
+				return usage(fmt.Sprintf("%s %s: %v", flag, u, err))
+			}
 		}
 	}
 	for _, k := range f.keys {

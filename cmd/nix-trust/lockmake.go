@@ -71,10 +71,11 @@ also with the one that commits its lock. There are two ways out:
   --detached FILE  pin them for this very source tree, in a file that is not a
                    part of it: for publishing binaries
 
-Exit code: 0 done; 1 something is missing in the caches, unsigned, or does not
-evaluate (the rest is pinned), or with --check, the lock is out of date; 3 a
-cache did not answer or nix failed, and nothing was written; 4 a hash differs or
-a signature is wrong, and nothing was written.`,
+Exit code: 0 done; 1 something is missing in the caches or unsigned, or what was
+locked or is named by --output does not evaluate (the rest is pinned), or with
+--check, the lock is out of date; 3 a cache did not answer or nix failed, and
+nothing was written; 4 a hash differs or a signature or key is wrong, and nothing
+was written.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.lock(cmd.Context(), args, f) },
 	}

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/nix-trust/nix-trust/nixconf/realnix"
@@ -75,4 +78,34 @@ sed -i 's/^NarSize: .*/NarSize: 4096/; /^Sig:/d' cache/$hash.narinfo
 nix store sign --store "file://$PWD/cache" --key-file sec "$path"`)
 		w.asked(4, "ALARM", "narSize")
 	})
+}
+
+func TestAKeyThatTheFlakeGaveUpIsToldAndNoPasswordGoesToWhomeverAFlakeNames(t *testing.T) {
+	w := newWorkshop(t, realnix.Get(t, "2.34"), buildProgram(t))
+	w.push("x86_64-linux.free")
+	w.says(0, []string{"lock", "--yes", "./flake"}, "wrote ")
+	first := w.key
+	w.key = strings.TrimSpace(w.sh("nix-store --generate-binary-cache-key shop-2 sec2 pub2 && cat pub2"))
+	w.flake("1", "")
+	w.says(0, []string{"lock", "--yes", "./flake"}, "still lists the key shop-1 of file://", "delete it from the lock")
+	w.says(2, []string{"lock", "--yes", "--without", "nowhere", "./flake"}, "--without nowhere")
+
+	var sent atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			sent.Add(1)
+		}
+		rw.WriteHeader(http.StatusNotFound)
+	}))
+	defer server.Close()
+	w.write(t, "netrc", "default login me password secret\n")
+	w.says(3, []string{"lock", "--yes", "--dry-run", "--netrc", "netrc", "--cache", server.URL, "--key", first, "./flake"}, "no nix-cache-info")
+	if n := sent.Load(); n != 0 {
+		t.Errorf("the password of the default entry went out %d times", n)
+	}
+	w.write(t, "netrc", "machine 127.0.0.1 login me password secret\n")
+	w.says(3, []string{"lock", "--yes", "--dry-run", "--netrc", "netrc", "--cache", server.URL, "--key", first, "./flake"}, "no nix-cache-info")
+	if sent.Load() == 0 {
+		t.Error("credentials do not reach the host that they are for")
+	}
 }

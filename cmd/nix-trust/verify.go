@@ -173,7 +173,7 @@ func readNetrc(path string) (*bincache.Netrc, error) {
 	}
 	switch {
 	case err == nil:
-		return bincache.ParseNetrc(data), nil
+		return bincache.ParseNetrc(data).Named(), nil
 	case !named && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)):
 		return nil, nil
 	}

@@ -32,6 +32,9 @@ default login anyone password p3
 	if ParseNetrc(nil).Find("a.example") != nil || (*Netrc)(nil).Find("x") != nil {
 		t.Error("credentials from nowhere")
 	}
+	if named := n.Named(); named.Find("c.example") != nil || named.Find("a.example") == nil || (*Netrc)(nil).Named() != nil {
+		t.Error("a host that no entry names has credentials, or one that is named has none")
+	}
 	if shown := fmt.Sprintf("%v %+v %#v %s", n, n, n, n); strings.Contains(shown, "p1") {
 		t.Errorf("printing shows %s", shown)
 	}

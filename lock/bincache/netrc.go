@@ -121,6 +121,15 @@ func (n *Netrc) Find(host string) *url.Userinfo {
 	return n.other
 }
 
+// Named returns the entries that name their host. A flake or a lock may name any
+// host as its cache, and "default" would give each of them the password.
+func (n *Netrc) Named() *Netrc {
+	if n == nil {
+		return nil
+	}
+	return &Netrc{hosts: n.hosts}
+}
+
 // String keeps credentials out of what prints a Netrc by accident.
 func (n *Netrc) String() string { return "netrc" }
 
