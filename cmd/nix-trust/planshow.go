@@ -207,6 +207,9 @@ func (a *app) printPlan(p trust.Plan) {
 	}
 	for _, c := range p.Commands {
 		a.print("", "Then: "+safetext.Text(c.Title).String())
+		if c.Command == "" {
+			continue
+		}
 		for _, l := range safetext.Verbatim(c.Command) {
 			a.print("  " + paint(s, explain.Command, l.String()))
 		}
