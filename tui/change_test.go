@@ -358,7 +358,8 @@ func TestEveryActionOfEveryScreen(t *testing.T) {
 		{keys: "7 j j j z", want: Action{Kind: Undo, Entry: 5}},
 		{keys: "7 j j j j z", why: "It was not made"},
 		{keys: "7 G z", why: "It was taken back already, by number 2."},
-		{keys: "! f", why: "There is no saved answer here"},
+		{keys: "! f", want: Action{Kind: Forget, Setting: "accept-flake-config", Value: "true"}},
+		{keys: "! j f", why: "There is no saved answer here"},
 		{keys: "! z", want: Action{Kind: Undo}},
 	} {
 		b := changeFixture()

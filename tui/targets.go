@@ -117,6 +117,19 @@ func (s *locks) action(k ActionKind) (Action, string) {
 	return onFlake(k, f.Flake)
 }
 
+func (s *findings) action(k ActionKind) (Action, string) {
+	f := s.finding()
+	if f == nil || k != Forget || f.Code != trust.CodeSkeletonKey {
+		return Action{}, ""
+	}
+	for _, a := range s.report.Answers {
+		if a.Skeleton && !a.Root && a.File == f.Where.File {
+			return Action{Kind: Forget, Setting: a.Setting, Value: a.Value}, ""
+		}
+	}
+	return Action{}, ""
+}
+
 // onFlake is what is granted or denied to a flake.
 func onFlake(k ActionKind, id trust.FlakeID) (Action, string) {
 	if k == Grant && id.Path == "" {
