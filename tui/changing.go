@@ -179,5 +179,9 @@ func (m *root) leave() tea.Cmd {
 }
 
 // grace is how long after it opened by itself a dialog takes no yes: a key that
-// was pressed before was not meant for it.
-const grace = 500 * time.Millisecond
+// was pressed before was not meant for it. While keys keep coming it lasts up to
+// longestGrace.
+const (
+	grace        = 500 * time.Millisecond
+	longestGrace = 3 * grace
+)

@@ -24,8 +24,9 @@ type question struct {
 	on     bool
 
 	// since is when it opened by itself, zero when a key opened it: for a
-	// while it then takes no yes.
-	since time.Time
+	// while it then takes no yes. A key that comes in that while makes it
+	// longer; quiet is the last one.
+	since, quiet time.Time
 	// word is what has to be typed for a yes, empty for nothing.
 	word      safetext.S
 	no, makes string      // the answers, "" for No and Yes
@@ -114,7 +115,19 @@ func (m *root) whyNoMore() string {
 // a key may not have been meant for it.
 func (m *root) early() bool {
 	q := m.question
-	return q != nil && !q.since.IsZero() && m.jobs.now().Before(q.since.Add(grace))
+	if q == nil || q.since.IsZero() {
+		return false
+	}
+	now := m.jobs.now()
+	return now.Before(q.since.Add(grace)) || now.Before(q.since.Add(longestGrace)) && now.Before(q.quiet.Add(grace))
+}
+
+// hush notes that a key came too early, which keeps a row of keys that were
+// typed ahead, or one that is held down, from saying yes.
+func (m *root) hush() {
+	if m.early() {
+		m.question.quiet = m.jobs.now()
+	}
 }
 
 // answer says what is chosen.

@@ -240,6 +240,7 @@ func (m *root) press(msg tea.KeyPressMsg) tea.Cmd {
 		}
 		return nil
 	}
+	defer m.hush()
 	b, ok := m.lookup(msg)
 	if !ok {
 		if m.input != nil && msg.Text != "" {
