@@ -38,3 +38,27 @@ func TestAPipeInTheLocksPlaceStopsNothing(t *testing.T) {
 	w.sh("mkfifo pipe && ln -s ../pipe flake/flake.cache-lock")
 	w.says(3, []string{"lock", "--yes", "path:" + w.inside + "/flake"}, "flake.cache-lock is no file")
 }
+
+func TestALockIsNotOutOfDateBecauseAnInputIsNotHere(t *testing.T) {
+	bin := buildProgram(t)
+	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
+		w := newWorkshop(t, nix, bin)
+		w.push("x86_64-linux.free")
+		w.says(0, []string{"lock", "--yes", "./flake"}, "wrote ")
+		w.sh(`sed -i '1a inputs.far.url = "git+https://127.0.0.1:9/far";
+s/{ self }:/{ self, far }:/; s/dep = make "dep-1" { }/dep = make "dep-1" { far = far.x; }/' flake/flake.nix
+echo '# by hand' >> flake/flake.cache-lock`)
+		w.write(t, "flake/flake.lock", `{ "nodes": { "far": {
+	"locked": { "type": "git", "url": "https://127.0.0.1:9/far", "ref": "refs/heads/master", "lastModified": 1, "revCount": 1,
+		"rev": "c0370c6c4bd729c271727be9be954193498d4d98", "narHash": "sha256-LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=" },
+	"original": { "type": "git", "url": "https://127.0.0.1:9/far" } },
+	"root": { "inputs": { "far": "far" } } }, "root": "root", "version": 7 }`)
+		w.says(3, []string{"lock", "--check", "./flake"}, "is up to date is not known", "packages.free needs what is not on this machine", "nix flake archive")
+
+		// Only the spelling of the file changes.
+		w.flake("1", "")
+		w.sh("rm flake/flake.lock")
+		w.says(0, []string{"lock", "--yes", "./flake"}, "wrote ")
+		w.says(0, []string{"lock", "--yes", "./flake"}, "up to date")
+	})
+}

@@ -74,6 +74,13 @@ func (j *lockJob) checkSystem(ctx context.Context, system string) (ms []moved, e
 	if err != nil {
 		return nil, err
 	}
+	for _, f := range found.Failures {
+		if j.mustEvaluate(f.Name, section.Outputs) && f.Unfetched() {
+			return nil, &problem{code: exitUnknown,
+				text:  fmt.Sprintf("whether %s is up to date is not known, as %s needs what is not on this machine: %s", j.file, f.Name, f.Text),
+				hints: []string{"--check asks nobody; fetch the flake's inputs before, with: nix flake archive"}}
+		}
+	}
 	now := map[string]nix.Output{}
 	for _, o := range found.Outputs {
 		now[o.Name] = o
@@ -211,5 +218,9 @@ func (j *lockJob) printMoved(out lockCheckJSON) {
 			j.print("  " + show(m.Name))
 		}
 	}
-	j.print(file + fmt.Sprintf(" is out of date: run `nix-trust lock` (%s)", count(len(out.Moved), "difference", "differences")))
+	remedy := "nix-trust lock"
+	if j.f.detached != "" {
+		remedy += " --detached " + file
+	}
+	j.print(file + fmt.Sprintf(" is out of date: run `%s` (%s)", remedy, count(len(out.Moved), "difference", "differences")))
 }

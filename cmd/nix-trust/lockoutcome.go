@@ -277,7 +277,7 @@ func (o *lockOutcome) printChange(st explain.Style) {
 	}
 	d := lock.Compare(j.old, o.lock)
 	switch {
-	case len(d) == 0 && j.text != nil:
+	case len(d) == 0 && j.text != nil && !o.written:
 		a.print(file + " is up to date")
 		return
 	case j.text != nil && len(d) > 0:

@@ -35,7 +35,11 @@ const mostListed = 5
 func (a *app) printVerify(scope verify.Scope, r *verify.Report, all bool) {
 	s := a.style()
 	if len(r.Pins) == 0 {
-		a.print("the lock pins no path for " + safetext.Line(orNone(strings.Join(scope.Systems, ", "))).String() + ", so that nothing was verified")
+		whom := ""
+		if len(scope.Systems) > 0 {
+			whom = " for " + safetext.Line(strings.Join(scope.Systems, ", ")).String()
+		}
+		a.print("the lock pins no path" + whom + ", so that nothing was verified")
 		return
 	}
 	for _, title := range verifyTitle {

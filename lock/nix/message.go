@@ -2,6 +2,7 @@ package nix
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -84,4 +85,15 @@ func redact(s string) string {
 		s = re.ReplaceAllString(s, with)
 	}
 	return s
+}
+
+// unfetched are parts of what Nix says when it cannot fetch what a flake names.
+// Nix: src/libstore/filetransfer.cc, src/libfetchers/git.cc.
+var unfetched = []string{"unable to download", "Failed to fetch git repository", "Cannot find Git revision", "program 'git' failed"}
+
+// Unfetched reports whether an output could not be evaluated because an input or
+// a file that the flake names is not here and could not be fetched. That says
+// nothing of the output.
+func (f Failure) Unfetched() bool {
+	return slices.ContainsFunc(unfetched, func(part string) bool { return strings.Contains(f.Text, part) })
 }
