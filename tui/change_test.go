@@ -49,6 +49,8 @@ func TestNothingIsChangedWithoutAClearYes(t *testing.T) {
 		if d.m.jobs.current == nil {
 			t.Error("nothing is read again after a change")
 		}
+		d.settle()
+		d.press("@", "G").expect("Changed since the program started", "(1) Change one saved answer", "~/.local/share/nix/trusted-settings.json")
 	}
 }
 

@@ -29,6 +29,14 @@ type changes struct {
 	plan    lane          // working out a plan: esc stops it
 	write   lane          // making one: nothing stops it
 	leaving bool          // the program ends once it is made
+	done    []doneChange  // since the program started, oldest first
+}
+
+// A doneChange is a change that was made, and when.
+type doneChange struct {
+	n    int // of the journal
+	plan trust.Plan
+	at   time.Time
 }
 
 // whyNoChange says why nothing can be changed now.
@@ -150,6 +158,7 @@ func (m *root) carryOut(a Action, p trust.Plan) tea.Cmd {
 		case err != nil:
 			return m.cannot("Nothing was changed", err)
 		}
+		m.changes.done = append(m.changes.done, doneChange{n, p, m.jobs.now()})
 		done := safetext.Join(safetext.Line("Done ("+itoa(n)+"); z takes it back:"), safetext.Text(p.Summary))
 		return tea.Batch(m.jobs.start(), m.say(explain.Good, done))
 	})

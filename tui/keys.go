@@ -75,7 +75,7 @@ func bindings() []binding {
 		{Binding: on("read everything again", "r"), scope: everywhere, do: (*root).refresh, why: (*root).whyNoRefresh},
 		{Binding: on("copy the selected value", "y"), brief: "copy", rank: 4, scope: everywhere, do: (*root).copyValue, why: (*root).whyNoValue},
 		{Binding: on("copy the command or snippet of the first way out", "Y"), brief: "copy fix", rank: 3, scope: everywhere, do: (*root).copyFix, why: (*root).whyNoFix},
-		{Binding: on("show what was read, and how long it took", "@"), scope: everywhere, do: (*root).readLog},
+		{Binding: on("show what was read and changed, and how long it took", "@"), scope: everywhere, do: (*root).readLog},
 		{Binding: on("filter a list, search a text", "/"), brief: "filter", rank: 2, scope: everywhere, do: (*root).startInput, why: (*root).whyNoInput},
 
 		{Binding: on("open: the next pane, then the explanation on the full screen", "enter", "right", "l"), brief: "open", rank: 1, scope: inLists, do: (*root).open, why: (*root).whyNoOpen},

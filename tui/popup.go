@@ -110,7 +110,8 @@ var asciiKeys = strings.NewReplacer("↑", "up", "↓", "down", "←", "left", "
 // readLog shows what the report was made from, and how long that took.
 func (m *root) readLog() tea.Cmd {
 	v, took, at, err := &m.view, m.took, m.read, m.err
-	return m.show("What was read", func(w int) []string {
+	done := m.changes.done
+	return m.show("What was read and changed", func(w int) []string {
 		d := newDoc(v, w)
 		if err != nil {
 			d.fieldIn(explain.Bad, "failed", safetext.Line(err.Error()))
@@ -163,6 +164,15 @@ func (m *root) readLog() tea.Cmd {
 		}
 		d.title("Flakes")
 		d.field("found", safetext.Line(itoa(len(r.Flakes))))
+		for i, c := range done {
+			if i == 0 {
+				d.title("Changed since the program started")
+			}
+			d.para(explain.Plain, safetext.Join(safetext.Line(c.at.Format("15:04:05")+" ("+itoa(c.n)+")"), safetext.Text(c.plan.Summary)))
+			for _, s := range c.plan.Steps {
+				d.note(explain.Place, d.style(0).Path(s.Path))
+			}
+		}
 		return d.lines
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/nix-trust/nix-trust/trust"
@@ -167,9 +166,9 @@ func (a *app) History(context.Context) (tui.History, error) {
 	if a.demo {
 		return a.demoHistory(), nil
 	}
-	j, err := a.ownJournal()
+	j, err := a.journal()
 	if err != nil {
-		return tui.History{}, err
+		return tui.History{}, asked(err)
 	}
 	h, err := j.History()
 	if err != nil {
@@ -189,12 +188,6 @@ func (a *app) History(context.Context) (tui.History, error) {
 	return out, nil
 }
 
-// ownJournal is the journal to look at, whatever may be changed.
-func (a *app) ownJournal() (ledger.Journal, error) {
-	dir, err := ledger.StateDir(os.Geteuid(), os.Getenv)
-	return ledger.Journal{Dir: dir}, err
-}
-
 var entryStates = map[ledger.State]tui.EntryState{
 	ledger.Applied: tui.EntryApplied, ledger.NotApplied: tui.EntryNotApplied, ledger.Interrupted: tui.EntryInterrupted,
 	ledger.Partly: tui.EntryPartly, ledger.Unclear: tui.EntryUnclear,
@@ -205,9 +198,9 @@ func (a *app) Entry(_ context.Context, n int) (trust.Plan, error) {
 	if a.demo {
 		return a.demoEntry(n)
 	}
-	j, err := a.ownJournal()
+	j, err := a.journal()
 	if err != nil {
-		return trust.Plan{}, err
+		return trust.Plan{}, asked(err)
 	}
 	p, err := j.Plan(n)
 	return p, asked(changeProblem(err))

@@ -230,6 +230,9 @@ func TestNothingIsPlannedForNobodyKnowsWhat(t *testing.T) {
 		if _, err := a.Plan(t.Context(), tui.Action{Kind: tui.Orphans}, noProgress); err == nil {
 			t.Error("a plan was made where nothing may be changed")
 		}
+		if h, err := a.History(t.Context()); (err == nil) == (a.root != "") || len(h.Entries) > 0 {
+			t.Errorf("the journal of another system: %+v, %v", h, err)
+		}
 	}
 	if !sameFiles(before, changedFiles(t, home)) {
 		t.Error("something was changed")
