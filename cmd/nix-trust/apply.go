@@ -47,8 +47,8 @@ Where caches or keys are let in it asks to type their hosts. Without a terminal
 it needs --yes and, from an earlier --dry-run, --digest: it does that very change
 or none. ` + "`sudo nix-trust undo`" + ` takes it back.
 
-Exit code: 0 when it was done or is so already; 1 refused, or the files belong to
-another program; 3 a file could not be read or written.`,
+Exit code: 0 when it was done or is so already; 1 refused, or it has to be done
+elsewhere; 3 a file could not be read or written.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			adm, err := a.administrator()
@@ -99,7 +99,7 @@ func (a *app) carryOutOperations(ctx context.Context, adm administrator, file st
 	case f.digest != "" && !strings.EqualFold(f.digest, hex.EncodeToString(digest[:])):
 		refusal = refuse("the change is another one than the one with that digest", "look at it again with --dry-run")
 	case p.Empty() && len(p.Commands) > 0:
-		refusal = refuse("the files belong to another program", "make the change where that program takes its configuration from")
+		refusal = refuse("what it takes has to be done elsewhere", "follow what is shown: the files are made by another program, or are not the machine's")
 	case p.Empty() || f.dryRun:
 	case !f.yes && (a.json || !a.terminal):
 		refusal = refuse("there is nobody to ask", "look at the change with --dry-run, and give --yes --digest with the digest")
