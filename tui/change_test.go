@@ -385,3 +385,25 @@ func TestAPlanShowsEveryLineOfItsDiff(t *testing.T) {
 	}
 	d.expect("sudo make-it-so", "https://left.example").press("Y").expect("copied the command: sudo make-it-so")
 }
+
+// A plan can be as large as a file of answers may be. Its first frame and every
+// step through it stay quick.
+func TestAHugePlanDoesNotStallAFrame(t *testing.T) {
+	var text strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&text, "line %d %s\n", i, strings.Repeat("https://\u202e漢.example/ ", 20))
+	}
+	b := changeFixture()
+	b.plan = func(Action) (trust.Plan, error) {
+		return trust.Plan{Summary: text.String(), Changes: []string{text.String()}, Risk: trust.PlanNarrows,
+			Steps: []trust.FileChange{{Path: "/x", Form: trust.FormText, After: trust.FileState{Exists: true, Data: []byte(text.String())}}}}, nil
+	}
+	start := time.Now()
+	d := planned(t, 100, 30, b, "z")
+	for _, k := range []string{"j", "space", "tab", "j", "G", "y"} {
+		d.press(k)
+	}
+	if took := time.Since(start); took > time.Minute {
+		t.Errorf("seven frames took %v", took)
+	}
+}

@@ -59,6 +59,10 @@ func (m *root) footer() string {
 func (m *root) keyHint(b binding) string {
 	what := b.brief
 	switch board := m.screen().board(); {
+	case m.question != nil && m.question.no != "" && what == "no":
+		what = "cancel"
+	case m.question != nil && m.question.no != "" && what == "yes":
+		what = "make it"
 	case what == "filter" && board.onDetail():
 		what = "search"
 	case what == "full screen" && board.zoom:

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -36,11 +37,22 @@ type question struct {
 
 // ask opens a question. body draws what is to be decided.
 func (m *root) ask(title string, q *question, body func(d *doc)) tea.Cmd {
+	type drawn struct {
+		w     int
+		on    bool
+		theme *theme
+	}
+	var has drawn // a plan can be long: it is drawn once, and the answers anew
+	var lines []string
 	cmd := m.show(title, func(w int) []string {
-		d := newDoc(&m.view, w)
-		body(d)
-		d.gap()
 		t := m.view.theme
+		d := newDoc(&m.view, w)
+		if now := (drawn{w, q.on, t}); now != has {
+			body(d)
+			d.gap()
+			has, lines = now, d.lines
+		}
+		d.lines = slices.Clip(lines)
 		no, yes := "["+cmp.Or(q.no, "No")+"]", " "+cmp.Or(q.makes, "Yes")+" "
 		if q.onY {
 			no, yes = " "+cmp.Or(q.no, "No")+" ", "["+cmp.Or(q.makes, "Yes")+"]"
