@@ -341,6 +341,27 @@ func TestNobodyIsAskedAboutALockBeforeAYes(t *testing.T) {
 	}
 }
 
+func TestAnAnswerIsNeverTakenForAnotherText(t *testing.T) {
+	for _, fail := range []bool{false, true} {
+		b := changeFixture()
+		keys := []string{"3", "j", "j", "f", "5"}
+		if fail {
+			b.plan = func(Action) (trust.Plan, error) { return trust.Plan{}, errNothing }
+		}
+		d := drive(t, 120, 50, Options{Backend: b}).finish().press(keys...)
+		plan := d.m.changes.plan.current.run()
+		d.send(d.m.locks.reading.current.run())
+		d.press("v").expect("2 hosts would learn").send(plan)
+		d.expectNot("2 hosts would learn").press("y", "tab", "enter").later(time.Second).press("y").finish()
+		if len(b.calls) > 0 {
+			t.Errorf("a yes to another text asked the caches: %q", b.calls)
+		}
+		if want := 1; !fail && len(b.made) != want {
+			t.Errorf("%d plans were made", len(b.made))
+		}
+	}
+}
+
 func TestUnknownStandingsAreNeverGood(t *testing.T) {
 	b := changeFixture()
 	b.list = GrantList{Items: []GrantItem{{}, {State: "active"}, {State: "active", Counts: true, Unsure: true}, {State: "active", Counts: true, Alarm: true}}}

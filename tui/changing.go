@@ -151,7 +151,6 @@ func (m *root) carryOut(a Action, p trust.Plan) tea.Cmd {
 	cmd := begin(&m.changes.write, "writing", safetext.Text(p.Summary), func(ctx ctx, _ progress) (int, error) {
 		return b.Apply(context.WithoutCancel(ctx), p)
 	}, func(n int, err error) tea.Cmd {
-		m.popup, m.question, m.input = nil, nil, nil
 		switch {
 		case errors.Is(err, ErrMoved):
 			return m.propose(a, err)
@@ -168,6 +167,7 @@ func (m *root) carryOut(a Action, p trust.Plan) tea.Cmd {
 
 // cannot shows an error that somebody has to do something about.
 func (m *root) cannot(title string, err error) tea.Cmd {
+	m.input = nil
 	v := &m.view
 	return m.show(title, func(w int) []string {
 		d := newDoc(v, w)

@@ -29,7 +29,7 @@ func (m *root) popupPlace(head, body int) place {
 
 func (m *root) show(title string, render func(w int) []string) tea.Cmd {
 	m.popup = &text{title: title, render: render}
-	m.toast = nil
+	m.question, m.toast = nil, nil // no answer to another text is one to this
 	// It is laid out once at its width, so that its place can follow its length.
 	m.layout()
 	return nil
