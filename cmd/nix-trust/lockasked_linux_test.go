@@ -33,10 +33,21 @@ func TestAnOutputThatIsAskedForAndIsNotThereIsNeverFine(t *testing.T) {
 	})
 }
 
-func TestAPipeInTheLocksPlaceStopsNothing(t *testing.T) {
+func TestAFlakeDoesNotSayWhichFileIsWritten(t *testing.T) {
 	w := newWorkshop(t, realnix.Get(t, "2.34"), buildProgram(t))
+	w.push("x86_64-linux.free")
+	lock := []string{"lock", "--yes", "path:" + w.inside + "/flake"}
 	w.sh("mkfifo pipe && ln -s ../pipe flake/flake.cache-lock")
-	w.says(3, []string{"lock", "--yes", "path:" + w.inside + "/flake"}, "flake.cache-lock is no file")
+	w.says(3, lock, "leads out of the flake's folder")
+	w.says(3, append(lock, "--lock", "pipe"), "pipe is no file")
+	w.sh("mkdir other && echo 'version = 1' > other/flake.cache-lock && ln -sf ../other/flake.cache-lock flake/flake.cache-lock")
+	w.says(3, lock, "leads out of the flake's folder", "--lock")
+	if got := w.sh("cat other/flake.cache-lock"); got != "version = 1\n" {
+		t.Errorf("another flake's lock was written:\n%s", got)
+	}
+	w.says(0, append(lock, "--lock", "other/flake.cache-lock"), "wrote other/flake.cache-lock")
+	w.sh("mv other/flake.cache-lock flake/real && ln -sf real flake/flake.cache-lock")
+	w.says(0, lock, "up to date")
 }
 
 func TestALockIsNotOutOfDateBecauseAnInputIsNotHere(t *testing.T) {

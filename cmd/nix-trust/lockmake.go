@@ -234,6 +234,9 @@ func (a *app) newLockJob(ctx context.Context, args []string, f lockFlags) (*lock
 		j.file = lockFile
 	case j.file == "" && j.src.Folder != "":
 		j.file = filepath.Join(j.src.Folder, lockFile)
+		if leadsOut(j.file, j.src.Folder) {
+			return nil, &problem{code: exitUnknown, text: j.file + " is a link that leads out of the flake's folder", hints: []string{"if the file that it leads to shall be written, name that with --lock"}}
+		}
 	case j.file == "":
 		return nil, usage(fmt.Sprintf("%s is not a folder here, so there is no place for its %s", j.src.Ref, lockFile), "name a file: --detached FILE pins this version of it, --lock FILE any")
 	}
@@ -253,6 +256,18 @@ func (a *app) newLockJob(ctx context.Context, args []string, f lockFlags) (*lock
 	slices.Sort(j.systems)
 	j.systems = slices.Compact(j.systems)
 	return j, nil
+}
+
+// leadsOut reports whether a file that is there leads, through links, out of a
+// folder: whoever wrote a flake does not say what of this
+// machine is written.
+func leadsOut(file, folder string) bool {
+	real, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return false // not there, or refused when it is written
+	}
+	home, err := filepath.EvalSymlinks(folder)
+	return err != nil || !strings.HasPrefix(real, strings.TrimSuffix(home, "/")+"/")
 }
 
 // storeDir is where this user's nix has its store.
