@@ -94,7 +94,7 @@ was written.`,
 	fl.StringVar(&f.detached, "detached", "", "write a lock for this very source tree to `FILE`, outside of it")
 	fl.BoolVar(&f.ifd, "import-from-derivation", false, "let evaluation build things")
 	fl.BoolVar(&f.check, "check", false, "only say whether the lock is up to date; asks no cache")
-	fl.BoolVar(&f.dryRun, "dry-run", false, "show what would change, and write nothing")
+	fl.BoolVar(&f.dryRun, "dry-run", false, "show what would change, and write nothing; exit code 1 when something would")
 	fl.BoolVar(&f.yes, "yes", false, "do not ask before going to the network")
 	fl.BoolVar(&f.all, "paths", false, "list every path that changes")
 	fl.StringVar(&f.netrc, "netrc", "", "read credentials from `FILE` (default: netrc beside the system's nix.conf, if readable)")
@@ -382,7 +382,11 @@ func (j *lockJob) save(ctx context.Context, out *lockOutcome) error {
 	if err != nil {
 		return &problem{code: exitUnknown, text: err.Error()}
 	}
-	if bytes.Equal(text, j.text) || j.f.dryRun || j.text == nil && out.empty() {
+	if bytes.Equal(text, j.text) || j.text == nil && out.empty() {
+		return nil
+	}
+	if j.f.dryRun {
+		out.would = true
 		return nil
 	}
 	var before trust.Digest

@@ -20,12 +20,16 @@ type lockOutcome struct {
 	results []*generate.Result
 	lock    *lock.Lock // nil when nothing may be written
 	written bool
+	would   bool // it would have been written, but for --dry-run
 }
 
 // code is the exit code: the gravest of all systems.
 func (o *lockOutcome) code() int {
 	rank := []int{exitOK, exitFindings, exitUnknown, exitBad}
 	code := exitOK
+	if o.would {
+		code = exitFindings
+	}
 	worse := func(c int) { code = rank[max(slices.Index(rank, code), slices.Index(rank, c))] }
 	for i, w := range o.wants {
 		if len(w.lost) > 0 {
@@ -59,6 +63,7 @@ type lockJSON struct {
 	Caches  []string         `json:"caches"`
 	Trusted []string         `json:"trusted"` // compared with
 	Skipped []string         `json:"skipped"` // trusted, and not compared with
+	Refused []string         `json:"refused"` // asked for by the flake, and no lock can have them
 	Systems []jsonLockSystem `json:"systems"`
 }
 
@@ -106,7 +111,7 @@ func (o *lockOutcome) print() error {
 }
 
 func (o *lockOutcome) json() lockJSON {
-	out := lockJSON{Version: 1, Lock: o.job.file, Written: o.written, Skipped: list(o.caches.skipped, safetext.Redact)}
+	out := lockJSON{Version: 1, Lock: o.job.file, Written: o.written, Skipped: list(o.caches.skipped, safetext.Redact), Refused: list(o.caches.refused, safetext.Redact)}
 	url := func(c lock.Cache) string { return safetext.Redact(c.URL) }
 	out.Caches, out.Trusted = list(o.caches.claimed, url), list(o.caches.trusted, url)
 	if o.lock != nil {
@@ -277,7 +282,7 @@ func (o *lockOutcome) printChange(st explain.Style) {
 	}
 	d := lock.Compare(j.old, o.lock)
 	switch {
-	case len(d) == 0 && j.text != nil && !o.written:
+	case len(d) == 0 && j.text != nil && !o.written && !o.would:
 		a.print(file + " is up to date")
 		return
 	case j.text != nil && len(d) > 0:
@@ -286,7 +291,7 @@ func (o *lockOutcome) printChange(st explain.Style) {
 	switch {
 	case o.written:
 		a.print("wrote " + file)
-	case j.f.dryRun:
+	case o.would:
 		a.print("would write " + file)
 	}
 }
