@@ -28,7 +28,7 @@ func newJournal(b ChangeBackend, reading, opening lane) *journal {
 	s := &journal{backend: b, reading: reading, opening: opening, plans: map[int]*outcome[trust.Plan]{}}
 	s.all = &list{
 		title: "Journal",
-		cols: []column{{title: "number", min: 3, most: 6, right: true}, {title: "state", min: 12, most: 14}, {title: "when", min: 11, most: 16, drop: 1},
+		cols: []column{{title: "no", min: 2, most: 6, right: true}, {title: "state", min: 12, most: 14}, {title: "when", min: 11, most: 11, drop: 1},
 			{title: "change", min: 16, give: 1}},
 	}
 	s.b = board{lists: []*list{s.all}, detail: &text{title: "Change"}}
@@ -100,7 +100,7 @@ func (s *journal) fill() {
 	for i := len(s.history.Entries) - 1; i >= 0; i-- {
 		e := &s.history.Entries[i]
 		m := s.mark(e)
-		r := newRow("entry "+itoa(e.N), own(explain.Plain, itoa(e.N)), own(m.Role, m.String()), own(explain.Faint, e.Time.Local().Format("2006-01-02 15:04")), cell{safetext.Text(e.Summary), explain.Plain})
+		r := newRow("entry "+itoa(e.N), own(explain.Plain, itoa(e.N)), own(m.Role, m.String()), own(explain.Faint, e.Time.Local().Format("01-02 15:04")), cell{safetext.Text(e.Summary), explain.Plain})
 		r.old = e.UndoneBy != 0 || e.State == EntryNotApplied
 		s.rows = append(s.rows, i)
 		rows = append(rows, r)

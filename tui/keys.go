@@ -129,7 +129,7 @@ func bindings() []binding {
 		{Binding: on("yes, once the end of the text was in sight; what widens trust has to be typed then", "y"), brief: "yes", rank: 2, scope: inQuestion, do: (*root).sayYes, why: (*root).whyNoYes},
 		{Binding: on("the answer that is chosen: no at first", "enter"), scope: inQuestion, do: (*root).answer},
 		{Binding: on("choose the other answer", "tab", "shift+tab", "left", "right", "h", "l"), brief: "other", rank: 4, scope: inQuestion, do: (*root).choose},
-		{Binding: on("copy the first command to run yourself", "Y"), scope: inQuestion, do: (*root).copyCommands, why: (*root).whyNoCommands},
+		{Binding: on("copy the first command to run yourself", "Y"), brief: "copy command", rank: 3, scope: inQuestion, do: (*root).copyCommands, why: (*root).whyNoCommands},
 		{Binding: on("read the contents, too, or not", "c"), brief: "contents", rank: 3, scope: inQuestion, do: (*root).toggle, why: (*root).whyNoToggle},
 		{Binding: on("down", "j", "down"), scope: inQuestion, do: byRows(1)},
 		{Binding: on("up", "up", "k"), scope: inQuestion, do: byRows(-1)},
