@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/grants"
+	"github.com/nix-trust/nix-trust/trust/ledger"
 	"github.com/nix-trust/nix-trust/trust/operation"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
@@ -98,7 +100,7 @@ func (a *app) carryOutOperations(ctx context.Context, adm administrator, file st
 	switch {
 	case f.digest != "" && !strings.EqualFold(f.digest, hex.EncodeToString(digest[:])):
 		refusal = refuse("the change is another one than the one with that digest", "look at it again with --dry-run")
-	case p.Empty() && len(p.Commands) > 0:
+	case p.Empty() && len(p.Commands) > 0 && !f.dryRun:
 		refusal = refuse("what it takes has to be done elsewhere", "follow what is shown: the files are made by another program, or are not the machine's")
 	case p.Empty() || f.dryRun:
 	case !f.yes && (a.json || !a.terminal):
@@ -136,7 +138,10 @@ func operationProblem(err error) error {
 		return grantProblem(err)
 	}
 	p := changeProblem(err).(*problem)
-	p.code = exitFindings
+	var file *ledger.Error
+	if !errors.As(err, &file) && !errors.Is(err, operation.ErrUnread) {
+		p.code = exitFindings
+	}
 	return p
 }
 

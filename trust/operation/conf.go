@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -99,6 +100,14 @@ func (o overlay) Exists(name string) (bool, error) {
 	return o.Files.Exists(name)
 }
 
+// ErrUnread says that what decides could not be read.
+var ErrUnread = errors.New("what decides could not be read")
+
+type unread struct{ text string }
+
+func (u unread) Error() string        { return u.text }
+func (u unread) Is(target error) bool { return target == ErrUnread }
+
 // readable refuses a configuration of which not all is known: what a change of
 // it does would not be known either.
 func (c *conf) readable(cfg *nixconf.Config) error {
@@ -106,16 +115,16 @@ func (c *conf) readable(cfg *nixconf.Config) error {
 		return fmt.Errorf("%s: Nix refuses to run with the configuration: %s. Correct that first", at(d.Pos), d.Text)
 	}
 	if p := cfg.Skipped(); p != nil {
-		return fmt.Errorf("%s: it could not be read whole, so what a change would do is not known", at(*p))
+		return unread{at(*p) + ": it could not be read whole, so what a change would do is not known"}
 	}
 	for _, s := range cfg.Read {
 		if s.State == nixconf.SourceUnreadable || s.State == nixconf.SourceUnseen {
-			return fmt.Errorf("%s: it could not be read, so what a change would do is not known", s.Path)
+			return unread{s.Path + ": it could not be read, so what a change would do is not known"}
 		}
 	}
 	for _, d := range cfg.Warnings {
 		if d.Kind == "unreadable" {
-			return fmt.Errorf("%s: %s", at(d.Pos), d.Text)
+			return unread{at(d.Pos) + ": " + d.Text}
 		}
 	}
 	return nil

@@ -57,7 +57,7 @@ func (s System) Plan(ops []Operation) (trust.Plan, error) {
 	case all.Empty() && len(all.Commands) == 0:
 		all.Summary, all.Risk = "Nothing to change", trust.PlanNeutral
 	case all.Empty():
-		all.Summary = "Nothing is changed here: what it takes is shown below"
+		all.Summary, all.Risk = "Nothing is changed here: what it takes is shown below", trust.PlanNeutral
 	case len(ops) == 1:
 		all.Summary = ops[0].summary()
 	default:
