@@ -154,11 +154,10 @@ func replan(err error) error {
 	if err == nil {
 		return nil
 	}
-	said := asked(changeProblem(err))
 	if errors.Is(err, ledger.ErrMoved) || errors.Is(err, errDemoMoved) {
-		return movedError{said}
+		return movedError{err} // the screen does what the hint says
 	}
-	return said
+	return asked(changeProblem(err))
 }
 
 // History reads the journal of the user who runs the program.
