@@ -324,7 +324,7 @@ func (c *conf) verify() error {
 		had, has := c.before.Tokens(name), after.Tokens(name)
 		for _, it := range has {
 			if !slices.Contains(had, it) && !slices.Contains(c.added[name], it) {
-				return fmt.Errorf("the change is not made: it would bring %s into %s, which an overridden line has", it, name)
+				return fmt.Errorf("the change is not made: %s would come into %s, which nobody asked for; look whether somebody else is changing the files, and try again", it, name)
 			}
 		}
 		for _, it := range had {

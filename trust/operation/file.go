@@ -46,7 +46,7 @@ func Parse(name string, data []byte) ([]Operation, error) {
 	if _, err := r.dec.Token(); err != io.EOF {
 		return nil, r.errorAt(end, "something follows the end")
 	}
-	if err := CheckAll(ops); err != nil {
+	if err := checkAll(ops); err != nil {
 		return nil, r.errorAt(r.list, "%v", err)
 	}
 	return ops, nil
@@ -55,7 +55,7 @@ func Parse(name string, data []byte) ([]Operation, error) {
 // Print writes operations in the one form that Print has, so that Parse and
 // Print come to rest. It is an error when they are refused.
 func Print(ops []Operation) ([]byte, error) {
-	if err := CheckAll(ops); err != nil {
+	if err := checkAll(ops); err != nil {
 		return nil, err
 	}
 	type operation struct {

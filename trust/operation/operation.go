@@ -109,7 +109,7 @@ func (o Operation) checkItems() error {
 		}
 	}
 	for _, k := range o.Keys {
-		if err := checkKey(k, o.Do == Allow); err != nil {
+		if err := checkKey(k); err != nil {
 			return err
 		}
 	}
@@ -156,9 +156,9 @@ func checkCache(s string) error {
 	return nil
 }
 
-// checkKey takes a key as Nix writes it. One that is to be believed has to prove
-// something.
-func checkKey(s string, believe bool) error {
+// checkKey takes a key as Nix writes it. That one which is to be believed proves
+// something is checked with the lines that it leads to.
+func checkKey(s string) error {
 	k, err := bincache.ParsePublicKey(s)
 	switch {
 	case len(s) > maxKey:
@@ -167,8 +167,6 @@ func checkKey(s string, believe bool) error {
 		return fmt.Errorf("the key %q cannot be read: it is written NAME:BASE64, with 32 bytes in the second part", clip(s))
 	case k.String() != s:
 		return fmt.Errorf("the key %q is not in its one spelling", clip(s))
-	case believe && k.Weak():
-		return fmt.Errorf("the key %q proves nothing: anybody can sign for it", clip(s))
 	}
 	for i := range len(k.Name) {
 		c := k.Name[i]
@@ -179,8 +177,8 @@ func checkKey(s string, believe bool) error {
 	return nil
 }
 
-// CheckAll checks the operations of one file, and all of them together.
-func CheckAll(ops []Operation) error {
+// checkAll checks the operations of one file, and all of them together.
+func checkAll(ops []Operation) error {
 	switch {
 	case len(ops) == 0:
 		return errors.New("no operation is named")

@@ -34,7 +34,7 @@ type System struct {
 // program it is left alone, and the plan's commands say what to write where. An
 // error says why nothing may be changed.
 func (s System) Plan(ops []Operation) (trust.Plan, error) {
-	if err := CheckAll(ops); err != nil {
+	if err := checkAll(ops); err != nil {
 		return trust.Plan{}, err
 	}
 	all := trust.Plan{Risk: trust.PlanNarrows}

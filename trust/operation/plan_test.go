@@ -184,6 +184,32 @@ func TestAChangeWhoseEffectIsNotTheWantedOneIsRefused(t *testing.T) {
 	}
 }
 
+// racing is files of which one is another each time that it is read.
+type racing struct {
+	disk
+	reads *int
+}
+
+func (r racing) ReadFile(name string) ([]byte, error) {
+	if name == "/etc/nix/more" {
+		if *r.reads++; *r.reads > 1 {
+			return []byte("trusted-substituters = https://evil.example\n"), nil
+		}
+	}
+	return r.disk.ReadFile(name)
+}
+
+func TestWhatComesInFromElsewhereMeanwhileStopsTheChange(t *testing.T) {
+	d := disk{"/etc/nix/nix.conf": "include more\n", "/etc/nix/more": "\n"}
+	for _, op := range []Operation{allow, disallow} {
+		s := d.system()
+		s.Files = racing{d, new(int)}
+		if p, err := s.Plan([]Operation{op}); err == nil || !strings.Contains(err.Error(), "https://evil.example") {
+			t.Errorf("%s: %v %+v", op.Do, err, p.Steps)
+		}
+	}
+}
+
 func TestSeveralOperationsChangeEachFileOnce(t *testing.T) {
 	d := disk{"/etc/nix/nix.conf": "extra-trusted-substituters = https://old.example\n"}
 	ops := []Operation{
