@@ -176,7 +176,7 @@ func TestRealNixReadsAnEditedFile(t *testing.T) {
 			return list, rest
 		}
 		const name, item = "trusted-substituters", "https://a.example/"
-		for range 5 {
+		for range 3 {
 			text := someConf(r)
 			had, rest := show([]byte(text))
 			added, err := nixconf.Parse("", []byte(text)).Adding(name, []string{item})
