@@ -45,7 +45,7 @@ func TestAKeyThatPassesForOneOfThisMachineIsRefused(t *testing.T) {
 	w := newWorkshop(t, realnix.Get(t, "2.34"), buildProgram(t))
 	w.trusting("file://" + w.inside + "/house")
 	w.push("x86_64-linux.free")
-	w.asked(0, "3 paths pinned")
+	w.asked(1, "would write", "3 paths pinned")
 	w.key = "house-1:" + strings.TrimPrefix(w.key, "shop-1:")
 	w.flake("1", "")
 	w.asked(4, "the key house-1 of file://", "passes its own key off as another's")
@@ -62,10 +62,10 @@ func TestATrustedCacheIsComparedHoweverItsKeyIsCalledAndItIsSpelled(t *testing.T
 		house := "file://" + w.inside + "/house"
 		w.trusting(house, house+"/", house+"?priority=3")
 		w.push("x86_64-linux.free")
-		w.asked(0, "compared with "+house, "3 paths pinned")
+		w.asked(1, "would write", "compared with "+house, "3 paths pinned")
 
 		w.sh(`nix copy --to "file://$PWD/house?compression=none&secret-key=$PWD/housesec" $(nix path-info ./flake#packages.x86_64-linux.free)`)
-		w.asked(0, "1 path pinned", "2 left out")
+		w.asked(1, "would write", "1 path pinned", "2 left out")
 
 		w.sh("mv house/nix-cache-info away")
 		w.asked(3, house, "--without URL")
