@@ -149,12 +149,29 @@ func (e AnswerEdit) forbidden() string {
 	case name == "trusted-users":
 		return "whoever is in trusted-users is as good as root"
 	}
+	stores := known != nil && (known.Type == nixconf.TypeRefs || known.Type == nixconf.TypeRefSet || name == "store")
 	for _, it := range answerItems(e.Setting, e.Value) {
-		if strings.Contains(it, "://") && trustedParam(it) {
+		switch {
+		// Not every store has a scheme: local?root=/x and /x are some.
+		case !stores && !strings.Contains(it, "://"):
+		case trustedParam(it):
 			return "trusted in a cache's URL turns the check of its signatures off"
+		case name == "store" && uncheckedStore(it):
+			return "require-sigs in a store's URL turns the check of all signatures off"
 		}
 	}
 	return ""
+}
+
+// uncheckedStore reports whether a store's URL lets anything be put into it
+// without a signature. Nix: src/libstore/local-store.hh, LocalStoreConfig.
+func uncheckedStore(url string) bool {
+	for _, refs := range []bool{false, true} {
+		if v, set := (urlRule{refs}).param(url, "require-sigs"); set && isFalse(v) {
+			return true
+		}
+	}
+	return false
 }
 
 // isFalse reports whether Nix reads a boolean as false.

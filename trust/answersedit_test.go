@@ -94,12 +94,17 @@ func TestADangerousYesIsNeverSaved(t *testing.T) {
 		{"trusted-users", "me", AnswerYes}, {"extra-trusted-users", "*", AnswerYes},
 		{"extra-substituters", "https://a https://b?trusted=1", AnswerYes}, {"extra-substituters", "https://b?tr%75sted=true", AnswerYes},
 		{"unheard-of", "https://b?trusted=yes", AnswerYes}, {"a", "\xff", AnswerYes},
+		// Stores without a scheme have parameters too, and so has the store itself.
+		{"extra-substituters", "https://a local?root=/x&trusted=1", AnswerYes}, {"binary-caches", "/x?trusted=yes", AnswerYes},
+		{"extra-trusted-substituters", "auto?tr%75sted=1", AnswerYes}, {"store", "local?trusted=true", AnswerYes},
+		{"store", "local?require-sigs=false", AnswerYes}, {"store", "unix:///s?require%2dsigs=0", AnswerYes},
 	} {
 		if p, err := PlanAnswers(AnswersSource{Path: "/t.json"}, []AnswerEdit{e}); err == nil {
 			t.Errorf("%+v: it is planned: %+v", e, p.Changes)
 		}
 	}
-	for _, e := range []AnswerEdit{{"accept-flake-config", "false", AnswerYes}, {"accept-flake-config", "true", AnswerNo}, {"require-sigs", "true", AnswerYes}} {
+	for _, e := range []AnswerEdit{{"accept-flake-config", "false", AnswerYes}, {"accept-flake-config", "true", AnswerNo}, {"require-sigs", "true", AnswerYes},
+		{"bash-prompt", "a?trusted=1", AnswerYes}, {"store", "local?require-sigs=true", AnswerYes}, {"store", "local?require-sigs=false", AnswerNo}} {
 		if _, err := PlanAnswers(AnswersSource{Path: "/t.json"}, []AnswerEdit{e}); err != nil {
 			t.Errorf("%+v: %v", e, err)
 		}
