@@ -16,7 +16,7 @@ import (
 )
 
 func (a *app) proposeCommand() *cobra.Command {
-	var file string
+	var file, target string
 	c := &cobra.Command{
 		Use:   "propose allow|disallow|forget URL|KEY... | propose deny|undeny|revoke FLAKE",
 		Short: "Write down a change of the whole machine, for the administrator to apply",
@@ -33,7 +33,8 @@ A file that has operations already gets one more.
   revoke FLAKE        takes the machine's own grant back
 
 For allow it also prints the lines as this system's configuration takes them, for
-an administrator without nix-trust. A grant for the whole machine is given by
+an administrator without nix-trust; with --for home-manager or --for ci those of
+your own configuration, or of a CI job, and nothing for an administrator. A grant for the whole machine is given by
 ` + "`sudo nix-trust grant`" + `, which has to compare the lock itself.
 
 Exit code: 0 when it was written; 1 refused; 2 a wrong use; 3 the file could not
@@ -45,9 +46,10 @@ be read or written.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.proposeOperation(cmd.Context(), args[0], args[1:], file)
+			return a.proposeOperation(cmd.Context(), args[0], args[1:], file, target)
 		},
 	}
+	c.Flags().StringVar(&target, "for", "system", "print the lines of allow for `TARGET`: system, home-manager or ci")
 	c.Flags().StringVarP(&file, "output", "o", "", "write the operations to `FILE` (default: only say what the change is)")
 	return c
 }
@@ -72,9 +74,18 @@ type jsonSnippet struct {
 	Text  string   `json:"text"`
 	Then  string   `json:"then"`
 	Notes []string `json:"notes"`
+
+	admin bool
 }
 
-func (a *app) proposeOperation(ctx context.Context, do string, args []string, file string) error {
+func (a *app) proposeOperation(ctx context.Context, do string, args []string, file, target string) error {
+	lines, ok := map[string]trust.Target{"system": trust.TargetSystem, "home-manager": trust.TargetHomeManager, "ci": trust.TargetCI}[target]
+	switch {
+	case !ok:
+		return usage(fmt.Sprintf("--for %s: there is no such target", target), "it is one of system, home-manager, ci")
+	case lines != trust.TargetSystem && (do != string(operation.Allow) || file != ""):
+		return usage("--for "+target+" prints the lines of allow, and writes nothing for an administrator", "leave out --for or -o")
+	}
 	o, err := a.operationOf(do, args)
 	if err != nil {
 		return err
@@ -101,11 +112,11 @@ func (a *app) proposeOperation(ctx context.Context, do string, args []string, fi
 		if err != nil {
 			return err
 		}
-		s, err := r.Platform.Snippet(trust.TargetSystem, trust.Want{Caches: o.Caches, Keys: o.Keys})
+		s, err := r.Platform.Snippet(lines, trust.Want{Caches: o.Caches, Keys: o.Keys})
 		if err != nil {
 			return &problem{code: exitFindings, text: err.Error()}
 		}
-		out.Snippet = &jsonSnippet{s.File, s.Text, s.Then, list(s.Notes, same)}
+		out.Snippet = &jsonSnippet{s.File, s.Text, s.Then, list(s.Notes, same), s.Admin}
 	}
 	if a.json {
 		return a.writeJSON(out)
@@ -127,6 +138,9 @@ func (a *app) printProposal(out proposalJSON) {
 		if out.Snippet.Then != "" {
 			a.print("Then: " + safetext.Text(out.Snippet.Then).String())
 		}
+	}
+	if out.File == "" && out.Snippet != nil && !out.Snippet.admin {
+		return
 	}
 	if out.File == "" {
 		a.print("Nothing was written: -o FILE writes it down for `sudo nix-trust apply FILE`.")
