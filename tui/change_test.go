@@ -126,7 +126,7 @@ func TestTheWordIsWhatIsLetIn(t *testing.T) {
 	}{
 		{answers(trust.PlanNarrows, `{"extra-substituters":{"https://a.example":true}}`, `{}`), ""},
 		{answers(trust.PlanNeutral, `{}`, `{}`), ""},
-		{answers(trust.PlanWidens, ``, `{"extra-substituters":{"https://a.example https://b.example":true}}`), "a.example"},
+		{answers(trust.PlanWidens, ``, `{"extra-substituters":{"https://a.example https://b.example https://a.example/x":true}}`), "a.example b.example"},
 		{answers(trust.PlanWidens, `{"extra-substituters":{"https://a.example":true}}`, `{"extra-substituters":{"https://a.example":true,"https://b.example:8443/x":true}}`), "b.example:8443"},
 		{answers(trust.PlanWidens, ``, `{"extra-substituters":{"https://u:secret@a.example":true}}`), "a.example"},
 		{answers(trust.PlanWidens, ``, `{"extra-trusted-public-keys":{"k-1:AAAA":true}}`), "extra-trusted-public-keys"},
@@ -134,13 +134,35 @@ func TestTheWordIsWhatIsLetIn(t *testing.T) {
 		{answers(trust.PlanSweeping, ``, `{"extra-substituters":{"https://a.example":true},"post-build-hook":{"/x":true}}`), "post-build-hook"},
 		{answers(trust.PlanSweeping, ``, `{"accept-flake-config":{"true":true}}`), "accept-flake-config"},
 		{answers(trust.PlanSweeping, `broken`, `{}`), "yes"},
-		{text(trust.PlanWidens, "flake = \"git+https://other.example/x\"\nurl = \"https://a.example\"\n"), "a.example"},
+		{text(trust.PlanWidens, "flake = \"git+https://other.example/x\"\nurl = \"https://a.example\"\nurl = \"https://b.example\"\n"), "a.example b.example"},
 		{text(trust.PlanUnknown, "[[deny]]\n"), "yes"},
 		{trust.Plan{}, "yes"},
 	} {
-		if got := planWord(c.p).String(); got != c.want {
+		words := []string{}
+		for _, w := range planWords(c.p) {
+			words = append(words, w.String())
+		}
+		if got := strings.Join(words, " "); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.p.Steps, got, c.want)
 		}
+	}
+}
+
+func TestAKnownHostInFrontLetsNoOtherIn(t *testing.T) {
+	state := trust.FileState{Exists: true, Data: []byte(`{"extra-substituters":{"https://known.example https://evil.example":true}}`)}
+	d := planned(t, 80, 24, changeFixture(), "3")
+	made := 0
+	q := &question{words: planWords(trust.Plan{Risk: trust.PlanWidens, Steps: []trust.FileChange{{Path: "/x", Form: trust.FormAnswers, After: state}}}),
+		yes: func(*root) tea.Cmd { made++; return nil }}
+	d.m.ask("Make this change?", q, func(*doc) {})
+	d.expect("Make this change?")
+	d.press("G", "y").typeText("known.example").press("enter").expect("type evil.example")
+	d.typeText("known.example").press("enter").expect("That is not it")
+	if made > 0 || d.m.question != q {
+		t.Fatal("the first host alone let the other one in")
+	}
+	if d.press("y").typeText("known.example").press("enter").typeText("evil.example").press("enter"); made != 1 {
+		t.Errorf("made %d times", made)
 	}
 }
 

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ import (
 // showPlan shows a plan whole and asks whether to make it.
 func (m *root) showPlan(a Action, p trust.Plan, moved error) tea.Cmd {
 	q := &question{
-		since: m.jobs.now(), word: planWord(p), no: "Cancel", makes: "Make the change",
+		since: m.jobs.now(), words: planWords(p), no: "Cancel", makes: "Make the change",
 		declined: "Nothing was changed.",
 		commands: p.Commands,
 		yes:      func(m *root) tea.Cmd { return m.carryOut(a, p) },
@@ -30,8 +31,12 @@ func (m *root) showPlan(a Action, p trust.Plan, moved error) tea.Cmd {
 		}
 		d.plan(p)
 		d.gap()
-		if q.word.Width() > 0 {
-			d.fieldIn(explain.Danger, "to confirm", safetext.Join(safetext.Line("press y and type"), q.word))
+		for i, word := range q.words {
+			if i == 0 {
+				d.fieldIn(explain.Danger, "to confirm", safetext.Join(safetext.Line("press y and type"), word))
+			} else {
+				d.fieldIn(explain.Danger, "", safetext.Join(safetext.Line("then type"), word))
+			}
 		}
 		d.field("to undo", safetext.Line("press z afterwards, or run nix-trust undo"))
 	})
@@ -136,62 +141,77 @@ func (d *doc) cut(indent int, role explain.Role, text string) {
 	}
 }
 
-// planWord is what a person has to type before a plan is made, empty for nothing:
-// the host that would be trusted, or the name of the setting. A slip of a finger
-// types no host.
-func planWord(p trust.Plan) safetext.S {
+// planWords is what a person has to type before a plan is made, one after the
+// other, empty for nothing: each host that would be trusted, or the name of the
+// setting. A slip of a finger types no host, and a known host that stands first
+// lets no other one in.
+func planWords(p trust.Plan) []safetext.S {
 	if p.Risk == trust.PlanNarrows || p.Risk == trust.PlanNeutral {
-		return safetext.S{}
+		return nil
 	}
-	host, setting := "", ""
+	var words []string
+	setting := ""
 	for _, s := range p.Steps {
+		hosts, name := newURLs(s), ""
 		if s.Form == trust.FormAnswers {
-			h, name := letIn(s)
-			if host == "" {
-				host = h
-			}
-			if setting == "" {
-				setting = name
-			}
-			continue
+			hosts, name = letIn(s)
 		}
-		if host == "" {
-			host = newURL(s)
-		}
+		words = appendHosts(words, hosts)
+		setting = cmp.Or(setting, name)
 	}
-	word := host
-	if p.Risk == trust.PlanSweeping && setting != "" || word == "" {
-		word = setting
+	if p.Risk == trust.PlanSweeping && setting != "" || len(words) == 0 {
+		words = []string{cmp.Or(setting, "yes")}
 	}
-	if word == "" {
-		word = "yes"
+	out := make([]safetext.S, len(words))
+	for i, w := range words {
+		out[i] = safetext.ASCII(w)
 	}
-	return safetext.ASCII(word)
+	return out
 }
 
-// newURL is the host of the first cache that a change adds to the grants.
-func newURL(s trust.FileChange) string {
+// newURLs are the hosts of the caches that a change adds to the grants.
+func newURLs(s trust.FileChange) []string {
 	was := map[string]bool{}
 	for line := range strings.Lines(string(s.Before.Data)) {
 		was[line] = true
 	}
+	var hosts []string
 	for line := range strings.Lines(string(s.After.Data)) {
-		if m := urlHost.FindStringSubmatch(line); m != nil && !was[line] && strings.HasPrefix(line, "url = ") {
-			return m[1]
+		if !was[line] && strings.HasPrefix(line, "url = ") {
+			hosts = appendHosts(hosts, hostsIn(line))
 		}
 	}
-	return ""
+	return hosts
 }
 
 var urlHost = regexp.MustCompile(`://(?:[^/@"' ]*@)?([^/@"' ?#]+)`)
 
-// letIn is the first host to which a change of answers says yes, and the setting
-// of the gravest yes.
-func letIn(s trust.FileChange) (host, setting string) {
+// hostsIn are the hosts of the URLs in a text.
+func hostsIn(text string) []string {
+	var hosts []string
+	for _, m := range urlHost.FindAllStringSubmatch(text, -1) {
+		hosts = append(hosts, m[1])
+	}
+	return hosts
+}
+
+// appendHosts adds those that are not there yet.
+func appendHosts(list, more []string) []string {
+	for _, h := range more {
+		if !slices.Contains(list, h) {
+			list = append(list, h)
+		}
+	}
+	return list
+}
+
+// letIn are the hosts to which a change of answers says yes, and the setting of
+// the gravest yes.
+func letIn(s trust.FileChange) (hosts []string, setting string) {
 	was, err1 := trust.AnswersSource{Path: s.Path, State: s.Before}.Answers()
 	is, err2 := trust.AnswersSource{Path: s.Path, State: s.After}.Answers()
 	if err1 != nil || err2 != nil {
-		return "", ""
+		return nil, ""
 	}
 	for _, name := range is.Names() {
 		for _, value := range is.Values(name) {
@@ -206,23 +226,24 @@ func letIn(s trust.FileChange) (host, setting string) {
 			if setting == "" || grave {
 				setting = name
 			}
-			if m := urlHost.FindStringSubmatch(value); m != nil && host == "" {
-				host = m[1]
-			}
+			hosts = appendHosts(hosts, hostsIn(value))
 		}
 	}
-	return host, setting
+	return hosts, setting
 }
 
-// typeWord asks for the word of a question.
-func (m *root) typeWord(q *question) tea.Cmd {
+// typeWords asks for the words of a question that are still to be typed.
+func (m *root) typeWords(q *question, words []safetext.S) tea.Cmd {
 	m.toast = nil
-	m.input = &input{prompt: "type " + q.word.String(), byHand: true, submit: func(m *root, text string) tea.Cmd {
-		if m.question != q {
+	word := words[0].String()
+	m.input = &input{prompt: "type " + word, byHand: true, submit: func(m *root, text string) tea.Cmd {
+		switch {
+		case m.question != q:
 			return nil
-		}
-		if strings.TrimSpace(text) != q.word.String() {
+		case strings.TrimSpace(text) != word:
 			return m.say(explain.Caution, safetext.Line("That is not it, so nothing was changed. Press y to type it again, esc to leave it."))
+		case len(words) > 1:
+			return m.typeWords(q, words[1:])
 		}
 		return m.agree(q)
 	}}

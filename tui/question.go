@@ -28,8 +28,8 @@ type question struct {
 	// while it then takes no yes. A key that comes in that while makes it
 	// longer; quiet is the last one.
 	since, quiet time.Time
-	// word is what has to be typed for a yes, empty for nothing.
-	word      safetext.S
+	// words are what has to be typed for a yes, one after the other; empty for nothing.
+	words     []safetext.S
 	no, makes string      // the answers, "" for No and Yes
 	declined  string      // what is said after a no
 	commands  []trust.Fix // that can be copied
@@ -92,8 +92,8 @@ func (m *root) sayNo() tea.Cmd {
 }
 
 func (m *root) sayYes() tea.Cmd {
-	if q := m.question; q.word.Width() > 0 {
-		return m.typeWord(q)
+	if q := m.question; len(q.words) > 0 {
+		return m.typeWords(q, q.words)
 	}
 	return m.agree(m.question)
 }
