@@ -173,3 +173,17 @@ func FuzzAnswersSurviveBeingPrinted(f *testing.F) {
 		}
 	})
 }
+
+func TestAYesToALookAlikeIsSaid(t *testing.T) {
+	for value, want := range map[string]bool{
+		"https://cache.nixos.org https://cache.nixos.org.evil.example": true, "https://xn--pple-43d.com": true, "https://ok.example": false,
+	} {
+		for _, do := range []AnswerDo{AnswerYes, AnswerNo} {
+			p, err := PlanAnswers(AnswersSource{Path: "/t.json"}, []AnswerEdit{{"extra-substituters", value, do}})
+			said := strings.Contains(strings.Join(p.Notes, "\n"), "Look at https://")
+			if err != nil || said != (want && do == AnswerYes) {
+				t.Errorf("%s: said %v, %q %v", value, said, p.Notes, err)
+			}
+		}
+	}
+}

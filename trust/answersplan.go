@@ -90,6 +90,7 @@ func planAnswers(src AnswersSource, before, after Answers) (Plan, error) {
 	if !src.State.Exists {
 		p.Notes = append(p.Notes, "The file is new. It, and any folder that is made for it, are for you alone.")
 	}
+	p.Notes = append(p.Notes, suspectNotes(before, after)...)
 	p.Notes = append(p.Notes, "An answer belongs to no flake: it counts for every one that asks for the same setting and value.")
 	p.Notes = append(p.Notes, "A Nix that waits at its question now writes the file as it was when the question came, over this change.")
 	p.Steps = []FileChange{step}
@@ -197,6 +198,33 @@ func answersRisk(before, after Answers) PlanRisk {
 		return PlanNarrows
 	}
 	return risk
+}
+
+// suspectNotes says which hosts that a change says yes to may be meant to be
+// mistaken for others.
+func suspectNotes(before, after Answers) []string {
+	var out []string
+	for _, d := range answerDiff(before, after) {
+		if !d.saved || !d.yes {
+			continue
+		}
+		for _, it := range answerItems(d.name, d.value) {
+			if note := SuspectNote(it); note != "" && !slices.Contains(out, note) {
+				out = append(out, note)
+			}
+		}
+	}
+	return out
+}
+
+// SuspectNote says why the host of a cache may be meant to be mistaken for
+// another one, "" when nothing is known against it.
+func SuspectNote(url string) string {
+	why, bad := safetext.SuspectHost(url)
+	if !bad {
+		return ""
+	}
+	return "Look at " + safetext.Redact(url) + " again: " + why.String() + "."
 }
 
 // answerChanges says each change in a sentence.

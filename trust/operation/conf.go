@@ -221,6 +221,9 @@ func (c *conf) allow(want trust.Want) error {
 	for _, u := range want.Caches {
 		if slashed := strings.TrimRight(u, "/") + "/"; !c.there(now, listAllowed, slashed) {
 			missing.Caches = appendNew(missing.Caches, slashed)
+			if note := trust.SuspectNote(slashed); note != "" {
+				c.plan.Notes = appendNew(c.plan.Notes, note)
+			}
 		}
 	}
 	for _, k := range want.Keys {

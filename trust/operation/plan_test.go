@@ -298,3 +298,13 @@ func TestNoPlanEverBringsInWhatWasNotAsked(t *testing.T) {
 		t.Fatalf("only %d plans changed something", made)
 	}
 }
+
+func TestAHostThatLooksLikeAnotherOneIsSaid(t *testing.T) {
+	for host, want := range map[string]bool{"https://cache.nixos.org.evil.example": true, "https://xn--pple-43d.com": true, "https://ok.example": false} {
+		p, err := disk{}.system().Plan([]Operation{{Do: Allow, Caches: []string{host}}})
+		said := slices.ContainsFunc(p.Notes, func(n string) bool { return strings.HasPrefix(n, "Look at "+host) })
+		if err != nil || said != want {
+			t.Errorf("%s: said %v, %q %v", host, said, p.Notes, err)
+		}
+	}
+}
