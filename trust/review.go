@@ -46,7 +46,7 @@ type AskItem struct {
 	Suspect safetext.S // why the host is not what it seems, empty when nothing is known against it
 	Others  []FlakeID  // other known flakes that ask for the same one
 	State   CacheState // of a cache: what becomes of it here
-	Problem *Reason    // of a key: malformed, or a name clash
+	Problem *Reason    // of a key: malformed, or a name clash; of a cache: believed without signatures
 }
 
 // classes in the order in which they are shown: by how much is let in.
@@ -94,6 +94,9 @@ func (v *Review) item(setting string, it nixconf.Item, r *Report, users map[stri
 		}
 	} else {
 		out.Suspect, _ = safetext.SuspectHost(it.Text)
+		if trustedParam(it.Text) {
+			out.Problem = &Reason{Code: CodeStoreTrustedParam, Outcome: Fail, Where: it.Origin.Pos, Subject: it.Text, Text: "What it has is believed without any signature, because of trusted in its URL."}
+		}
 		for _, c := range v.Flake.Caches {
 			if c.Claimed && c.URL == it.Text {
 				out.State = c.State

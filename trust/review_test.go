@@ -160,6 +160,20 @@ func TestReviewSeesOthersAnswersAndLookAlikes(t *testing.T) {
 	}
 }
 
+func TestReviewSaysOfWhichCacheNoSignatureIsLookedAt(t *testing.T) {
+	scene{flake: `nixConfig.extra-substituters = "https://a.example https://b.example?trusted=1 local?root=/x&trusted=yes";`, change: func(f *Facts) {
+		items := ReviewOf(f, Decide(f), 0).Asks[0].Items
+		if items[0].Problem != nil {
+			t.Errorf("%+v", items[0].Problem)
+		}
+		for _, it := range items[1:] {
+			if it.Problem == nil || it.Problem.Code != CodeStoreTrustedParam || it.Problem.Outcome != Fail {
+				t.Errorf("%s: %+v", it.Text, it.Problem)
+			}
+		}
+	}}.decide(t)
+}
+
 func TestReviewOfAnInputIsAsIfItWereNamed(t *testing.T) {
 	scene{flake: `nixConfig.bash-prompt = "x";`, change: func(f *Facts) {
 		config, _ := flake.ReadConfig("/i/flake.nix", []byte(`{ nixConfig.extra-substituters = "https://i.example"; outputs = _: { }; }`), nixconf.Newest)
