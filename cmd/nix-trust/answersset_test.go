@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/ledger"
@@ -102,5 +104,24 @@ func TestRootForgetsForTheUserAndForItself(t *testing.T) {
 		if st := info.Sys().(*syscall.Stat_t); st.Uid != 4321 || st.Gid != 1234 {
 			t.Errorf("the user's file belongs to %d:%d now", st.Uid, st.Gid)
 		}
+	}
+}
+
+// typedLater is a terminal at which nothing is typed until the command is interrupted.
+type typedLater struct{ ctx context.Context }
+
+func (t typedLater) Read(p []byte) (int, error) {
+	<-t.ctx.Done()
+	return copy(p, "yes\n"), nil
+}
+
+func TestAYesAfterAnInterruptChangesNothing(t *testing.T) {
+	for range 20 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		a := &app{streams: streams{in: typedLater{ctx}, out: io.Discard, err: io.Discard, terminal: true}, plain: true}
+		if a.agrees(ctx, trust.Plan{}) || a.agreesTo(ctx, trust.Plan{}, nil) {
+			t.Fatal("a yes counted after the command was interrupted")
+		}
+		cancel()
 	}
 }

@@ -105,7 +105,7 @@ func (a *app) carryOutOperations(ctx context.Context, adm administrator, file st
 	case p.Empty() || f.dryRun:
 	case !f.yes && (a.json || !a.terminal):
 		refusal = refuse("there is nobody to ask", "look at the change with --dry-run, and give --yes --digest with the digest")
-	case !f.yes && !a.agreesTo(p, ops):
+	case !f.yes && !a.agreesTo(ctx, p, ops):
 		refusal = refuse("it was not agreed to")
 	default:
 		out.Entry, done = adm.journal.Apply(ctx, p)
@@ -147,7 +147,7 @@ func operationProblem(err error) error {
 
 // agreesTo asks the person at the terminal. What lets something in for the whole
 // machine takes the name of each thing that is let in, typed.
-func (a *app) agreesTo(p trust.Plan, ops []operation.Operation) bool {
+func (a *app) agreesTo(ctx context.Context, p trust.Plan, ops []operation.Operation) bool {
 	words := []string{"y"}
 	switch p.Risk {
 	case trust.PlanWidens, trust.PlanSweeping, trust.PlanUnknown:
@@ -156,11 +156,7 @@ func (a *app) agreesTo(p trust.Plan, ops []operation.Operation) bool {
 	in := bufio.NewReader(io.LimitReader(a.in, 64<<10))
 	for _, word := range words {
 		fmt.Fprintf(a.err, "\nnix-trust: make this change of the whole machine? type %s to do so: ", safetext.Text(word))
-		line, err := in.ReadString('\n')
-		if err != nil && line == "" {
-			fmt.Fprintln(a.err)
-		}
-		if strings.TrimSpace(line) != word {
+		if line, ok := a.reply(ctx, in); !ok || strings.TrimSpace(line) != word {
 			return false
 		}
 	}

@@ -100,7 +100,7 @@ func (a *app) carryOut(ctx context.Context, j ledger.Journal, p trust.Plan, cons
 	case p.Empty() || consent.dryRun:
 	case !consent.yes && (a.json || !a.terminal):
 		refusal = &problem{code: exitFindings, text: "nothing was changed: there is nobody to ask", hints: []string{"look at the change, and give --yes to make it"}}
-	case !consent.yes && !a.agrees(p):
+	case !consent.yes && !a.agrees(ctx, p):
 		refusal = &problem{code: exitFindings, text: "nothing was changed"}
 	default:
 		out.Entry, done = j.Apply(ctx, p)
@@ -121,18 +121,33 @@ func (a *app) carryOut(ctx context.Context, j ledger.Journal, p trust.Plan, cons
 
 // agrees asks the person at the terminal. What lets in more than a cache, or
 // nobody knows how much, takes a whole word.
-func (a *app) agrees(p trust.Plan) bool {
+func (a *app) agrees(ctx context.Context, p trust.Plan) bool {
 	word := "y"
 	if p.Risk == trust.PlanUnknown || p.Risk == trust.PlanSweeping {
 		word = "yes"
 	}
 	fmt.Fprintf(a.err, "\nnix-trust: make this change? type %s to do so: ", word)
-	line, err := bufio.NewReader(io.LimitReader(a.in, 4096)).ReadString('\n')
-	if err != nil && line == "" {
+	line, ok := a.reply(ctx, bufio.NewReader(io.LimitReader(a.in, 4096)))
+	reply := strings.ToLower(strings.TrimSpace(line))
+	return ok && (reply == word || reply == "yes")
+}
+
+// reply reads a line that a person types. Once the command is interrupted there
+// is none: reading cannot be stopped, and what is typed later does not count.
+func (a *app) reply(ctx context.Context, in *bufio.Reader) (line string, ok bool) {
+	lines := make(chan string, 1)
+	go func() {
+		line, _ := in.ReadString('\n')
+		lines <- line
+	}()
+	select {
+	case <-ctx.Done():
+	case line = <-lines:
+	}
+	if line == "" {
 		fmt.Fprintln(a.err)
 	}
-	reply := strings.ToLower(strings.TrimSpace(line))
-	return reply == word || reply == "yes"
+	return line, ctx.Err() == nil
 }
 
 // changeProblem is why a change was not made.
