@@ -27,6 +27,7 @@ var layers = map[string][]string{
 	"lock/challenge":      {"lock", "lock/bincache", "lock/nix"},
 	"trust":               {"nixconf", "nixconf/flake", "lock/bincache", "tui/safetext"},
 	"trust/grants":        {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust"},
+	"trust/gate":          {"lock", "lock/bincache", "trust/grants"},             // serves what grants pin, on the loopback interface
 	"trust/operation":     {"nixconf", "lock/bincache", "trust", "trust/grants"}, // what belongs to the administrator
 	"trust/host":          {"nixconf", "nixconf/flake", "trust"},
 	"trust/host/hosttest": {"nixconf", "nixconf/flake"}, // makes big hosts for tests

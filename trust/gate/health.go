@@ -1,0 +1,109 @@
+package gate
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nix-trust/nix-trust/lock"
+	"github.com/nix-trust/nix-trust/trust/grants"
+)
+
+const (
+	firstBackoff = time.Second     // after a failure, doubled for each further one
+	mostBackoff  = 2 * time.Minute // and never more
+	wrongBackoff = time.Minute     // for one path, after an answer that is of no use
+)
+
+// A health remembers how caches did, to ask the good ones first and the bad ones
+// not at all for a while. It grows with the pins that caches were wrong about.
+type health struct {
+	mu     sync.Mutex
+	caches map[string]*record
+	wrong  map[offence]time.Time // until when a cache is not asked for a path
+}
+
+type record struct {
+	failures int // in a row
+	failed   time.Time
+	until    time.Time     // not asked before
+	answers  time.Duration // how long it takes until contents begin, smoothed
+}
+
+type offence struct {
+	cache string
+	path  lock.StorePath
+}
+
+func newHealth() *health {
+	return &health{caches: map[string]*record{}, wrong: map[offence]time.Time{}}
+}
+
+func (h *health) of(cache string) *record {
+	r := h.caches[cache]
+	if r == nil {
+		r = &record{}
+		h.caches[cache] = r
+	}
+	return r
+}
+
+// order returns the caches that may be asked for a path now, the best first.
+func (h *health) order(s grants.Served, now time.Time) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []string
+	for _, c := range s.From {
+		if now.Before(h.of(c.URL).until) || now.Before(h.wrong[offence{c.URL, s.Path}]) {
+			continue
+		}
+		out = append(out, c.URL)
+	}
+	slices.SortStableFunc(out, func(a, b string) int {
+		x, y := h.caches[a], h.caches[b]
+		return cmp.Or(cmp.Compare(x.failures, y.failures), cmp.Compare(x.answers, y.answers))
+	})
+	return out
+}
+
+// answered notes that contents began to come, after this long.
+func (h *health) answered(cache string, took time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.of(cache)
+	if r.answers == 0 {
+		r.answers = took
+	}
+	r.answers += (took - r.answers) / 4
+}
+
+// delivered notes that a path came whole and right.
+func (h *health) delivered(cache string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.of(cache)
+	r.failures, r.until = 0, time.Time{}
+}
+
+// failed notes a failure of a question that began at a moment. Many questions
+// that fail together are one failure.
+func (h *health) failed(cache string, began, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.of(cache)
+	if began.Before(r.failed) {
+		return
+	}
+	backoff := min(firstBackoff<<min(r.failures, 10), mostBackoff)
+	r.failures++
+	r.failed, r.until = now, now.Add(backoff)
+}
+
+// wronged notes that what a cache has for a path is of no use, say because it is
+// not what is pinned.
+func (h *health) wronged(cache string, path lock.StorePath, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.wrong[offence{cache, path}] = now.Add(wrongBackoff)
+}

@@ -1,0 +1,164 @@
+package gate
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/nix-trust/nix-trust/lock/bincache"
+)
+
+// A Key is the gate's secret key. Whoever has it can put anything into a store
+// whose daemon believes its public half.
+type Key struct {
+	name   string
+	secret ed25519.PrivateKey
+}
+
+// maxKeyFile is far more than a name and 88 characters need.
+const maxKeyFile = 4 << 10
+
+// KeyName makes a key's name from a host's: "nix-trust-gate-HOST-1". Other
+// characters than letters, digits, dots and dashes become dashes.
+func KeyName(host string) string {
+	host = strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '-':
+			return r
+		}
+		return '-'
+	}, host)
+	if host = host[:min(len(host), 64)]; host == "" {
+		host = "localhost"
+	}
+	return "nix-trust-gate-" + host + "-1"
+}
+
+// MakeKey makes a new key in a file that nobody else can read, and that must not
+// be there yet. It is on the disk when MakeKey returns.
+func MakeKey(file, name string) (*Key, error) {
+	_, secret, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return nil, fmt.Errorf("no key could be made: %w", err)
+	}
+	k := &Key{name, secret}
+	if err := k.check(); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		if errors.Is(err, os.ErrExist) {
+			return nil, fmt.Errorf("%s is there already; a key is never written over, as daemons may believe it", file)
+		}
+		return nil, fmt.Errorf("the gate's key cannot be written: %w", err)
+	}
+	_, err = f.WriteString(name + ":" + base64.StdEncoding.EncodeToString(secret) + "\n")
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = syncFolder(filepath.Dir(file))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("the gate's key cannot be written to %s: %w", file, err), os.Remove(file))
+	}
+	return k, nil
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// ReadKey reads a key as Nix writes secret keys, NAME:BASE64 of 64 bytes. The
+// file has to be a plain one of the user that runs the gate, and nobody else's
+// to read.
+func ReadKey(file string) (*Key, error) {
+	// A pipe in its place must not keep the gate waiting.
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		if errors.Is(err, syscall.ELOOP) {
+			return nil, fmt.Errorf("%s is a symbolic link; put the key itself there, so that nobody can put another in its place", file)
+		}
+		return nil, fmt.Errorf("the gate's key cannot be read: %w", err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("the gate's key cannot be read: %w", err)
+	}
+	sys, ok := st.Sys().(*syscall.Stat_t)
+	switch {
+	case !st.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a plain file, so it is no key", file)
+	case st.Mode().Perm()&0o077 != 0:
+		return nil, fmt.Errorf("others can read or write %s (mode %03o): whoever has read it can put anything into the store; make a new key, have the old one taken out of trusted-public-keys, and keep the new one at mode 600", file, st.Mode().Perm())
+	case !ok || int(sys.Uid) != os.Geteuid():
+		return nil, fmt.Errorf("%s does not belong to the user that runs the gate (id %d); give it to that user or run the gate as its owner", file, os.Geteuid())
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("the gate's key cannot be read: %w", err)
+	}
+	k, err := parseKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return k, nil
+}
+
+// parseKey never repeats the text in an error.
+func parseKey(text []byte) (*Key, error) {
+	if len(text) > maxKeyFile {
+		return nil, errors.New("this is too long for a secret key")
+	}
+	name, secret, ok := strings.Cut(strings.TrimSuffix(string(text), "\n"), ":")
+	if !ok {
+		return nil, errors.New("this is no secret key: NAME:BASE64 in one line is expected")
+	}
+	raw, err := base64.StdEncoding.Strict().DecodeString(secret)
+	if err != nil || len(raw) != ed25519.PrivateKeySize || strings.ContainsAny(secret, "\r\n") {
+		return nil, fmt.Errorf("this is no secret key: %d bytes in base 64 are expected behind the name", ed25519.PrivateKeySize)
+	}
+	k := &Key{name, raw}
+	return k, k.check()
+}
+
+func (k *Key) check() error {
+	for _, c := range []byte(k.name) {
+		if c <= ' ' || c >= 0x7f || c == ':' {
+			return errors.New("the name of the key has a character that no key of Nix may have")
+		}
+	}
+	switch {
+	case k.name == "":
+		return errors.New("the key has no name")
+	case !bytes.Equal(ed25519.NewKeyFromSeed(k.secret.Seed()), k.secret):
+		return errors.New("the two halves of the key do not belong together; what it signs is believed by nobody")
+	case bytes.Equal(k.secret.Seed(), make([]byte, ed25519.SeedSize)):
+		return errors.New("the key is all zeros, which everybody can guess; make a new one")
+	case k.Public().Weak():
+		return errors.New("anybody can sign for this key; make a new one")
+	}
+	return nil
+}
+
+// Public is the half that a daemon's trusted-public-keys names.
+func (k *Key) Public() bincache.PublicKey {
+	return bincache.PublicKey{Name: k.name, Key: k.secret.Public().(ed25519.PublicKey)}
+}
+
+// sign gives a narinfo this key's signature and no other.
+// Nix: src/libstore/path-info.cc, ValidPathInfo::sign.
+func (k *Key) sign(n *bincache.NarInfo) {
+	sig := ed25519.Sign(k.secret, []byte(n.Fingerprint()))
+	n.Signatures = []string{k.name + ":" + base64.StdEncoding.EncodeToString(sig)}
+}

@@ -1,0 +1,155 @@
+package gate
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/nix-trust/nix-trust/lock"
+	"github.com/nix-trust/nix-trust/lock/bincache"
+	"github.com/nix-trust/nix-trust/trust/grants"
+)
+
+// errClient is the end of a client that reads no more.
+var errClient = errors.New("the client is gone")
+
+// serveNar sends a path's contents. While nothing has left, which is so for small
+// paths until all of it was compared, the next cache can take over from one that
+// is wrong; later the answer ends before its last part, and the connection with
+// it, as Content-Length has promised more.
+func (g *Gate) serveNar(w http.ResponseWriter, r *http.Request, s grants.Served) {
+	if r.Method == http.MethodHead {
+		narHeader(w, s.Pin.Size)
+		return
+	}
+	select {
+	case g.streams <- struct{}{}:
+		defer func() { <-g.streams }()
+	case <-r.Context().Done():
+		return
+	}
+	start := time.Now()
+	caches := g.health.order(s, start)
+	for len(caches) > 0 {
+		from, err := g.open(r.Context(), s, caches)
+		if err != nil {
+			break
+		}
+		reply := &narReply{w: w, size: s.Pin.Size}
+		err = g.pass(reply, from, s.Pin)
+		from.close()
+		if err == nil {
+			g.health.delivered(from.cache)
+			return
+		}
+		if errors.Is(err, errClient) || r.Context().Err() != nil {
+			return
+		}
+		g.refused(s, from.cache, from.began, err)
+		if reply.begun {
+			return
+		}
+		// Who has waited for one slow cache does not wait for another.
+		if time.Since(start) > g.deadline {
+			break
+		}
+		caches = slices.DeleteFunc(caches, func(c string) bool { return c == from.cache })
+	}
+	// Nix goes on to another cache or builds; any other status could stop it.
+	notFound(w)
+}
+
+// pass unpacks and hashes what comes, and releases its end when it is the pin's.
+func (g *Gate) pass(reply *narReply, from *source, pin lock.Pin) error {
+	size := uint64(pin.Size)
+	// No format makes contents much longer: what is longer holds padding or
+	// empty blocks, and need not end.
+	packed := &bounded{r: from.body, left: pin.Size + pin.Size/16 + 64<<10}
+	plain, err := bincache.Decompress(from.compression, packed, size, bincache.Limits{})
+	if err != nil {
+		return err
+	}
+	defer plain.Close()
+	held := newHold(reply, pin.Size)
+	sum := sha256.New()
+	buf := make([]byte, 64<<10)
+	var got uint64
+	for {
+		n, err := plain.Read(buf)
+		got += uint64(n)
+		if got > size {
+			return &mismatch{fmt.Sprintf("contents of more than the %d bytes that are pinned", size)}
+		}
+		sum.Write(buf[:n])
+		if _, err := held.Write(buf[:n]); err != nil {
+			return err
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := compare(sum, got, pin); err != nil {
+		return err
+	}
+	return held.release()
+}
+
+func compare(sum hash.Hash, got uint64, pin lock.Pin) error {
+	is := lock.Hash(sum.Sum(nil))
+	if got != uint64(pin.Size) || is != pin.NAR || pin.NAR.IsZero() {
+		return &mismatch{fmt.Sprintf("contents of %d bytes with the hash %s", got, is)}
+	}
+	return nil
+}
+
+// A bounded reader fails when there is more than it may read.
+type bounded struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, &mismatch{"a packed file that goes on after more bytes than its contents can need"}
+	}
+	return n, err
+}
+
+// A narReply begins the answer with the first bytes of it.
+type narReply struct {
+	w     http.ResponseWriter
+	size  int64
+	begun bool
+}
+
+func (n *narReply) Write(p []byte) (int, error) {
+	if !n.begun {
+		n.begun = true
+		narHeader(n.w, n.size)
+	}
+	patience(n.w)
+	m, err := n.w.Write(p)
+	if err != nil {
+		return m, fmt.Errorf("%w: %w", errClient, err)
+	}
+	return m, nil
+}
+
+// narHeader promises all bytes, and no ranges: what a client has of an answer
+// that was cut may be wrong, and must not be completed.
+func narHeader(w http.ResponseWriter, size int64) {
+	h := w.Header()
+	h.Set("Content-Type", "application/x-nix-nar")
+	h.Set("Content-Length", strconv.FormatInt(size, 10))
+	h.Set("Accept-Ranges", "none")
+}
