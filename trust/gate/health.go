@@ -2,6 +2,7 @@ package gate
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -14,10 +15,11 @@ const (
 	firstBackoff = time.Second     // after a failure, doubled for each further one
 	mostBackoff  = 2 * time.Minute // and never more
 	wrongBackoff = time.Minute     // for one path, after an answer that is of no use
+	mostWrong    = 4096            // such answers that are kept when they count no more
 )
 
 // A health remembers how caches did, to ask the good ones first and the bad ones
-// not at all for a while. It grows with the pins that caches were wrong about.
+// not at all for a while.
 type health struct {
 	mu     sync.Mutex
 	caches map[string]*record
@@ -105,5 +107,8 @@ func (h *health) failed(cache string, began, now time.Time) {
 func (h *health) wronged(cache string, path lock.StorePath, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if len(h.wrong) >= mostWrong {
+		maps.DeleteFunc(h.wrong, func(_ offence, until time.Time) bool { return !now.Before(until) })
+	}
 	h.wrong[offence{cache, path}] = now.Add(wrongBackoff)
 }

@@ -61,6 +61,7 @@ func (g *Gate) serveNar(w http.ResponseWriter, r *http.Request, s grants.Served)
 		}
 		caches = slices.DeleteFunc(caches, func(c string) bool { return c == from.cache })
 	}
+	patience(w)
 	// Nix goes on to another cache or builds; any other status could stop it.
 	notFound(w)
 }

@@ -1,0 +1,133 @@
+package gate
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nix-trust/nix-trust/lock"
+	"github.com/nix-trust/nix-trust/trust/grants"
+)
+
+func TestTheEndIsHeldBackUntilItIsReleased(t *testing.T) {
+	for _, size := range []int{0, 1, holdSize - 1, holdSize, holdSize + 1, 2 * holdSize, 2*holdSize + 1, 7*holdSize + 5} {
+		all := contents(1, size)
+		for _, piece := range []int{1000, 64 << 10, holdSize, 10 * holdSize} {
+			var out bytes.Buffer
+			h := newHold(&out, int64(size))
+			for rest := all; len(rest) > 0; rest = rest[min(piece, len(rest)):] {
+				if n, err := h.Write(rest[:min(piece, len(rest))]); n != min(piece, len(rest)) || err != nil {
+					t.Fatal(n, err)
+				}
+			}
+			if kept := size - out.Len(); kept < min(size, holdSize) || kept > 2*holdSize || !bytes.HasPrefix(all, out.Bytes()) {
+				t.Errorf("%d in pieces of %d: %d are kept", size, piece, kept)
+			}
+			if err := h.release(); err != nil || !bytes.Equal(out.Bytes(), all) {
+				t.Errorf("%d in pieces of %d: %v", size, piece, err)
+			}
+		}
+	}
+}
+
+func TestACacheThatStopsInTheMiddleIsCutOffAndSkipped(t *testing.T) {
+	nar := contents(1, big)
+	pins := map[lock.StorePath]lock.Pin{storePath(1): pinOf(nar)}
+	for name, then := range map[string]func(r *http.Request){
+		"hangs":  func(r *http.Request) { <-r.Context().Done() },
+		"breaks": func(*http.Request) { panic(http.ErrAbortHandler) },
+	} {
+		slow, good := newUpstream(t), newUpstream(t)
+		for _, u := range []*upstream{slow, good} {
+			u.put(storePath(1), pins[storePath(1)], "none", nar)
+		}
+		slow.handle(func(w http.ResponseWriter, r *http.Request) bool {
+			if strings.HasSuffix(r.URL.Path, ".narinfo") {
+				return false
+			}
+			w.Write(nar[:big/2])
+			w.(http.Flusher).Flush()
+			then(r)
+			return true
+		})
+		g := serve(t, Options{Deadline: 300 * time.Millisecond}, standing(t, "a", time.Time{}, pins, slow.URL, good.URL))
+		g.health.answered(good.URL, 10*time.Second) // asked after the other
+		start := time.Now()
+		if code, body, err := g.nar(t, storePath(1)); code != 200 || err == nil || len(body) > big/2 || time.Since(start) > 20*time.Second {
+			t.Errorf("%s: %d %d %v after %v", name, code, len(body), err, time.Since(start))
+		}
+		if code, body, err := g.nar(t, storePath(1)); code != 200 || err != nil || !bytes.Equal(body, nar) {
+			t.Errorf("%s: the other cache: %d %v", name, code, err)
+		}
+		if len(g.Evidence()) != 0 {
+			t.Errorf("%s: %v", name, g.Evidence())
+		}
+	}
+}
+
+func TestABodyThatNeverComesIsNotWaitedFor(t *testing.T) {
+	g := serve(t, Options{})
+	address := strings.TrimPrefix(g.url, "http://")
+	for _, length := range []string{"Content-Length: 1000", "Transfer-Encoding: chunked"} {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.SetDeadline(time.Now().Add(10 * time.Second))
+		io.WriteString(c, "GET /nix-cache-info HTTP/1.1\r\nHost: "+address+"\r\n"+length+"\r\n\r\n")
+		answer, err := io.ReadAll(c)
+		c.Close()
+		if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 404") {
+			t.Errorf("%s: %v %s", length, err, answer)
+		}
+	}
+}
+
+func TestLoadingWhileServingGivesTheRightBytesOrNone(t *testing.T) {
+	nar := contents(1, 300_000)
+	up := newUpstream(t)
+	pin := pinOf(nar)
+	up.put(storePath(1), pin, "zstd", packed(t, nar))
+	with := []grants.Standing{standing(t, "a", time.Time{}, map[lock.StorePath]lock.Pin{storePath(1): pin}, up.URL)}
+	g := serve(t, Options{}, with...)
+	url := narURL(grants.Served{Path: storePath(1), Pin: pin})
+	stop := make(chan struct{})
+	var loading, asking sync.WaitGroup
+	loading.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			g.Load(with[:i%2])
+			time.Sleep(time.Millisecond)
+		}
+	})
+	var mu sync.Mutex
+	seen := map[int]int{}
+	for range 8 {
+		asking.Go(func() {
+			for range 25 {
+				code, body, err := g.get(t, url)
+				if err != nil || code == 200 && !bytes.Equal(body, nar) || code != 200 && code != 404 {
+					t.Errorf("%d, %d bytes, %v", code, len(body), err)
+				}
+				mu.Lock()
+				seen[code]++
+				mu.Unlock()
+			}
+		})
+	}
+	asking.Wait()
+	close(stop)
+	loading.Wait()
+	if seen[200]+seen[404] != 200 {
+		t.Error(seen)
+	}
+}
