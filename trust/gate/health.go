@@ -29,6 +29,7 @@ type health struct {
 type record struct {
 	failures int // in a row
 	failed   time.Time
+	alive    time.Time     // when it last began to send something
 	until    time.Time     // not asked before
 	answers  time.Duration // how long it takes until contents begin, smoothed
 }
@@ -69,11 +70,12 @@ func (h *health) order(s grants.Served, now time.Time) []string {
 	return out
 }
 
-// answered notes that contents began to come, after this long.
-func (h *health) answered(cache string, took time.Duration) {
+// answered notes that contents begin to come now, after this long.
+func (h *health) answered(cache string, took time.Duration, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r := h.of(cache)
+	r.alive = now
 	if r.answers == 0 {
 		r.answers = took
 	}
@@ -93,7 +95,21 @@ func (h *health) delivered(cache string) {
 func (h *health) failed(cache string, began, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	r := h.of(cache)
+	h.of(cache).fail(began, now)
+}
+
+// late notes that a question which began at a moment was not answered in time.
+// A cache that has answered another one since is busy, or this machine is, and
+// it is not given up.
+func (h *health) late(cache string, began, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if r := h.of(cache); !began.Before(r.alive) {
+		r.fail(began, now)
+	}
+}
+
+func (r *record) fail(began, now time.Time) {
 	if began.Before(r.failed) {
 		return
 	}

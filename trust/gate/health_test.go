@@ -20,8 +20,8 @@ func TestFailingCachesAreSkippedForLongerAndLonger(t *testing.T) {
 		}
 	}
 	want("at first", "a", "b")
-	h.answered("a", 2*time.Second)
-	h.answered("b", time.Second)
+	h.answered("a", 2*time.Second, noon)
+	h.answered("b", time.Second, noon)
 	want("the faster one first", "b", "a")
 	for backoff := firstBackoff; backoff < mostBackoff; backoff *= 2 {
 		began := now
@@ -63,5 +63,19 @@ func TestAWrongAnswerCountsForItsPathAlone(t *testing.T) {
 	}
 	if len(h.wrong) > mostWrong {
 		t.Errorf("%d are kept", len(h.wrong))
+	}
+}
+
+func TestABusyCacheIsNotTakenForADeadOne(t *testing.T) {
+	h := newHealth()
+	s := grants.Served{Path: storePath(1), From: []lock.Cache{{URL: "a"}}}
+	h.answered("a", time.Second, noon.Add(time.Second))
+	h.late("a", noon, noon.Add(2*time.Second))
+	if got := h.order(s, noon.Add(2*time.Second)); len(got) != 1 {
+		t.Error("it has answered another question meanwhile")
+	}
+	h.late("a", noon.Add(2*time.Second), noon.Add(4*time.Second))
+	if got := h.order(s, noon.Add(4*time.Second)); len(got) != 0 {
+		t.Error("it has answered nothing since")
 	}
 }

@@ -107,7 +107,7 @@ func TestTheNextCacheIsTriedAfterAWrongOne(t *testing.T) {
 	good.put(storePath(2), pins[storePath(2)], "zstd", packed(t, small))
 	g := serve(t, Options{}, standing(t, "a", time.Time{}, pins, bad.URL, good.URL))
 	// The good one has once been slower, so that the bad one is asked first.
-	g.health.answered(good.URL, 10*time.Second)
+	g.health.answered(good.URL, 10*time.Second, time.Now())
 	if code, body, err := g.nar(t, storePath(2)); code != 200 || err != nil || !bytes.Equal(body, small) {
 		t.Errorf("a small path: %d %v", code, err)
 	}

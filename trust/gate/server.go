@@ -25,7 +25,7 @@ type Options struct {
 	Client   *bincache.Client
 	Priority int           // in nix-cache-info, lower is asked first; 0: 30, before cache.nixos.org's 40
 	Deadline time.Duration // until a cache begins to send contents; 0: 2 s
-	Streams  int           // contents sent at a time, others wait; 0: 128
+	Streams  int           // contents sent at a time, others wait; 0: 32, as Nix asks for 25 files at a time
 	Now      func() time.Time
 	Log      *slog.Logger // nil: nothing is logged
 }
@@ -47,6 +47,9 @@ type Gate struct {
 	catalogue atomic.Pointer[catalogue]
 }
 
+// stalls is how many deadlines a cache may pause in the middle.
+const stalls = 5
+
 // New makes a gate. It asks nothing and opens nothing.
 func New(o Options) (*Gate, error) {
 	if o.Key == nil {
@@ -56,7 +59,7 @@ func New(o Options) (*Gate, error) {
 		o.Deadline = 2 * time.Second
 	}
 	if o.Streams <= 0 {
-		o.Streams = 128
+		o.Streams = 32
 	}
 	if o.Priority == 0 {
 		o.Priority = 30
@@ -69,7 +72,7 @@ func New(o Options) (*Gate, error) {
 	}
 	if o.Client == nil {
 		o.Client = bincache.NewClient(bincache.Options{Limits: bincache.Limits{
-			Attempts: 1, PerHost: 2 * o.Streams, Request: o.Deadline, Answer: o.Deadline, Stall: 5 * o.Deadline,
+			Attempts: 1, PerHost: 2 * o.Streams, Request: o.Deadline, Answer: o.Deadline, Stall: stalls * o.Deadline,
 		}})
 	}
 	g := &Gate{

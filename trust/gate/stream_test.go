@@ -56,7 +56,7 @@ func TestACacheThatStopsInTheMiddleIsCutOffAndSkipped(t *testing.T) {
 			return true
 		})
 		g := serve(t, Options{Deadline: 300 * time.Millisecond}, standing(t, "a", time.Time{}, pins, slow.URL, good.URL))
-		g.health.answered(good.URL, 10*time.Second) // asked after the other
+		g.health.answered(good.URL, 10*time.Second, time.Now()) // asked after the other
 		start := time.Now()
 		if code, body, err := g.nar(t, storePath(1)); code != 200 || err == nil || len(body) > big/2 || time.Since(start) > 20*time.Second {
 			t.Errorf("%s: %d %d %v after %v", name, code, len(body), err, time.Since(start))
@@ -129,5 +129,34 @@ func TestLoadingWhileServingGivesTheRightBytesOrNone(t *testing.T) {
 	loading.Wait()
 	if seen[200]+seen[404] != 200 {
 		t.Error(seen)
+	}
+}
+
+func TestARequestWaitsForOneCacheThatHangsInTheMiddle(t *testing.T) {
+	nar := contents(1, 5000)
+	pins := map[lock.StorePath]lock.Pin{storePath(1): pinOf(nar)}
+	var urls []string
+	for range 3 {
+		u := newUpstream(t)
+		u.put(storePath(1), pins[storePath(1)], "none", nar)
+		u.handle(func(w http.ResponseWriter, r *http.Request) bool {
+			if strings.HasSuffix(r.URL.Path, ".narinfo") {
+				return false
+			}
+			w.Write(nar[:10])
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+			return true
+		})
+		urls = append(urls, u.URL)
+	}
+	const deadline = 200 * time.Millisecond
+	g := serve(t, Options{Deadline: deadline}, standing(t, "a", time.Time{}, pins, urls...))
+	start := time.Now()
+	if code, _, _ := g.nar(t, storePath(1)); code != 404 {
+		t.Error(code)
+	}
+	if took := time.Since(start); took < stalls*deadline || took >= 2*stalls*deadline {
+		t.Errorf("three caches that hang took %v", took)
 	}
 }

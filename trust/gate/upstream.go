@@ -81,7 +81,7 @@ func (g *Gate) open(ctx context.Context, s grants.Served, caches []string) (*sou
 		case r := <-results:
 			open--
 			if r.err == nil {
-				g.health.answered(r.cache, time.Since(r.began))
+				g.health.answered(r.cache, time.Since(r.began), time.Now())
 				drop(r.cache)
 				return r, nil
 			}
@@ -159,6 +159,9 @@ func (g *Gate) refused(s grants.Served, cache string, began time.Time, err error
 	case errors.Is(err, bincache.Refused), errors.Is(err, bincache.Unsupported):
 		g.health.wronged(cache, s.Path, now)
 		g.log.Warn("a cache cannot deliver a pinned path", "cache", cache, "path", string(s.Path), "error", err.Error())
+	case errors.Is(err, errLate):
+		g.health.late(cache, began, now)
+		g.log.Warn("a cache is slow or down", "cache", cache, "error", err.Error())
 	default:
 		g.health.failed(cache, began, now)
 		g.log.Warn("a cache does not answer", "cache", cache, "error", err.Error())
