@@ -220,7 +220,7 @@ func (r *reader) readHeader(e *unstable.Node) error {
 }
 
 func (r *reader) beginSection(kind, system string, at *unstable.Node) error {
-	if err := checkSystem(system); err != nil {
+	if err := CheckSystem(system); err != nil {
 		return r.atNode(at, KindValue, err.Error())
 	}
 	if err := r.once("["+kind+"."+system, "the table ["+kind+"."+system+"]", at); err != nil {

@@ -38,7 +38,7 @@ func (l *Lock) validate() (map[string][]StorePath, error) {
 	order := make(map[string][]StorePath, len(l.Systems))
 	for _, system := range l.SystemNames() {
 		s := l.Systems[system]
-		if err := checkSystem(system); err != nil {
+		if err := CheckSystem(system); err != nil {
 			return nil, invalid(system, KindValue, err.Error())
 		}
 		if s == nil {

@@ -291,8 +291,8 @@ func list[S ~string](r *reader, v *unstable.Node, what string, room *[]S, check 
 	return all[from:len(all):len(all)], nil
 }
 
-// checkSystem reports what is wrong with the name of a system.
-func checkSystem(s string) error {
+// CheckSystem reports what is wrong with the name of a system.
+func CheckSystem(s string) error {
 	ok := len(s) > 0 && len(s) <= 64
 	for i := range len(s) {
 		c := s[i]

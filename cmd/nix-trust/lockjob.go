@@ -47,6 +47,11 @@ func (a *app) newLockJob(ctx context.Context, args []string, f lockFlags) (*lock
 	if f.detached != "" && f.file != "" {
 		return nil, usage("--lock and --detached both name the file", "leave out --lock")
 	}
+	for _, system := range f.systems {
+		if err := lock.CheckSystem(system); err != nil {
+			return nil, usage(fmt.Sprintf("--system %s: %v", system, err))
+		}
+	}
 	if err := f.checkCaches(); err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ const maxOutputs = 100_000
 // An output that cannot be evaluated, cannot be named, or is no derivation is a
 // Failure. An error is about all of them: an *Error, or the context's.
 func (n *Nix) Outputs(ctx context.Context, src *Source, system string, o OutputOptions) (*Outputs, error) {
-	if err := checkSystem(system); err != nil {
+	if err := lock.CheckSystem(system); err != nil {
 		return nil, &Error{Text: fmt.Sprintf("%q is no system: %v", clip(system), err)}
 	}
 	paths, err := o.paths()

@@ -2,9 +2,10 @@ package nix
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/nix-trust/nix-trust/lock"
 )
 
 // System returns the system that the user's nix builds for, "x86_64-linux". It
@@ -16,23 +17,10 @@ func (n *Nix) System(ctx context.Context) (string, error) {
 		return "", err
 	}
 	system := strings.TrimSpace(string(out))
-	if err := checkSystem(system); err != nil {
+	if err := lock.CheckSystem(system); err != nil {
 		return "", &Error{Text: fmt.Sprintf("%s: %q is none", text, clip(system))}
 	}
 	return system, nil
-}
-
-// checkSystem holds a system against docs/cache-lock.md.
-func checkSystem(s string) error {
-	ok := len(s) > 0 && len(s) <= 64
-	for i := range len(s) {
-		c := s[i]
-		ok = ok && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-')
-	}
-	if !ok {
-		return errors.New("a system is up to 64 letters, digits, _ and -, such as x86_64-linux")
-	}
-	return nil
 }
 
 // clip cuts what is quoted in a message.
