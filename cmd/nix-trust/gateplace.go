@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/nix-trust/nix-trust/trust/gate"
+	"github.com/nix-trust/nix-trust/trust/ledger"
+)
+
+// The gate of the whole machine is run by a user of its own.
+const (
+	gateUser       = "nix-trust-gate"
+	systemGate     = "/var/lib/nix-trust-gate"
+	systemGateSock = "/run/nix-trust-gate/gate.sock"
+	// gateAddress is where a gate listens unless it is told otherwise. No
+	// service is registered for the port.
+	gateAddress = "127.0.0.1:8128"
+)
+
+// A gatePlace is where one gate has its things. There are two: the machine's,
+// for what root has granted, and the user's, for that and for the user's own
+// grants. Whoever runs a gate has its key, and with it the daemon's belief, so
+// the user's is for machines that are administered by that user.
+type gatePlace struct {
+	system  bool
+	dir     string // of the key, and of what the gate remembers
+	socket  string // where it says how it does
+	address string // where it serves, on the loopback interface
+}
+
+func (p gatePlace) keyFile() string      { return filepath.Join(p.dir, "gate.key") }
+func (p gatePlace) publicFile() string   { return filepath.Join(p.dir, "gate.pub") }
+func (p gatePlace) epochFile() string    { return filepath.Join(p.dir, "gate-epochs.json") }
+func (p gatePlace) evidenceFile() string { return filepath.Join(p.dir, "evidence.jsonl") }
+
+// url is where one epoch of the gate is asked, with the slash with which a
+// daemon admits both spellings (Nix: src/libstore/daemon.cc, ClientSettings).
+func (p gatePlace) url(epoch int) string {
+	return "http://" + p.address + "/e" + strconv.Itoa(epoch) + "/"
+}
+
+// urls are all that a daemon has to admit for an untrusted user.
+func (p gatePlace) urls() []string {
+	out := make([]string, gate.Epochs)
+	for i := range out {
+		out[i] = p.url(i)
+	}
+	return out
+}
+
+// userGatePlace is the gate of the user who runs the program; for root that is
+// the machine's.
+func userGatePlace(uid int, getenv func(string) string, address string) (gatePlace, error) {
+	if address == "" {
+		address = gateAddress
+	}
+	if host, _, err := net.SplitHostPort(address); err != nil || !net.ParseIP(host).IsLoopback() {
+		return gatePlace{}, errors.New(strconv.Quote(address) + " is no address on the loopback interface, such as " + gateAddress)
+	}
+	if uid == 0 && getenv("NIX_TRUST_STATE_DIR") == "" {
+		return gatePlace{system: true, dir: systemGate, socket: systemGateSock, address: address}, nil
+	}
+	dir, err := ledger.StateDir(uid, getenv)
+	if err != nil {
+		return gatePlace{}, err
+	}
+	p := gatePlace{dir: dir, socket: filepath.Join(dir, "gate.sock"), address: address}
+	if run := getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(run) {
+		p.socket = filepath.Join(run, "nix-trust", "gate.sock")
+	}
+	return p, nil
+}
+
+// systemGatePlace is the machine's gate.
+func systemGatePlace(address string) gatePlace {
+	if address == "" {
+		address = gateAddress
+	}
+	return gatePlace{system: true, dir: systemGate, socket: systemGateSock, address: address}
+}
+
+// gatePlace is the gate of the user who runs the program.
+func (a *app) gatePlace(address string) (gatePlace, error) {
+	p, err := userGatePlace(os.Geteuid(), os.Getenv, address)
+	if err != nil {
+		return p, &problem{code: exitUsage, text: err.Error()}
+	}
+	return p, nil
+}
