@@ -44,11 +44,11 @@ type Counts struct {
 // A CacheStatus is how one cache behind the gate does.
 type CacheStatus struct {
 	URL       string        `json:"url"`
-	Delivered int64         `json:"delivered"` // contents, whole and right
-	Bytes     int64         `json:"bytes"`     // of contents
-	Absent    int64         `json:"absent"`    // pinned paths that it does not have
-	Failed    int64         `json:"failed"`    // questions without an answer
-	Wrong     int64         `json:"wrong"`     // answers that are not what is pinned
+	Delivered int64         `json:"delivered"`      // contents, whole and right
+	Bytes     int64         `json:"bytes"`          // of contents
+	Absent    int64         `json:"absent"`         // pinned paths that it does not have
+	Failed    int64         `json:"failed"`         // questions without an answer
+	Wrong     int64         `json:"wrong"`          // answers that are not what is pinned
 	Until     time.Time     `json:"until,omitzero"` // it is not asked before
 	Begins    time.Duration `json:"begins"`         // until contents begin, smoothed, ns
 }
