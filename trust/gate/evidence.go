@@ -52,7 +52,7 @@ func (e *Evidence) UnmarshalJSON(text []byte) error {
 	if err != nil {
 		return err
 	}
-	pinned, err := bincache.ParseHash(r.Pinned)
+	pinned, err := lock.ParseHash(r.Pinned)
 	if err != nil {
 		return err
 	}
