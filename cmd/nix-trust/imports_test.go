@@ -31,13 +31,13 @@ var layers = map[string][]string{
 	"trust/operation":     {"nixconf", "lock/bincache", "trust", "trust/grants"}, // what belongs to the administrator
 	"trust/host":          {"nixconf", "nixconf/flake", "trust"},
 	"trust/host/hosttest": {"nixconf", "nixconf/flake"}, // makes big hosts for tests
-	"trust/host/demo":     {"nixconf", "lock", "lock/bincache", "trust", "trust/host"},
+	"trust/host/demo":     {"nixconf", "lock", "lock/bincache", "trust", "trust/grants", "trust/gate", "trust/host"},
 	"tui/explain":         {"nixconf", "trust", "tui/safetext"},
 	"tui/svg":             {},
 	"trust/ledger":        {"trust"}, // durable writes
-	"tui":                 {"nixconf", "lock", "lock/challenge", "lock/verify", "trust", "tui/safetext", "tui/explain", "tui/svg"},
+	"tui":                 {"nixconf", "lock", "lock/challenge", "lock/verify", "trust", "trust/gate", "tui/safetext", "tui/explain", "tui/svg"},
 	"tui/screenshot":      {"trust", "trust/host", "trust/host/demo", "tui", "tui/svg"},
-	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/challenge", "lock/generate", "lock/nix", "lock/verify", "trust", "trust/grants", "trust/operation", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
+	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/challenge", "lock/generate", "lock/nix", "lock/verify", "trust", "trust/grants", "trust/gate", "trust/operation", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.
