@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -205,7 +204,7 @@ func (j *setupJob) planUser(key gateKey) (trust.Plan, error) {
 	if err != nil {
 		return p, &problem{code: exitFindings, text: err.Error()}
 	}
-	byHand := trust.Fix{Title: "Write it into " + s.File, Command: s.Command(), File: s.File, Admin: true, Detail: strings.Join(s.Notes, " ")}
+	byHand := trust.Fix{Title: "Write it into " + s.File, Command: s.Text, File: s.File, Admin: true}
 	if !j.modules() {
 		file, err := j.adminFile()
 		if err != nil {
@@ -221,6 +220,12 @@ func (j *setupJob) planUser(key gateKey) (trust.Plan, error) {
 		byHand.Title = "Or, for an administrator without nix-trust, write it into " + s.File
 	}
 	p.Commands = append(p.Commands, byHand)
+	if j.modules() {
+		p.Commands = append(p.Commands, trust.Fix{Title: "Have the system take its configuration", Command: s.Then, Admin: true})
+	} else {
+		p.Commands = append(p.Commands, j.restart())
+	}
+	p.Notes = append(p.Notes, s.Notes...)
 	if j.ownCounts() && len(w.Keys) > 0 {
 		p.Notes = append(p.Notes, "Your own configuration counts on this machine, so that for you alone this line in "+j.ownConf()+" does the same, without an administrator: extra-trusted-public-keys = "+key.public.String())
 	}

@@ -52,9 +52,6 @@ func (j *setupJob) runCheck(ctx context.Context) error {
 	if j.f.pushOnly {
 		c.pull = forceNotLooked
 	}
-	if !j.json {
-		fmt.Fprintln(j.err, "nix-trust: asking the running store; what it takes of the check are paths of a few bytes, which go with the next garbage collection")
-	}
 	if err := c.look(ctx); err != nil {
 		return err
 	}
@@ -116,6 +113,9 @@ func (c *setupCheck) look(ctx context.Context) error {
 		return &problem{code: exitUnknown, text: fmt.Sprintf("the check has no folder to work in: %v", cause(err))}
 	}
 	defer p.close()
+	if !c.json {
+		fmt.Fprintln(c.err, "nix-trust: asking the store that runs here; what it takes are paths of a few bytes, which go with the next garbage collection")
+	}
 	c.askPush(ctx, p, key)
 	if !c.f.pushOnly {
 		c.askPull(ctx, p)
@@ -269,8 +269,8 @@ func (c *setupCheck) askPush(ctx context.Context, p *prober, key listing) {
 		s.text = "It could not be asked: " + err.Error() + "."
 	case got == probeTaken:
 		c.push, s.outcome, s.text = forceYes, trust.Pass, "What the gate's key has signed is taken, and what another key has signed is not."
-		if key.outcome == trust.Fail {
-			s.text += " The files do not say so any more, or not yet: once the daemon is started anew it will not be taken."
+		if key.outcome != trust.Pass && c.facts.Nix.Store == trust.StoreDaemon {
+			s.text += " But no file that could be read says so: once the daemon is started anew it may not be taken any more."
 		}
 	case got == probeUnsigned:
 		s.outcome, s.said = trust.Fail, said
@@ -313,8 +313,10 @@ func (c *setupCheck) whyNot(l listing, what string) (force, string, []trust.Fix)
 	switch {
 	case l.outcome == trust.Fail:
 		return forceNot, "The running daemon does not take " + what + ", which is not configured.", nil
+	case l.outcome == trust.Unknown && c.stale():
+		return forceNot, "The running daemon does not take " + what + ", which no file has that could be read; and it was started before they were changed.", []trust.Fix{c.again(), c.restart()}
 	case l.outcome == trust.Unknown:
-		return forceNotYet, "The running daemon does not take " + what + ".", []trust.Fix{c.again(), c.restart()}
+		return forceNot, "The running daemon does not take " + what + ", which no file has that could be read.", []trust.Fix{c.again()}
 	case c.facts.Nix.Store == trust.StoreLocal:
 		return forceNotYet, "The store does not take " + what + ", though it is configured. Something else sets the list, such as NIX_CONFIG.", nil
 	}
