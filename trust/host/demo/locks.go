@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nix-trust/nix-trust/lock"
 )
@@ -73,6 +74,9 @@ func harbor() madeLock {
 		}}
 }
 
+// quarryFolder is that of the flake whose cache turns hostile.
+const quarryFolder = "/home/mira/src/quarry"
+
 // quarry's mirror has other bytes for one path, signed by the mirror's own
 // key. They are the bytes that the committed lock pins.
 func quarry() madeLock {
@@ -80,18 +84,28 @@ func quarry() madeLock {
 	caches := []lock.Cache{{URL: "https://mirror.quarry.example", Keys: []string{mirror.public()}}, {URL: "https://quarry.example", Keys: []string{own.public()}}}
 	now, head := lockOf(caches), lockOf(caches)
 	sieve := pack(linux, "sieve-3.1", strings.Repeat("gravel ", 400))
-	drill := pack(linux, "drill-firmware-8", strings.Repeat("turn left ", 300), sieve)
-	swapped := pack(linux, "drill-firmware-8", strings.Repeat("turn right ", 300), sieve)
+	drill := pack(linux, drillName, strings.Repeat("turn left ", 300), sieve)
+	swapped := pack(linux, drillName, strings.Repeat("turn right ", 300), sieve)
 	app := pack(linux, "quarry-5.0", strings.Repeat("stone ", 700), drill, sieve)
 	now.pinned(linux, "packages.default", app, drill, sieve)
 	head.pinned(linux, "packages.default", app, swapped, sieve)
-	return madeLock{folder: "/home/mira/src/quarry", now: now.Lock, head: head.Lock,
+	return madeLock{folder: quarryFolder, now: now.Lock, head: head.Lock,
 		flake: map[string]map[string]lock.StorePath{linux: {"packages.default": app.path}},
 		fill: func(s source) {
 			s.put("quarry.example", own, app, drill, sieve)
 			s.put("mirror.quarry.example", mirror, app, swapped, sieve)
 		}}
 }
+
+// drillName is the path for which quarry's caches have other bytes one day.
+const drillName = "drill-firmware-8"
+
+// turnedOn are the files with which quarry's own cache turns hostile: what it
+// says of the path stays, and the contents are others of the same length.
+var turnedOn = sync.OnceValue(func() source {
+	trojan := pack(linux, drillName, strings.Repeat("dig a hole", 300))
+	return source{"quarry.example": {trojan.info().URL: trojan.nar}}
+})
 
 // A draft is a lock that is being made.
 type draft struct{ *lock.Lock }
