@@ -94,11 +94,11 @@ func cacheMark(c *gate.CacheStatus, now time.Time, g explain.Glyphs) explain.Mar
 // eventMark is how a question for contents ended.
 func eventMark(e *gate.Event, g explain.Glyphs) explain.Mark {
 	switch e.Result {
-	case "served":
+	case gate.Served:
 		return explain.Mark{Glyph: g.Good, Word: e.Result, Role: explain.Good}
-	case "refused", "cut":
+	case gate.Refused, gate.Cut:
 		return explain.Mark{Glyph: g.Bad, Word: e.Result, Role: explain.Bad}
-	case "left":
+	case gate.Left:
 		return explain.Mark{Glyph: g.Off, Word: e.Result, Role: explain.Faint}
 	}
 	return explain.Mark{Glyph: g.Unsure, Word: wordUnknown, Role: explain.Unsure}
@@ -106,8 +106,8 @@ func eventMark(e *gate.Event, g explain.Glyphs) explain.Mark {
 
 // eventMeans says what a result of an event comes to.
 var eventMeans = map[string]string{
-	"served":  "All of it was sent, and it was what is pinned.",
-	"refused": "No cache delivered what is pinned, so nothing was sent.",
-	"cut":     "What came was not what is pinned. It was cut off before its end, so that it counts for nothing.",
-	"left":    "Whoever had asked went away before the end.",
+	gate.Served:  "All of it was sent, and it was what is pinned.",
+	gate.Refused: "No cache delivered what is pinned, so nothing was sent.",
+	gate.Cut:     "What came was not what is pinned. It was cut off before its end, so that it counts for nothing.",
+	gate.Left:    "Whoever had asked went away before the end.",
 }

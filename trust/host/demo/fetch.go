@@ -39,7 +39,11 @@ func (g *Gate) Fetch(ctx context.Context, roots []lock.StorePath, progress func(
 		progress = func(int, int) {}
 	}
 	var out Fetched
-	c := closure{gate: g, infos: map[lock.StorePath]*bincache.NarInfo{}, bad: map[lock.StorePath]error{}}
+	from, err := g.client.Cache(g.URL())
+	if err != nil {
+		return out, err
+	}
+	c := closure{gate: g, from: from, infos: map[lock.StorePath]*bincache.NarInfo{}, bad: map[lock.StorePath]error{}}
 	for _, p := range roots {
 		if err := c.add(ctx, p, 0); err != nil {
 			return out, err
@@ -53,7 +57,7 @@ func (g *Gate) Fetch(ctx context.Context, roots []lock.StorePath, progress func(
 		}
 		had := false
 		if err == nil {
-			had, err = g.fetch(ctx, c.infos[p])
+			had, err = g.fetch(ctx, from, c.infos[p])
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -75,6 +79,7 @@ func (g *Gate) Fetch(ctx context.Context, roots []lock.StorePath, progress func(
 // A closure is what is to be fetched.
 type closure struct {
 	gate  *Gate
+	from  *bincache.Cache
 	infos map[lock.StorePath]*bincache.NarInfo
 	bad   map[lock.StorePath]error
 	order []lock.StorePath // references first
@@ -94,7 +99,7 @@ func (c *closure) add(ctx context.Context, p lock.StorePath, depth int) error {
 	if len(c.infos) >= mostPaths || depth >= maxDepth {
 		return errTooLarge
 	}
-	info, err := c.gate.info(ctx, p)
+	info, err := c.gate.info(ctx, c.from, p)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -132,8 +137,8 @@ var ErrNotServed = errors.New("the gate does not serve it")
 var errNotDelivered = errors.New("the gate refused it: no cache delivered the bytes that are pinned")
 
 // info asks the gate for a narinfo and checks its signature.
-func (g *Gate) info(ctx context.Context, p lock.StorePath) (*bincache.NarInfo, error) {
-	n, err := g.client.NarInfo(ctx, p)
+func (g *Gate) info(ctx context.Context, from *bincache.Cache, p lock.StorePath) (*bincache.NarInfo, error) {
+	n, err := from.NarInfo(ctx, p)
 	switch {
 	case errors.Is(err, bincache.Absent):
 		return nil, ErrNotServed
@@ -149,7 +154,7 @@ func (g *Gate) info(ctx context.Context, p lock.StorePath) (*bincache.NarInfo, e
 }
 
 // fetch puts one path into the scratch folder.
-func (g *Gate) fetch(ctx context.Context, n *bincache.NarInfo) (had bool, err error) {
+func (g *Gate) fetch(ctx context.Context, from *bincache.Cache, n *bincache.NarInfo) (had bool, err error) {
 	dir, err := os.OpenRoot(g.Dir)
 	if err != nil {
 		return false, err
@@ -166,7 +171,7 @@ func (g *Gate) fetch(ctx context.Context, n *bincache.NarInfo) (had bool, err er
 		return false, err
 	}
 	defer f.Close()
-	if _, err := g.client.ContentsTo(ctx, n, nil, f); err != nil {
+	if _, err := from.ContentsTo(ctx, n, nil, f); err != nil {
 		if errors.Is(err, bincache.Absent) {
 			err = errNotDelivered
 		}

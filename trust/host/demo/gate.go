@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -14,9 +15,10 @@ import (
 	"github.com/nix-trust/nix-trust/trust/grants"
 )
 
-// A Gate is a real gate before the made-up caches, with a key of its own that no
-// daemon believes, and the client that asks it. All of it listens on the
-// loopback interface alone, and has one folder that is removed at the end.
+// A Gate is a real gate before the made-up caches, with a key that is in memory
+// alone and that no daemon believes, and the client that asks it. All of it
+// listens on the loopback interface alone, and has one folder that is removed at
+// the end.
 type Gate struct {
 	*gate.Gate
 	Address string // where it serves, HOST:PORT
@@ -26,7 +28,7 @@ type Gate struct {
 	caches   *loopback
 	upstream bincache.Source
 	self     bincache.Source
-	client   *bincache.Cache
+	client   *bincache.Client
 	ring     *bincache.Keyring
 	stop     context.CancelFunc
 	ended    chan error
@@ -35,7 +37,6 @@ type Gate struct {
 
 // The parts of the scratch folder.
 const (
-	keyFile = "gate.key"
 	storeIn = "store" // what was fetched
 	workIn  = "work"  // what is being fetched
 )
@@ -59,7 +60,7 @@ func (h *Host) OpenGate(ctx context.Context) (_ *Gate, err error) {
 			return nil, err
 		}
 	}
-	key, err := gate.MakeKey(filepath.Join(g.Dir, keyFile), gate.KeyName("demo"))
+	key, err := gate.NewKey(gate.KeyName("demo"))
 	if err != nil {
 		return nil, err
 	}
@@ -80,10 +81,7 @@ func (h *Host) OpenGate(ctx context.Context) (_ *Gate, err error) {
 	limits.Request, limits.Answer = time.Minute, time.Minute // it waits for the caches
 	g.self = bincache.NewWeb(limits)
 	g.ring = bincache.NewKeyring([]string{key.Public().String()})
-	if g.client, err = bincache.NewClient(bincache.Options{Source: g.self, Limits: limits}).Cache("http://" + g.Address); err != nil {
-		l.Close()
-		return nil, err
-	}
+	g.client = bincache.NewClient(bincache.Options{Source: g.self, Limits: limits})
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.stop = stop
 	go func() { g.ended <- g.Serve(life, l) }()
@@ -102,8 +100,10 @@ func (g *Gate) Load(standings []grants.Standing) {
 	g.Gate.Load(standings)
 }
 
-// Close ends all that goes on and removes the folder, unless it is to be kept;
-// then its key alone is removed.
+// URL is under what the gate is asked now.
+func (g *Gate) URL() string { return "http://" + g.Address + "/e" + strconv.Itoa(g.Status().Epoch) }
+
+// Close ends all that goes on and removes the folder, unless it is to be kept.
 func (g *Gate) Close(keep bool) error {
 	g.fetching.Lock() // one that goes on has been stopped, and ends soon
 	defer g.fetching.Unlock()
@@ -128,7 +128,7 @@ func (g *Gate) tidy(keep bool) (err error) {
 	case g.Dir == "":
 		return err
 	case keep:
-		return errors.Join(err, os.Remove(filepath.Join(g.Dir, keyFile)), os.Remove(filepath.Join(g.Dir, workIn)))
+		return errors.Join(err, os.Remove(filepath.Join(g.Dir, workIn)))
 	}
 	return errors.Join(err, os.RemoveAll(g.Dir))
 }

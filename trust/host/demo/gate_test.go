@@ -111,7 +111,11 @@ func TestNothingButWhatIsGrantedComesThroughTheDemosGate(t *testing.T) {
 		if got.Bytes != size || len(inScratch(t, g)) != len(pins) {
 			t.Errorf("%d bytes, %d are there", got.Bytes, size)
 		}
-		info, err := g.info(t.Context(), outputs(m)[0])
+		from, err := g.client.Cache(g.URL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := g.info(t.Context(), from, outputs(m)[0])
 		if err != nil {
 			t.Fatal(err)
 		}
