@@ -29,6 +29,8 @@ type Options struct {
 	// others than those of the time before, which changed says; the first time
 	// they always are. Answers that have begun are not held up by it.
 	Grants func() (standings []grants.Standing, changed bool)
+	// Problems are sentences about what Grants could not read, for Status.
+	Problems func() []string
 	// Address is where the gate will be asked, HOST:PORT; "": what Serve listens on.
 	Address string
 	// Epochs is the file that has the epochs, so that the gate goes on under the
