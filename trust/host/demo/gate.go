@@ -31,6 +31,7 @@ type Gate struct {
 	client   *bincache.Client
 	ring     *bincache.Keyring
 	stop     context.CancelFunc
+	guests   *guestbook
 	ended    chan error
 	fetching sync.Mutex
 }
@@ -77,14 +78,14 @@ func (h *Host) OpenGate(ctx context.Context) (_ *Gate, err error) {
 	if err != nil {
 		return nil, err
 	}
-	g.Address = l.Addr().String()
+	g.Address, g.guests = l.Addr().String(), &guestbook{Listener: l}
 	limits.Request, limits.Answer = time.Minute, time.Minute // it waits for the caches
 	g.self = bincache.NewWeb(limits)
 	g.ring = bincache.NewKeyring([]string{key.Public().String()})
 	g.client = bincache.NewClient(bincache.Options{Source: g.self, Limits: limits})
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.stop = stop
-	go func() { g.ended <- g.Serve(life, l) }()
+	go func() { g.ended <- g.Serve(life, g.guests) }()
 	return g, nil
 }
 
@@ -93,7 +94,7 @@ func (h *Host) OpenGate(ctx context.Context) (_ *Gate, err error) {
 // delivers.
 func (g *Gate) Load(standings []grants.Standing) {
 	for _, s := range standings {
-		if s.Serves() && s.Grant.Seen == quarryFolder {
+		if s.Serves() && s.Grant.Seen == harborFolder {
 			g.host.turned.Store(true)
 		}
 	}
@@ -102,6 +103,9 @@ func (g *Gate) Load(standings []grants.Standing) {
 
 // URL is under what the gate is asked now.
 func (g *Gate) URL() string { return "http://" + g.Address + "/e" + strconv.Itoa(g.Status().Epoch) }
+
+// Asked is how many questions the gate has asked the caches.
+func (g *Gate) Asked() int64 { return g.caches.asked.Load() }
 
 // Close ends all that goes on and removes the folder, unless it is to be kept.
 func (g *Gate) Close(keep bool) error {
@@ -116,6 +120,7 @@ func (g *Gate) tidy(keep bool) (err error) {
 	}
 	if g.stop != nil {
 		g.stop()
+		g.guests.hangUp()
 		err = <-g.ended
 	}
 	if d, ok := g.upstream.(detour); ok {

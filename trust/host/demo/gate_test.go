@@ -134,16 +134,16 @@ func TestNothingButWhatIsGrantedComesThroughTheDemosGate(t *testing.T) {
 }
 
 func TestACacheThatTurnsHostileGetsNothingIn(t *testing.T) {
-	g, m := opened(t), quarry()
+	g, m := opened(t), harbor()
 	g.Load([]grants.Standing{granted(t, m)})
 	got, err := g.Fetch(t.Context(), outputs(m), nil)
-	if err != nil || len(got.Paths) != 1 || got.Paths[0].Name() != "sieve-3.1" || len(got.Refused) != 2 {
+	if err != nil || len(got.Paths) != 1 || got.Paths[0].Name() != "tide-tables-2025" || len(got.Refused) != 2 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if drill := got.Refused[0]; drill.Path.Name() != drillName || !errors.Is(drill.Err, errNotDelivered) {
-		t.Errorf("%+v", drill)
+	if crane := got.Refused[0]; crane.Path.Name() != craneName || !errors.Is(crane.Err, errNotDelivered) {
+		t.Errorf("%+v", crane)
 	}
-	if app := got.Refused[1].Err.Error(); !strings.Contains(app, drillName) {
+	if app := got.Refused[1].Err.Error(); !strings.Contains(app, craneName) {
 		t.Errorf("what refers to it was refused with %q", app)
 	}
 	if names := inScratch(t, g); len(names) != 1 {
@@ -151,13 +151,13 @@ func TestACacheThatTurnsHostileGetsNothingIn(t *testing.T) {
 	}
 	blamed := map[string]bool{}
 	for _, e := range g.Evidence() {
-		if e.Path.Name() != drillName {
+		if e.Path.Name() != craneName {
 			t.Errorf("%+v", e)
 		}
 		blamed[e.Cache] = true
 	}
-	if !blamed["https://quarry.example"] || !blamed["https://mirror.quarry.example"] {
-		t.Errorf("there is evidence against %v alone", blamed)
+	if !blamed["https://harbor-cache.example"] {
+		t.Error("there is no evidence against the cache")
 	}
 }
 

@@ -57,25 +57,29 @@ func comet() madeLock {
 	}}
 }
 
+// harborFolder is that of the flake whose cache turns hostile, with other bytes
+// for the path with this name.
+const (
+	harborFolder = "/home/mira/src/harbor"
+	craneName    = "crane-driver-0.4"
+)
+
 // harbor's lock is stale: the flake moved on, and one path was never signed.
 func harbor() madeLock {
 	own := signerOf("harbor-cache.example-1")
 	l := lockOf([]lock.Cache{{URL: "https://harbor-cache.example", Keys: []string{own.public()}}})
 	tide := pack(linux, "tide-tables-2025", strings.Repeat("high low ", 300))
-	crane := pack(linux, "crane-driver-0.4", strings.Repeat("lift ", 500), tide)
+	crane := pack(linux, craneName, strings.Repeat("lift ", 500), tide)
 	app := pack(linux, "harbor-1.2", strings.Repeat("ship ", 900), tide, crane)
 	l.pinned(linux, "packages.default", app, tide, crane)
 	next := pack(linux, "harbor-1.3", "")
-	return madeLock{folder: "/home/mira/src/harbor", now: l.Lock, head: l.Lock,
+	return madeLock{folder: harborFolder, now: l.Lock, head: l.Lock,
 		flake: map[string]map[string]lock.StorePath{linux: {"packages.default": next.path}},
 		fill: func(s source) {
 			s.put("harbor-cache.example", own, app, tide)
 			s.put("harbor-cache.example", signer{}, crane)
 		}}
 }
-
-// quarryFolder is that of the flake whose cache turns hostile.
-const quarryFolder = "/home/mira/src/quarry"
 
 // quarry's mirror has other bytes for one path, signed by the mirror's own
 // key. They are the bytes that the committed lock pins.
@@ -84,12 +88,12 @@ func quarry() madeLock {
 	caches := []lock.Cache{{URL: "https://mirror.quarry.example", Keys: []string{mirror.public()}}, {URL: "https://quarry.example", Keys: []string{own.public()}}}
 	now, head := lockOf(caches), lockOf(caches)
 	sieve := pack(linux, "sieve-3.1", strings.Repeat("gravel ", 400))
-	drill := pack(linux, drillName, strings.Repeat("turn left ", 300), sieve)
-	swapped := pack(linux, drillName, strings.Repeat("turn right ", 300), sieve)
+	drill := pack(linux, "drill-firmware-8", strings.Repeat("turn left ", 300), sieve)
+	swapped := pack(linux, "drill-firmware-8", strings.Repeat("turn right ", 300), sieve)
 	app := pack(linux, "quarry-5.0", strings.Repeat("stone ", 700), drill, sieve)
 	now.pinned(linux, "packages.default", app, drill, sieve)
 	head.pinned(linux, "packages.default", app, swapped, sieve)
-	return madeLock{folder: quarryFolder, now: now.Lock, head: head.Lock,
+	return madeLock{folder: "/home/mira/src/quarry", now: now.Lock, head: head.Lock,
 		flake: map[string]map[string]lock.StorePath{linux: {"packages.default": app.path}},
 		fill: func(s source) {
 			s.put("quarry.example", own, app, drill, sieve)
@@ -97,14 +101,12 @@ func quarry() madeLock {
 		}}
 }
 
-// drillName is the path for which quarry's caches have other bytes one day.
-const drillName = "drill-firmware-8"
-
-// turnedOn are the files with which quarry's own cache turns hostile: what it
-// says of the path stays, and the contents are others of the same length.
+// turnedOn are the files with which harbor's cache turns hostile: what it says of
+// the path that it never signed stays, and the contents are others of the same
+// length.
 var turnedOn = sync.OnceValue(func() source {
-	trojan := pack(linux, drillName, strings.Repeat("dig a hole", 300))
-	return source{"quarry.example": {trojan.info().URL: trojan.nar}}
+	trojan := pack(linux, craneName, strings.Repeat("drop ", 500))
+	return source{"harbor-cache.example": {trojan.info().URL: trojan.nar}}
 })
 
 // A draft is a lock that is being made.

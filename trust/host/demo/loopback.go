@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nix-trust/nix-trust/lock/bincache"
@@ -16,6 +18,7 @@ import (
 type loopback struct {
 	server *http.Server
 	addr   string
+	asked  atomic.Int64
 	ended  chan struct{}
 }
 
@@ -27,6 +30,7 @@ func (h *Host) listen(ctx context.Context) (*loopback, error) {
 	}
 	b := &loopback{addr: l.Addr().String(), ended: make(chan struct{})}
 	b.server = &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.asked.Add(1)
 		cache, file, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		data, err := h.answer(r.Context(), cache, file)
 		if err != nil || data == nil {
@@ -60,5 +64,35 @@ func (d detour) Get(ctx context.Context, at *url.URL, _ *url.Userinfo) (*bincach
 func closeIdle(s bincache.Source) {
 	if c, ok := s.(interface{ CloseIdle() }); ok {
 		c.CloseIdle()
+	}
+}
+
+// A guestbook is a listener that can hang up on all who have come: a server that
+// ends would wait seconds for a connection on which nothing was asked yet.
+type guestbook struct {
+	net.Listener
+	mu    sync.Mutex
+	conns []net.Conn
+	over  bool
+}
+
+func (b *guestbook) Accept() (net.Conn, error) {
+	c, err := b.Listener.Accept()
+	if err == nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.conns = append(b.conns, c); b.over {
+			c.Close()
+		}
+	}
+	return c, err
+}
+
+func (b *guestbook) hangUp() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = true
+	for _, c := range b.conns {
+		c.Close()
 	}
 }
