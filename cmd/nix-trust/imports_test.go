@@ -28,6 +28,8 @@ var layers = map[string][]string{
 	"trust":               {"nixconf", "nixconf/flake", "lock/bincache", "tui/safetext"},
 	"trust/grants":        {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust"},
 	"trust/gate":          {"lock", "lock/bincache", "trust/grants"},             // serves what grants pin, on the loopback interface
+	"trust/dbfile":        {},                                                    // reads SQLite files without touching them
+	"trust/diskcache":     {"trust/dbfile"},                                      // what Nix remembers of caches' answers
 	"trust/operation":     {"nixconf", "lock/bincache", "trust", "trust/grants"}, // what belongs to the administrator
 	"trust/host":          {"nixconf", "nixconf/flake", "trust"},
 	"trust/host/hosttest": {"nixconf", "nixconf/flake"}, // makes big hosts for tests
