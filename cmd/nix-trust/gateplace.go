@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/nix-trust/nix-trust/trust/gate"
+	"github.com/nix-trust/nix-trust/trust/host"
 	"github.com/nix-trust/nix-trust/trust/ledger"
 )
 
@@ -83,8 +84,16 @@ func systemGatePlace(address string) gatePlace {
 	return gatePlace{system: true, dir: systemGate, socket: systemGateSock, address: address}
 }
 
-// gatePlace is the gate of the user who runs the program.
+// gatePlace is the gate of the user who runs the program. Without an address it
+// is the one of the config.toml beside the user's grants: for root that of the
+// system.
 func (a *app) gatePlace(address string) (gatePlace, error) {
+	if dir, err := grantsDir(os.Geteuid(), os.Getenv); err == nil && address == "" {
+		file := filepath.Join(dir, "config.toml")
+		if address, err = host.GateAddress(host.Under("/"), file); err != nil {
+			a.warn("%s does not say where the gate listens, so it is %s: %v", file, gateAddress, cause(err))
+		}
+	}
 	p, err := userGatePlace(os.Geteuid(), os.Getenv, address)
 	if err != nil {
 		return p, &problem{code: exitUsage, text: err.Error()}
