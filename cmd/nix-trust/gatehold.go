@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/nix-trust/nix-trust/trust/gate"
 )
 
@@ -33,16 +35,12 @@ func (h *heldGate) url(s gate.Status) string { return fmt.Sprintf("%s/e%d/", h.b
 // holdOwn opens the gate of a place at an address, whose port may be 0. It
 // answers once holdOwn returns, and until stop or until ctx ends.
 func (a *app) holdOwn(ctx context.Context, place gatePlace, b *grantBook, address string) (*heldGate, error) {
-	o := gate.Options{Evidence: place.evidenceFile()}
-	if address == place.address {
-		// Only what is asked at the fixed address can be remembered.
-		o.Epochs = place.epochFile()
-	}
-	g, err := a.openGate(place, b, o)
+	place.address = address
+	g, err := a.openGate(place, b, gate.Options{})
 	if err != nil {
 		return nil, err
 	}
-	listener, err := gate.Listen(ctx, address)
+	listener, err := listenShared(ctx, address)
 	if err != nil {
 		return nil, portProblem(address, err)
 	}
@@ -57,6 +55,22 @@ func (a *app) holdOwn(ctx context.Context, place gatePlace, b *grantBook, addres
 		ask:  func(context.Context) (gate.Status, error) { return g.Status(), nil },
 		stop: func() { cancel(); <-done },
 	}, nil
+}
+
+// listenShared listens on an address that other commands of the same user may
+// listen on too: each serves the same, and who asks reaches one of them. So two
+// builds at once have a gate each, for as long as each takes.
+func listenShared(ctx context.Context, address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || !net.ParseIP(host).IsLoopback() {
+		return nil, fmt.Errorf("%q is no address on the loopback interface", address)
+	}
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		return errors.Join(c.Control(func(fd uintptr) {
+			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+		}), err)
+	}}
+	return config.Listen(ctx, "tcp", address)
 }
 
 // portProblem is why a gate cannot listen, and who does.
