@@ -65,10 +65,12 @@ func listenShared(ctx context.Context, address string) (net.Listener, error) {
 	if err != nil || !net.ParseIP(host).IsLoopback() {
 		return nil, fmt.Errorf("%q is no address on the loopback interface", address)
 	}
-	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
-		return errors.Join(c.Control(func(fd uintptr) {
-			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-		}), err)
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var refused error
+		err := c.Control(func(fd uintptr) {
+			refused = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+		})
+		return errors.Join(err, refused)
 	}}
 	return config.Listen(ctx, "tcp", address)
 }
