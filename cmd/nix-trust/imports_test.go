@@ -28,9 +28,11 @@ var layers = map[string][]string{
 	"trust":               {"nixconf", "nixconf/flake", "lock/bincache", "tui/safetext"},
 	"trust/grants":        {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust"},
 	"trust/gate":          {"lock", "lock/bincache", "trust/grants"},             // serves what grants pin, on the loopback interface
+	"trust/dbfile":        {},                                                    // reads SQLite files without touching them
+	"trust/diskcache":     {"trust/dbfile"},                                      // what Nix remembers of caches' answers
 	"trust/message":       {"trust"},                                             // reads what Nix printed
 	"trust/operation":     {"nixconf", "lock/bincache", "trust", "trust/grants"}, // what belongs to the administrator
-	"trust/host":          {"nixconf", "nixconf/flake", "trust"},
+	"trust/host":          {"nixconf", "nixconf/flake", "lock", "trust", "trust/dbfile", "trust/diskcache"},
 	"trust/host/hosttest": {"nixconf", "nixconf/flake"}, // makes big hosts for tests
 	"trust/host/demo":     {"nixconf", "lock", "lock/bincache", "trust", "trust/grants", "trust/gate", "trust/host"},
 	"tui/explain":         {"nixconf", "trust", "tui/safetext"},
