@@ -145,6 +145,7 @@ func (a *app) report(ctx context.Context, named string) (*trust.Report, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	a.lookAtGrants(ctx, f)
 	r := trust.Decide(f)
 	r.Made = time.Now()
 	a.mu.Lock()
