@@ -94,14 +94,6 @@ func (k *Key) Save(file string, uid, gid int) error {
 	return nil
 }
 
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
 // ReadKey reads a key as Nix writes secret keys, NAME:BASE64 of 64 bytes. The
 // file has to be a plain one of the user that runs the gate, and nobody else's
 // to read.
@@ -189,9 +181,25 @@ func (k *Key) Public() bincache.PublicKey {
 	return bincache.PublicKey{Name: k.name, Key: k.secret.Public().(ed25519.PublicKey)}
 }
 
-// sign gives a narinfo this key's signature and no other.
+// sign makes this key's signature of a narinfo.
 // Nix: src/libstore/path-info.cc, ValidPathInfo::sign.
-func (k *Key) sign(n *bincache.NarInfo) {
-	sig := ed25519.Sign(k.secret, []byte(n.Fingerprint()))
-	n.Signatures = []string{k.name + ":" + base64.StdEncoding.EncodeToString(sig)}
+func (k *Key) sign(n *bincache.NarInfo) [ed25519.SignatureSize]byte {
+	return [ed25519.SignatureSize]byte(ed25519.Sign(k.secret, []byte(n.Fingerprint())))
+}
+
+// signature writes a signature as a narinfo has it.
+func (k *Key) signature(sig [ed25519.SignatureSize]byte) string {
+	return k.name + ":" + base64.StdEncoding.EncodeToString(sig[:])
+}
+
+// PublicText is the public half as trusted-public-keys has it, NAME:BASE64.
+func (k *Key) PublicText() string { return k.Public().String() }
+
+// WritePublic writes the public half, in one line, to a file for everybody to
+// read. What was there goes; the file is whole at every moment.
+func WritePublic(file string, k *Key) error {
+	if err := replaceFile(file, []byte(k.PublicText()+"\n"), 0o644); err != nil {
+		return fmt.Errorf("the public half of the gate's key cannot be written: %w", err)
+	}
+	return nil
 }
