@@ -117,7 +117,7 @@ terminal.`,
 		a.proposeCommand(),
 		a.applyCommand(),
 		a.journalCommand(),
-		a.undoCommand(),
+		a.undoCommand(), a.fetchCommand(), a.execCommand(),
 		a.explainCommand(),
 		a.demoCommand(),
 	)
