@@ -118,7 +118,10 @@ terminal.`,
 		a.gateCommand(),
 		a.proposeCommand(),
 		a.applyCommand(),
-		a.setupCommand(), a.journalCommand(),
+		a.setupCommand(),
+		a.fetchCommand(),
+		a.execCommand(),
+		a.journalCommand(),
 		a.undoCommand(),
 		a.explainCommand(),
 		a.demoCommand(),
@@ -174,6 +177,7 @@ func (a *app) report(ctx context.Context, named string) (*trust.Report, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	a.lookAtGrants(ctx, f)
 	r := trust.Decide(f)
 	r.Made = time.Now()
 	a.mu.Lock()
