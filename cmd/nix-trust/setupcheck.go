@@ -108,6 +108,10 @@ func (c *setupCheck) look(ctx context.Context) error {
 		c.step(checkStep{name: "store", text: "Which store Nix opens here is not known, or is one of another kind: " + c.facts.Nix.StoreWhy + "."})
 		return nil
 	}
+	if c.facts.Nix.Path == "" {
+		c.step(checkStep{name: "store", text: "There is no nix in PATH that could ask."})
+		return nil
+	}
 	p, err := newProber(as)
 	if err != nil {
 		return &problem{code: exitUnknown, text: fmt.Sprintf("the check has no folder to work in: %v", cause(err))}
@@ -159,6 +163,8 @@ func (c *setupCheck) lookAtLists() listing {
 	s := checkStep{name: "key-configured", outcome: key.outcome, text: key.text, where: key.where}
 	switch {
 	case key.outcome != trust.Fail:
+	case key.bad != nil:
+		s.fixes = []trust.Fix{c.report.Platform.Removal(key.bad.Origin, key.bad.Text)}
 	case key.also == "":
 		s.fixes = []trust.Fix{c.again()}
 	default:
@@ -178,7 +184,7 @@ func (c *setupCheck) lookAtLists() listing {
 				u.where = l.where
 			}
 			continue
-		case u.text == "" || l.also != "" && !strings.Contains(u.text, "slash"):
+		case u.text == "" || l.also != "" && !strings.Contains(u.text, "letter by letter"):
 			u.text, u.outcome, u.where = l.text, l.outcome, l.where
 		}
 	}
@@ -208,7 +214,7 @@ func (c *setupCheck) again() trust.Fix {
 		command += " --push-only"
 	}
 	if c.f.address != "" {
-		command += " --address " + c.f.address
+		command += " --gate " + c.f.address
 	}
 	return trust.Fix{Title: "Have what is missing listed", Command: command, Admin: c.place.system}
 }
