@@ -211,13 +211,13 @@ func (j *setupJob) planUser(key gateKey) (trust.Plan, error) {
 		return p, err
 	}
 	w, doubt := j.wanted(key)
-	if doubt != "" {
-		p.Notes = append(p.Notes, doubt)
-	}
 	if len(w.Keys)+len(w.Caches) == 0 {
 		p.Notes = append(p.Notes, "The configuration has all of it already.")
 		j.conclude(&p)
 		return p, nil
+	}
+	if doubt != "" {
+		p.Notes = append(p.Notes, doubt)
 	}
 	s, err := j.report.Platform.Snippet(trust.TargetSystem, w)
 	if err != nil {
@@ -272,8 +272,8 @@ func (j *setupJob) introduce(p *trust.Plan, key gateKey) {
 	if !j.place.system {
 		p.Changes = append(p.Changes, setupMeans[1])
 	}
-	if j.f.address != "" && !j.f.pushOnly {
-		p.Notes = append(p.Notes, "The gate has to listen there: "+j.addressFile()+" says so with the line gate = \""+j.place.address+"\".")
+	if file, said := j.addressFile(); said != j.place.address && !j.f.pushOnly {
+		p.Notes = append(p.Notes, "The gate has to listen at "+j.place.address+": "+file+" says so with the line gate = \""+j.place.address+"\".")
 	}
 	if other := systemGatePlace(systemAddress()); !j.place.system && !j.f.pushOnly && other.address == j.place.address && !absent(other.publicFile()) {
 		p.Notes = append(p.Notes, "The machine has a gate of its own, at the same address. Only one of the two can listen there: give yours another one with --gate.")
@@ -292,12 +292,16 @@ func (j *setupJob) introduce(p *trust.Plan, key gateKey) {
 	}
 }
 
-// addressFile is where the address of the gate is written down.
-func (j *setupJob) addressFile() string {
-	if dir, err := grantsDir(os.Geteuid(), os.Getenv); err == nil {
-		return filepath.Join(dir, "config.toml")
+// addressFile is where the address of the gate is written down, and the address
+// that it has.
+func (j *setupJob) addressFile() (file, address string) {
+	dir, err := grantsDir(os.Geteuid(), os.Getenv)
+	if err != nil {
+		return "config.toml", gateAddress
 	}
-	return "config.toml"
+	file = filepath.Join(dir, "config.toml")
+	address, _ = host.GateAddress(host.Under("/"), file)
+	return file, cmp.Or(address, gateAddress)
 }
 
 // publish adds the file of the public half.

@@ -132,13 +132,10 @@ func (c *setupCheck) lookAtKey() bool {
 	file := c.place.keyFile()
 	s := checkStep{name: "key", where: nixconf.Pos{File: file}}
 	defer func() { c.step(s) }()
-	make := "nix-trust setup"
-	if c.place.system {
-		make = "sudo nix-trust setup"
-	}
 	if absent(file) {
 		s.outcome, s.text = trust.Fail, "There is no key."
-		s.fixes = []trust.Fix{{Title: "Make the key, and have it believed", Command: make, Admin: c.place.system}}
+		s.fixes = []trust.Fix{c.again()}
+		s.fixes[0].Title = "Make the key, and have it believed"
 		return false
 	}
 	var err error
@@ -375,7 +372,11 @@ func (c *setupCheck) askPull(ctx context.Context, p *prober) {
 		s.text = "It could not be asked: " + err.Error() + "."
 	case len(refused) > 0:
 		s.outcome, s.said = trust.Fail, "warning: ignoring untrusted substituter '"+refused[0]+"', you are not a trusted user."
-		c.pull, s.text, s.fixes = c.whyNot(listed, fmt.Sprintf("%d of the gate's %d addresses", len(refused), len(all)))
+		what := fmt.Sprintf("%d of the gate's %d addresses", len(refused), len(all))
+		if len(refused) == len(all) {
+			what = "any of the gate's addresses"
+		}
+		c.pull, s.text, s.fixes = c.whyNot(listed, what)
 	case got.answer == probeTaken && c.push == forceYes:
 		c.pull, s.outcome, s.text = forceYes, trust.Pass, "The gate's addresses are admitted, and a path came from there."
 	case got.answer == probeTaken:

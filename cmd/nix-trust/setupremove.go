@@ -35,14 +35,21 @@ func (j *setupJob) takeOut(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !absent(j.place.keyFile()) {
-		p.Notes = append(p.Notes, "The key in "+j.place.keyFile()+" stays, unless you say otherwise when this is done.")
+	switch file := j.place.keyFile(); {
+	case absent(file):
+	case j.f.deleteKey && (j.f.yes || j.f.dryRun):
+		p.Notes = append(p.Notes, "The key in "+file+" is removed then, and nothing brings it back. "+stillBelieved)
+	default:
+		p.Notes = append(p.Notes, "The key in "+file+" stays, unless you say otherwise when this is done.")
 	}
 	if err := j.carryOut(ctx, led, p, j.f.consentFlags); err != nil {
 		return err
 	}
 	return j.deleteKey(ctx)
 }
+
+// stillBelieved is what to know before a key is removed.
+const stillBelieved = "Daemons believe it until it is out of their files and they were restarted."
 
 // planTakeOutMachine is what root changes: all that setup may have put in.
 func (j *setupJob) planTakeOutMachine(ctx context.Context, key string) (p trust.Plan, led ledger.Journal, err error) {
@@ -150,7 +157,7 @@ func (j *setupJob) deleteKey(ctx context.Context) error {
 			return nil
 		}
 	default:
-		fmt.Fprintf(j.err, "\nnix-trust: the key in %s is there still. Daemons believe it until it is out of their files and they were restarted. Once it is removed nothing brings it back, and the gate needs another one.\nnix-trust: remove it? type yes to do so: ", j.style().Path(file))
+		fmt.Fprintf(j.err, "\nnix-trust: the key in %s is there still. %s Once it is removed nothing brings it back, and the gate needs another one.\nnix-trust: remove it? type yes to do so: ", j.style().Path(file), stillBelieved)
 		if line, ok := j.reply(ctx, bufio.NewReader(io.LimitReader(j.in, 4096))); !ok || strings.TrimSpace(line) != "yes" {
 			return nil
 		}
