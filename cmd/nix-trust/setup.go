@@ -224,7 +224,8 @@ func (j *setupJob) planUser(key gateKey) (trust.Plan, error) {
 		return p, &problem{code: exitFindings, text: err.Error()}
 	}
 	byHand := trust.Fix{Title: "Write it into " + s.File, Command: s.Text, File: s.File, Admin: true}
-	if !j.modules() {
+	// Where modules make the file, apply can say no more than what is said here.
+	if !j.modules() || j.f.file != "" {
 		file, err := j.adminFile()
 		if err != nil {
 			return p, err

@@ -71,7 +71,7 @@ func TestSetupMakesNothingBeforeItWasAgreedTo(t *testing.T) {
 			t.Fatalf("%q %q: %d, %v\n%s", c.typed, c.args, code, files, out)
 		}
 	}
-	out, code := setupAt(t, dir, "y\n")
+	out, code := setupAt(t, dir, "y\n", "-o", dir+"/admin.json")
 	if code != exitOK || !strings.Contains(out, setupMeans[0]+"\n") || !strings.Contains(out, setupMeans[1]+"\n") {
 		t.Fatalf("%d %s", code, out)
 	}
@@ -79,7 +79,7 @@ func TestSetupMakesNothingBeforeItWasAgreedTo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ops, err := operation.Parse("x", []byte(content(t, dir+"/state/gate-setup.json")))
+	ops, err := operation.Parse("x", []byte(content(t, dir+"/admin.json")))
 	if err != nil || len(ops) != 1 || ops[0].Do != operation.Allow || strings.Join(ops[0].Keys, " ") != key.String() || len(ops[0].Caches) != gate.Epochs || ops[0].Caches[7] != "http://127.0.0.1:8128/e7/" {
 		t.Errorf("%v %v", ops, err)
 	}

@@ -87,7 +87,7 @@ func (j *setupJob) planTakeOut(_ context.Context, key string) (p trust.Plan, led
 		p.Notes = append(p.Notes, "No configuration that could be read has the gate's key or its addresses.")
 		return p, led, nil
 	}
-	if j.modules() {
+	if j.modules() && j.f.file == "" {
 		for _, item := range slices.Concat(gone.Keys, gone.Caches) {
 			p.Commands = append(p.Commands, j.removals(item)...)
 		}
