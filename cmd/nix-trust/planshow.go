@@ -91,6 +91,8 @@ func planOf(p trust.Plan) jsonPlan {
 
 // carryOut shows a plan, and makes it when it may.
 func (a *app) carryOut(ctx context.Context, j ledger.Journal, p trust.Plan, consent consentFlags) error {
+	memory := a.gateMemory()
+	p = noteForgetting(p, memory)
 	out := planResultJSON{Version: 1, Plan: planOf(p)}
 	if !a.json {
 		a.printPlan(p)
@@ -105,6 +107,11 @@ func (a *app) carryOut(ctx context.Context, j ledger.Journal, p trust.Plan, cons
 	default:
 		out.Entry, done = j.Apply(ctx, p)
 		out.Applied = done == nil
+	}
+	if out.Applied {
+		for _, w := range memory.forget(ctx, p) {
+			a.warn("%s", w)
+		}
 	}
 	if a.json {
 		if err := a.writeJSON(out); err != nil {
