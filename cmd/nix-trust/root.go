@@ -119,6 +119,9 @@ terminal.`,
 		a.gateCommand(),
 		a.proposeCommand(),
 		a.applyCommand(),
+		a.setupCommand(),
+		a.fetchCommand(),
+		a.execCommand(),
 		a.journalCommand(),
 		a.undoCommand(),
 		a.explainCommand(),
@@ -175,6 +178,7 @@ func (a *app) report(ctx context.Context, named string) (*trust.Report, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	a.lookAtGrants(ctx, f)
 	r := trust.Decide(f)
 	r.Made = time.Now()
 	a.mu.Lock()
