@@ -29,6 +29,7 @@ var layers = map[string][]string{
 	"trust/grants":        {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust"},
 	"trust/gate":          {"lock", "lock/bincache", "trust/grants"},             // serves what grants pin, on the loopback interface
 	"trust/operation":     {"nixconf", "lock/bincache", "trust", "trust/grants"}, // what belongs to the administrator
+	"trust/global":        {"nixconf", "lock", "lock/bincache", "trust"},         // caches that are trusted whatever the flake
 	"trust/host":          {"nixconf", "nixconf/flake", "trust"},
 	"trust/host/hosttest": {"nixconf", "nixconf/flake"}, // makes big hosts for tests
 	"trust/host/demo":     {"nixconf", "lock", "lock/bincache", "trust", "trust/host"},
@@ -37,11 +38,11 @@ var layers = map[string][]string{
 	"trust/ledger":        {"trust"}, // durable writes
 	"tui":                 {"nixconf", "lock", "lock/challenge", "lock/verify", "trust", "tui/safetext", "tui/explain", "tui/svg"},
 	"tui/screenshot":      {"trust", "trust/host", "trust/host/demo", "tui", "tui/svg"},
-	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/challenge", "lock/generate", "lock/nix", "lock/verify", "trust", "trust/grants", "trust/operation", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
+	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/challenge", "lock/generate", "lock/nix", "lock/verify", "trust", "trust/global", "trust/grants", "trust/operation", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.
-var pure = []string{"trust", "trust/grants", "trust/operation", "nixconf/flake", "lock", "tui/safetext"}
+var pure = []string{"trust", "trust/global", "trust/grants", "trust/operation", "nixconf/flake", "lock", "tui/safetext"}
 
 func TestImportsPointOneWay(t *testing.T) {
 	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...")
