@@ -24,7 +24,14 @@ type Facts struct {
 	Answers     AnswersFile
 	RootAnswers AnswersFile
 	Flakes      []Flake
-	Notes       []Note // what could not be looked at while gathering
+	// Grants are the user's and the machine's grants and denials with how they
+	// stand, by files alone; GrantFiles are where they come from, and Disputes the
+	// paths that they disagree on.
+	Grants     []Granted
+	GrantFiles []GrantFile
+	Disputes   []GrantDispute
+	Gate       Gate
+	Notes      []Note // what could not be looked at while gathering
 }
 
 // Nix is the nix command that this user would run.
@@ -157,6 +164,8 @@ type Flake struct {
 	Lock      *flake.Lock
 	LockErr   string
 	Inputs    []Input
+	// CacheLock is the cache lock beside flake.nix, nil when none was found there.
+	CacheLock *OfferedLock
 }
 
 // FlakeID is how a flake is called.

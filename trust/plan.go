@@ -63,7 +63,7 @@ type FileChange struct {
 	Path          string // absolute, as it was named; links are followed when it is applied
 	Before, After FileState
 	// Parents says that missing folders above the file are made, for their
-	// owner alone.
+	// owner alone; root's also for those who may read the file.
 	Parents bool
 	Form    Form
 }

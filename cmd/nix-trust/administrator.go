@@ -42,7 +42,7 @@ func (a *app) administrator() (administrator, error) {
 		return administrator{}, usage("apply changes the whole machine, whoever calls it", "leave out --user")
 	}
 	adm := administrator{
-		journal: ledger.Journal{Dir: systemState},
+		journal: ledger.Journal{Dir: systemState, Shared: true},
 		callers: []uint32{0, uint32(os.Geteuid())},
 		system:  thisSystem,
 	}
@@ -66,7 +66,7 @@ func thisSystem(ctx context.Context) (operation.System, error) {
 	s := operation.System{
 		Conf: systemConf, Home: f.User.Home, Version: f.Daemon.Version, Platform: f.Platform, Files: host.Under("/"), Read: ledger.Read,
 		Owned: m.Owned, Now: time.Now(), Report: r, Answers: trust.AnswersSource{Path: f.Answers.Path, Version: f.Nix.Version},
-		Grants: grants.Source{Path: systemGrants + "/grants.toml"},
+		Grants: grants.Source{Path: systemGrants + "/grants.toml", Shared: true},
 	}
 	if s.Version == (nixconf.Version{}) {
 		s.Version = f.Nix.Version

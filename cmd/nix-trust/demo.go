@@ -24,6 +24,6 @@ trouble. Any command can follow, as in: nix-trust demo why`,
 			return a.screens(cmd.Context(), "")
 		},
 	}
-	c.AddCommand(a.statusCommand(), a.whyCommand(), a.configCommand(), a.answersCommand(), a.doctorCommand(), a.lintCommand(), a.reviewCommand())
+	c.AddCommand(a.statusCommand(), a.whyCommand(), a.explainCommand(), a.configCommand(), a.answersCommand(), a.doctorCommand(), a.lintCommand(), a.reviewCommand())
 	return c
 }

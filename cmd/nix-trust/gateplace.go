@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/nix-trust/nix-trust/trust/gate"
+	"github.com/nix-trust/nix-trust/trust/host"
 	"github.com/nix-trust/nix-trust/trust/ledger"
 )
 
@@ -58,8 +59,8 @@ func userGatePlace(uid int, getenv func(string) string, address string) (gatePla
 	if address == "" {
 		address = gateAddress
 	}
-	if host, _, err := net.SplitHostPort(address); err != nil || !net.ParseIP(host).IsLoopback() {
-		return gatePlace{}, errors.New(strconv.Quote(address) + " is no address on the loopback interface, such as " + gateAddress)
+	if !onLoopback(address) {
+		return gatePlace{}, errors.New(addressProblem(address))
 	}
 	if uid == 0 && getenv("NIX_TRUST_STATE_DIR") == "" {
 		return gatePlace{system: true, dir: systemGate, socket: systemGateSock, address: address}, nil
@@ -75,6 +76,16 @@ func userGatePlace(uid int, getenv func(string) string, address string) (gatePla
 	return p, nil
 }
 
+// onLoopback reports whether nobody on another machine can reach an address.
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && net.ParseIP(host).IsLoopback()
+}
+
+func addressProblem(address string) string {
+	return strconv.Quote(address) + " is no address on the loopback interface, such as " + gateAddress
+}
+
 // systemGatePlace is the machine's gate.
 func systemGatePlace(address string) gatePlace {
 	if address == "" {
@@ -83,8 +94,16 @@ func systemGatePlace(address string) gatePlace {
 	return gatePlace{system: true, dir: systemGate, socket: systemGateSock, address: address}
 }
 
-// gatePlace is the gate of the user who runs the program.
+// gatePlace is the gate of the user who runs the program. Without an address it
+// is the one of the config.toml beside the user's grants: for root that of the
+// system.
 func (a *app) gatePlace(address string) (gatePlace, error) {
+	if dir, err := grantsDir(os.Geteuid(), os.Getenv); err == nil && address == "" {
+		file := filepath.Join(dir, "config.toml")
+		if address, err = host.GateAddress(host.Under("/"), file); err != nil {
+			a.warn("%s does not say where the gate listens, so it is %s: %v", file, gateAddress, cause(err))
+		}
+	}
 	p, err := userGatePlace(os.Geteuid(), os.Getenv, address)
 	if err != nil {
 		return p, &problem{code: exitUsage, text: err.Error()}

@@ -73,7 +73,7 @@ func (b *grantBook) open(dir, state string) (err error) {
 		places = append(places, [2]string{systemGrants, systemState})
 	}
 	for _, place := range places {
-		s := shelf{Source: grants.Source{Path: filepath.Join(place[0], "grants.toml")}, locks: filepath.Join(place[1], "locks"), lockAt: b.lockAt}
+		s := shelf{Source: grants.Source{Path: filepath.Join(place[0], "grants.toml"), Shared: place[0] == systemGrants}, locks: filepath.Join(place[1], "locks"), lockAt: b.lockAt}
 		if s.State, err = b.read(s.Path); err != nil {
 			return changeProblem(err)
 		}

@@ -179,7 +179,7 @@ func (a *app) journal(stores ...string) (ledger.Journal, error) {
 	if err != nil {
 		return ledger.Journal{}, &problem{code: exitUnknown, text: err.Error(), hints: []string{"set HOME to your home folder"}}
 	}
-	return ledger.Journal{Dir: dir, Writer: ledger.Writer{Stores: stores}}, nil
+	return ledger.Journal{Dir: dir, Shared: dir == systemState, Writer: ledger.Writer{Stores: stores}}, nil
 }
 
 func (a *app) printPlan(p trust.Plan) {

@@ -93,7 +93,30 @@ terminal.`,
 	f.StringVar(&a.root, "root", "", "look at the system whose root folder is `DIR`")
 	f.StringVar(&a.user, "user", "", "take the view of the user `NAME` (as root, or under --root)")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(a.statusCommand(), a.whyCommand(), a.configCommand(), a.answersCommand(), a.doctorCommand(), a.lintCommand(), a.reviewCommand(), a.lockCommand(), a.verifyCommand(), a.challengeCommand(), a.grantCommand(), a.denyCommand(), a.revokeCommand(), a.grantsCommand(), a.narrowCommand(), a.proposeCommand(), a.applyCommand(), a.journalCommand(), a.undoCommand(), a.demoCommand())
+	root.AddCommand(
+		a.statusCommand(),
+		a.whyCommand(),
+		a.configCommand(),
+		a.answersCommand(),
+		a.doctorCommand(),
+		a.lintCommand(),
+		a.reviewCommand(),
+		a.lockCommand(),
+		a.verifyCommand(),
+		a.challengeCommand(),
+		a.grantCommand(),
+		a.denyCommand(),
+		a.revokeCommand(),
+		a.grantsCommand(),
+		a.narrowCommand(),
+		a.gateCommand(),
+		a.proposeCommand(),
+		a.applyCommand(),
+		a.journalCommand(),
+		a.undoCommand(),
+		a.explainCommand(),
+		a.demoCommand(),
+	)
 	return root
 }
 

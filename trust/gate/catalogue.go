@@ -1,6 +1,11 @@
 package gate
 
 import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -13,22 +18,27 @@ import (
 // A catalogue is what may be served in a span of time in which no grant begins
 // or ends. It has no clock; covers tells whether a moment is in the span.
 type catalogue struct {
-	pool     *grants.Pool
-	key      *Key
-	storeDir string
-	from     time.Time // zero: since ever
-	until    time.Time // zero: for ever
-	narinfos sync.Map  // hash part → *narinfo, of paths that are in pool
+	pool       *grants.Pool
+	key        *Key
+	storeDir   string
+	from       time.Time // zero: since ever
+	until      time.Time // zero: for ever
+	digest     string    // of all that is said of paths
+	parts      []string  // the hash parts of what is in pool, sorted
+	caches     []string  // the URLs of all that may deliver, sorted
+	signatures sync.Map  // hash part → *signature, of paths that are in pool
 }
 
-// A narinfo is signed when it is asked for first: that takes some 40 µs.
-type narinfo struct {
-	once sync.Once
-	text []byte
+// A signature is made when its path is asked for first: that takes some 40 µs.
+// The text around it is put together each time, as it is ten times as long.
+type signature struct {
+	once  sync.Once
+	bytes [ed25519.SignatureSize]byte
 }
 
-// newCatalogue takes the active grants among standings whose time is now.
-func newCatalogue(standings []grants.Standing, now time.Time, storeDir string, key *Key) *catalogue {
+// newCatalogue takes the active grants among standings whose time is now. It
+// takes over the signatures of the catalogue before, which may be nil.
+func newCatalogue(standings []grants.Standing, now time.Time, storeDir string, key *Key, before *catalogue) *catalogue {
 	c := &catalogue{key: key, storeDir: storeDir}
 	var active []grants.Standing
 	for _, s := range standings {
@@ -44,7 +54,60 @@ func newCatalogue(standings []grants.Standing, now time.Time, storeDir string, k
 		}
 	}
 	c.pool = grants.NewPool(active)
+	for _, s := range active {
+		for _, cache := range s.Grant.Caches {
+			c.caches = append(c.caches, cache.URL)
+		}
+		for path := range s.Pins() {
+			if _, ok := c.pool.Find(path.Digest()); ok {
+				c.parts = append(c.parts, path.Digest())
+			}
+		}
+	}
+	slices.Sort(c.caches)
+	c.caches = slices.Compact(c.caches)
+	slices.Sort(c.parts)
+	c.parts = slices.Compact(c.parts)
+	c.digest = c.sum()
+	c.inherit(before)
 	return c
+}
+
+// sum digests what is said of every path, and by which key.
+func (c *catalogue) sum() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%s\n", c.key.Public(), c.storeDir)
+	for _, part := range c.parts {
+		s, _ := c.pool.Find(part)
+		io.WriteString(h, c.describe(s).String())
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// within says whether all that is served now was served before, alike.
+func (c *catalogue) within(before *catalogue) bool {
+	if before == nil || before.key != c.key || before.storeDir != c.storeDir {
+		return false
+	}
+	for _, part := range c.parts {
+		is, _ := c.pool.Find(part)
+		if was, ok := before.pool.Find(part); !ok || was.Path != is.Path || !was.Pin.Same(is.Pin) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *catalogue) inherit(before *catalogue) {
+	if before == nil || before.key != c.key || before.storeDir != c.storeDir {
+		return
+	}
+	for part, sig := range before.signatures.Range {
+		is, ok := c.pool.Find(part.(string))
+		if was, _ := before.pool.Find(part.(string)); ok && was.Path == is.Path && was.Pin.Same(is.Pin) {
+			c.signatures.Store(is.Path.Digest(), sig)
+		}
+	}
 }
 
 // bound ends the span at a moment at which something changes.
@@ -62,27 +125,30 @@ func (c *catalogue) covers(now time.Time) bool {
 	return !now.Before(c.from) && (c.until.IsZero() || now.Before(c.until))
 }
 
+// describe is what is said of a path, without a signature.
+func (c *catalogue) describe(s grants.Served) *bincache.NarInfo {
+	return &bincache.NarInfo{
+		StoreDir: c.storeDir, Path: s.Path, URL: narURL(s), Compression: "none",
+		NarHash: s.Pin.NAR, NarSize: uint64(s.Pin.Size), References: s.Pin.Refs, CA: s.Pin.CA,
+	}
+}
+
 // narinfo returns what is served for a hash part, or nil.
 func (c *catalogue) narinfo(hashPart string) []byte {
 	s, ok := c.pool.Find(hashPart)
 	if !ok {
 		return nil
 	}
-	v, ok := c.narinfos.Load(hashPart)
+	info := c.describe(s)
+	v, ok := c.signatures.Load(hashPart)
 	if !ok {
 		// The text from a request must not keep the request's memory alive.
-		v, _ = c.narinfos.LoadOrStore(s.Path.Digest(), &narinfo{})
+		v, _ = c.signatures.LoadOrStore(s.Path.Digest(), &signature{})
 	}
-	n := v.(*narinfo)
-	n.once.Do(func() {
-		info := &bincache.NarInfo{
-			StoreDir: c.storeDir, Path: s.Path, URL: narURL(s), Compression: "none",
-			NarHash: s.Pin.NAR, NarSize: uint64(s.Pin.Size), References: slices.Clone(s.Pin.Refs), CA: s.Pin.CA,
-		}
-		c.key.sign(info)
-		n.text = []byte(info.String())
-	})
-	return n.text
+	sig := v.(*signature)
+	sig.once.Do(func() { sig.bytes = c.key.sign(info) })
+	info.Signatures = []string{c.key.signature(sig.bytes)}
+	return []byte(info.String())
 }
 
 // narURL names the path and the pinned bytes, so that a URL that Nix remembers

@@ -32,6 +32,8 @@ type record struct {
 	alive    time.Time     // when it last began to send something
 	until    time.Time     // not asked before
 	answers  time.Duration // how long it takes until contents begin, smoothed
+
+	contents, bytes, absent, lost, wrong int64 // as CacheStatus has them
 }
 
 type offence struct {
@@ -82,12 +84,21 @@ func (h *health) answered(cache string, took time.Duration, now time.Time) {
 	r.answers += (took - r.answers) / 4
 }
 
-// delivered notes that a path came whole and right.
-func (h *health) delivered(cache string) {
+// delivered notes that a path of this size came whole and right.
+func (h *health) delivered(cache string, size int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r := h.of(cache)
 	r.failures, r.until = 0, time.Time{}
+	r.contents++
+	r.bytes += size
+}
+
+// missing notes that a cache does not have a pinned path.
+func (h *health) missing(cache string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.of(cache).absent++
 }
 
 // failed notes a failure of a question that began at a moment. Many questions
@@ -95,7 +106,9 @@ func (h *health) delivered(cache string) {
 func (h *health) failed(cache string, began, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.of(cache).fail(began, now)
+	r := h.of(cache)
+	r.lost++
+	r.fail(began, now)
 }
 
 // late notes that a question which began at a moment was not answered in time.
@@ -104,7 +117,9 @@ func (h *health) failed(cache string, began, now time.Time) {
 func (h *health) late(cache string, began, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if r := h.of(cache); !began.Before(r.alive) {
+	r := h.of(cache)
+	r.lost++
+	if !began.Before(r.alive) {
 		r.fail(began, now)
 	}
 }
@@ -118,13 +133,28 @@ func (r *record) fail(began, now time.Time) {
 	r.failed, r.until = now, now.Add(backoff)
 }
 
-// wronged notes that what a cache has for a path is of no use, say because it is
-// not what is pinned.
-func (h *health) wronged(cache string, path lock.StorePath, now time.Time) {
+// wronged notes that what a cache has for a path is of no use: it is not what is
+// pinned, or it cannot be had.
+func (h *health) wronged(cache string, path lock.StorePath, other bool, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if other {
+		h.of(cache).wrong++
+	} else {
+		h.of(cache).lost++
+	}
 	if len(h.wrong) >= mostWrong {
 		maps.DeleteFunc(h.wrong, func(_ offence, until time.Time) bool { return !now.Before(until) })
 	}
 	h.wrong[offence{cache, path}] = now.Add(wrongBackoff)
+}
+
+func (h *health) status() map[string]CacheStatus {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := map[string]CacheStatus{}
+	for url, r := range h.caches {
+		out[url] = CacheStatus{URL: url, Delivered: r.contents, Bytes: r.bytes, Absent: r.absent, Failed: r.lost, Wrong: r.wrong, Until: r.until, Begins: r.answers}
+	}
+	return out
 }

@@ -39,7 +39,7 @@ func TestFailingCachesAreSkippedForLongerAndLonger(t *testing.T) {
 		now = now.Add(mostBackoff)
 	}
 	want("never longer than the most", "a", "b")
-	h.delivered("b")
+	h.delivered("b", 1)
 	want("it has delivered", "b", "a")
 }
 
@@ -48,7 +48,7 @@ func TestAWrongAnswerCountsForItsPathAlone(t *testing.T) {
 	of := func(n int) grants.Served {
 		return grants.Served{Path: storePath(n), From: []lock.Cache{{URL: "a"}}}
 	}
-	h.wronged("a", storePath(1), noon)
+	h.wronged("a", storePath(1), true, noon)
 	if got := h.order(of(1), noon); len(got) != 0 {
 		t.Error(got)
 	}
@@ -59,7 +59,7 @@ func TestAWrongAnswerCountsForItsPathAlone(t *testing.T) {
 		t.Error(got)
 	}
 	for n := range 3 * mostWrong {
-		h.wronged("a", storePath(n), noon.Add(time.Duration(n)*time.Second))
+		h.wronged("a", storePath(n), true, noon.Add(time.Duration(n)*time.Second))
 	}
 	if len(h.wrong) > mostWrong {
 		t.Errorf("%d are kept", len(h.wrong))

@@ -44,6 +44,19 @@ func KeyName(host string) string {
 // MakeKey makes a new key in a file that nobody else can read, and that must not
 // be there yet. It is on the disk when MakeKey returns.
 func MakeKey(file, name string) (*Key, error) {
+	k, err := NewKey(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.Save(file, -1, -1); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// NewKey makes a new key. It is in memory alone, and gone with the program
+// unless it is saved.
+func NewKey(name string) (*Key, error) {
 	_, secret, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		return nil, fmt.Errorf("no key could be made: %w", err)
@@ -52,36 +65,42 @@ func MakeKey(file, name string) (*Key, error) {
 	if err := k.check(); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
-	if err != nil {
-		if errors.Is(err, os.ErrExist) {
-			return nil, fmt.Errorf("%s is there already; a key is never written over, as daemons may believe it", file)
-		}
-		return nil, fmt.Errorf("the gate's key cannot be written: %w", err)
-	}
-	_, err = f.WriteString(name + ":" + base64.StdEncoding.EncodeToString(secret) + "\n")
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = syncFolder(filepath.Dir(file))
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the gate's key cannot be written to %s: %w", file, err), os.Remove(file))
-	}
 	return k, nil
 }
 
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
+// Save writes the key to a file that must not be there yet, for a user and a
+// group alone; -1 is whose the program is. It is on the disk when Save returns.
+func (k *Key) Save(file string, uid, gid int) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return err
+		if errors.Is(err, os.ErrExist) {
+			return fmt.Errorf("%s is there already; a key is never written over, as daemons may believe it", file)
+		}
+		return fmt.Errorf("the gate's key cannot be written: %w", err)
 	}
-	return errors.Join(d.Sync(), d.Close())
+	// The owner first: root may not be able to, and then nothing was written.
+	if uid >= 0 {
+		err = f.Chown(uid, gid)
+	}
+	if err == nil {
+		_, err = f.WriteString(k.name + ":" + base64.StdEncoding.EncodeToString(k.secret) + "\n")
+	}
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = syncFolder(filepath.Dir(file))
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("the gate's key cannot be written to %s: %w", file, err), os.Remove(file))
+	}
+	return nil
 }
 
 // ReadKey reads a key as Nix writes secret keys, NAME:BASE64 of 64 bytes. The
 // file has to be a plain one of the user that runs the gate, and nobody else's
 // to read.
-func ReadKey(file string) (*Key, error) {
+func ReadKey(file string) (*Key, error) { return ReadKeyOf(file, os.Geteuid()) }
+
+// ReadKeyOf is ReadKey for the gate that another user runs, which root may read.
+func ReadKeyOf(file string, uid int) (*Key, error) {
 	// A pipe in its place must not keep the gate waiting.
 	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -101,8 +120,8 @@ func ReadKey(file string) (*Key, error) {
 		return nil, fmt.Errorf("%s is not a plain file, so it is no key", file)
 	case st.Mode().Perm()&0o077 != 0:
 		return nil, fmt.Errorf("others can read or write %s (mode %03o): whoever has read it can put anything into the store; make a new key, have the old one taken out of trusted-public-keys, and keep the new one at mode 600", file, st.Mode().Perm())
-	case !ok || int(sys.Uid) != os.Geteuid():
-		return nil, fmt.Errorf("%s does not belong to the user that runs the gate (id %d); give it to that user or run the gate as its owner", file, os.Geteuid())
+	case !ok || int(sys.Uid) != uid:
+		return nil, fmt.Errorf("%s does not belong to the user that runs the gate (id %d); give it to that user or run the gate as its owner", file, uid)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
 	if err != nil {
@@ -151,14 +170,36 @@ func (k *Key) check() error {
 	return nil
 }
 
+// String is the public half, so that no message and no log has the other.
+func (k *Key) String() string { return k.Public().String() }
+
+// GoString is String.
+func (k *Key) GoString() string { return k.String() }
+
 // Public is the half that a daemon's trusted-public-keys names.
 func (k *Key) Public() bincache.PublicKey {
 	return bincache.PublicKey{Name: k.name, Key: k.secret.Public().(ed25519.PublicKey)}
 }
 
-// sign gives a narinfo this key's signature and no other.
+// sign makes this key's signature of a narinfo.
 // Nix: src/libstore/path-info.cc, ValidPathInfo::sign.
-func (k *Key) sign(n *bincache.NarInfo) {
-	sig := ed25519.Sign(k.secret, []byte(n.Fingerprint()))
-	n.Signatures = []string{k.name + ":" + base64.StdEncoding.EncodeToString(sig)}
+func (k *Key) sign(n *bincache.NarInfo) [ed25519.SignatureSize]byte {
+	return [ed25519.SignatureSize]byte(ed25519.Sign(k.secret, []byte(n.Fingerprint())))
+}
+
+// signature writes a signature as a narinfo has it.
+func (k *Key) signature(sig [ed25519.SignatureSize]byte) string {
+	return k.name + ":" + base64.StdEncoding.EncodeToString(sig[:])
+}
+
+// PublicText is the public half as trusted-public-keys has it, NAME:BASE64.
+func (k *Key) PublicText() string { return k.Public().String() }
+
+// WritePublic writes the public half, in one line, to a file for everybody to
+// read. What was there goes; the file is whole at every moment.
+func WritePublic(file string, k *Key) error {
+	if err := replaceFile(file, []byte(k.PublicText()+"\n"), 0o644); err != nil {
+		return fmt.Errorf("the public half of the gate's key cannot be written: %w", err)
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"encoding/base64"
+	"fmt"
 	"os"
 	"strings"
 	"syscall"
@@ -35,6 +36,36 @@ func TestAKeyIsMadeForOneUserAndReadBack(t *testing.T) {
 	}
 	if _, err := MakeKey(link, "a-1"); err == nil {
 		t.Error("a key was written through a link")
+	}
+}
+
+// A key that is made for another user is never anybody else's, not for a moment
+// and not when its owner cannot be set.
+func TestAKeyIsSavedForTheUserThatRunsTheGate(t *testing.T) {
+	k, err := NewKey("a-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprintf("%v %+v %#v %s", k, k, k, k); text != strings.Repeat(k.Public().String()+" ", 3)+k.Public().String() {
+		t.Errorf("printing a key says %s", text)
+	}
+	file := t.TempDir() + "/gate.key"
+	err = k.Save(file, 12345, 12346)
+	if os.Getuid() != 0 {
+		if _, there := os.Stat(file); err == nil || there == nil {
+			t.Errorf("%v; a key that could not be given away is left behind", err)
+		}
+		return
+	}
+	var st syscall.Stat_t
+	if err != nil || syscall.Stat(file, &st) != nil || st.Uid != 12345 || st.Gid != 12346 || st.Mode&0o777 != 0o600 {
+		t.Errorf("%v: %d %d %o", err, st.Uid, st.Gid, st.Mode)
+	}
+	if _, err := ReadKey(file); err == nil {
+		t.Error("another user's key was read as one's own")
+	}
+	if got, err := ReadKeyOf(file, 12345); err != nil || got.String() != k.String() {
+		t.Errorf("%v %v", got, err)
 	}
 }
 

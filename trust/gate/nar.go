@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -19,41 +20,52 @@ import (
 // errClient is the end of a client that reads no more.
 var errClient = errors.New("the client is gone")
 
-// serveNar sends a path's contents. While nothing has left, which is so for small
-// paths until all of it was compared, the next cache can take over from one that
-// is wrong; later the answer ends before its last part, and the connection with
-// it, as Content-Length has promised more.
+// serveNar sends a path's contents, and notes how that went.
 func (g *Gate) serveNar(w http.ResponseWriter, r *http.Request, s grants.Served) {
 	if r.Method == http.MethodHead {
 		narHeader(w, s.Pin.Size)
 		return
 	}
+	reply := &narReply{w: w, size: s.Pin.Size}
+	result, cache := g.deliver(r.Context(), reply, s)
+	g.tally.add(Event{When: g.now(), Path: string(s.Path), Cache: cache, Bytes: reply.sent, Result: result})
+	if result == Refused {
+		patience(w)
+		// Nix goes on to another cache or builds; any other status could stop it.
+		notFound(w)
+	}
+}
+
+// deliver replies with a path's contents. While nothing has left, which is so for
+// small paths until all of it was compared, the next cache can take over from one
+// that is wrong; later the answer ends before its last part, and the connection
+// with it, as Content-Length has promised more.
+func (g *Gate) deliver(ctx context.Context, reply *narReply, s grants.Served) (result, cache string) {
 	select {
 	case g.streams <- struct{}{}:
 		defer func() { <-g.streams }()
-	case <-r.Context().Done():
-		return
+	case <-ctx.Done():
+		return Left, ""
 	}
 	start := time.Now()
-	caches := g.health.order(s, start)
+	caches := slices.DeleteFunc(g.health.order(s, start), g.self.is)
 	for len(caches) > 0 {
-		from, err := g.open(r.Context(), s, caches)
+		from, err := g.open(ctx, s, caches)
 		if err != nil {
 			break
 		}
-		reply := &narReply{w: w, size: s.Pin.Size}
 		err = g.pass(reply, from, s.Pin)
 		from.close()
 		if err == nil {
-			g.health.delivered(from.cache)
-			return
+			g.health.delivered(from.cache, s.Pin.Size)
+			return Served, from.cache
 		}
-		if errors.Is(err, errClient) || r.Context().Err() != nil {
-			return
+		if errors.Is(err, errClient) || ctx.Err() != nil {
+			return Left, from.cache
 		}
 		g.refused(s, from.cache, from.began, err)
 		if reply.begun {
-			return
+			return Cut, from.cache
 		}
 		// Who has waited for one slow cache does not wait for another.
 		if time.Since(start) > g.deadline {
@@ -61,9 +73,10 @@ func (g *Gate) serveNar(w http.ResponseWriter, r *http.Request, s grants.Served)
 		}
 		caches = slices.DeleteFunc(caches, func(c string) bool { return c == from.cache })
 	}
-	patience(w)
-	// Nix goes on to another cache or builds; any other status could stop it.
-	notFound(w)
+	if ctx.Err() != nil {
+		return Left, ""
+	}
+	return Refused, ""
 }
 
 // pass unpacks and hashes what comes, and releases its end when it is the pin's.
@@ -130,6 +143,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 type narReply struct {
 	w     http.ResponseWriter
 	size  int64
+	sent  int64
 	begun bool
 }
 
@@ -140,6 +154,7 @@ func (n *narReply) Write(p []byte) (int, error) {
 	}
 	patience(n.w)
 	m, err := n.w.Write(p)
+	n.sent += int64(m)
 	if err != nil {
 		return m, fmt.Errorf("%w: %w", errClient, err)
 	}

@@ -9,127 +9,16 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/nix-trust/nix-trust/lock/bincache"
-	"github.com/nix-trust/nix-trust/trust/grants"
 )
 
-// Options are what a gate needs. Only Key has to be there.
-type Options struct {
-	Key *Key
-	// Client asks the caches, for the store whose paths are served. nil: one for
-	// /nix/store without credentials that never asks twice.
-	Client   *bincache.Client
-	Priority int           // in nix-cache-info, lower is asked first; 0: 30, before cache.nixos.org's 40
-	Deadline time.Duration // until a cache begins to send contents; 0: 2 s
-	Streams  int           // contents sent at a time, others wait; 0: 32, as Nix asks for 25 files at a time
-	Now      func() time.Time
-	Log      *slog.Logger // nil: nothing is logged
-}
-
-// A Gate is an http.Handler. It serves nothing until Load.
-type Gate struct {
-	key       *Key
-	client    *bincache.Client
-	cacheInfo []byte
-	deadline  time.Duration
-	streams   chan struct{}
-	now       func() time.Time
-	log       *slog.Logger
-	health    *health
-	evidence  evidence
-
-	mu        sync.Mutex // of standings, and of making a catalogue
-	standings []grants.Standing
-	catalogue atomic.Pointer[catalogue]
-}
-
-// stalls is how many deadlines a cache may pause in the middle.
-const stalls = 5
-
-// New makes a gate. It asks nothing and opens nothing.
-func New(o Options) (*Gate, error) {
-	if o.Key == nil {
-		return nil, errors.New("a gate needs a key; nothing it serves would be accepted without one")
-	}
-	if o.Deadline <= 0 {
-		o.Deadline = 2 * time.Second
-	}
-	if o.Streams <= 0 {
-		o.Streams = 32
-	}
-	if o.Priority == 0 {
-		o.Priority = 30
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Client == nil {
-		o.Client = bincache.NewClient(bincache.Options{Limits: bincache.Limits{
-			Attempts: 1, PerHost: 2 * o.Streams, Request: o.Deadline, Answer: o.Deadline, Stall: stalls * o.Deadline,
-		}})
-	}
-	g := &Gate{
-		key: o.Key, client: o.Client, deadline: o.Deadline, streams: make(chan struct{}, o.Streams),
-		now: o.Now, log: o.Log, health: newHealth(),
-		cacheInfo: fmt.Appendf(nil, "StoreDir: %s\nWantMassQuery: 1\nPriority: %d\n", o.Client.StoreDir(), o.Priority),
-	}
-	g.Load(nil)
-	return g, nil
-}
-
-// Load takes these grants in place of those before. Answers that are on their
-// way go on: what they send was pinned when they began.
-func (g *Gate) Load(standings []grants.Standing) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.standings = standings
-	g.renew(g.now())
-}
-
-// renew is called with mu held.
-func (g *Gate) renew(now time.Time) *catalogue {
-	c := newCatalogue(g.standings, now, g.client.StoreDir(), g.key)
-	for _, conflict := range c.pool.Conflicts() {
-		g.log.Error("grants disagree", "conflict", conflict.String())
-	}
-	g.catalogue.Store(c)
-	return c
-}
-
-// current is the catalogue of this moment: what a grant pins that has expired
-// since it was loaded is not in it.
-func (g *Gate) current() *catalogue {
-	now := g.now()
-	if c := g.catalogue.Load(); c.covers(now) {
-		return c
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if c := g.catalogue.Load(); c.covers(now) {
-		return c
-	}
-	return g.renew(now)
-}
-
-// Conflicts are the paths that active grants disagree on now. None of their
-// sides is served.
-func (g *Gate) Conflicts() []grants.Conflict { return g.current().pool.Conflicts() }
-
-// Evidence is what caches had instead of what is pinned, the oldest first.
-func (g *Gate) Evidence() []Evidence { return g.evidence.all() }
-
 // ServeHTTP answers GET and HEAD of nix-cache-info, of the narinfos of pinned
-// paths and of their contents, to programs on this machine. All else is a 404.
+// paths and of their contents, to programs on this machine, and GET of
+// nix-trust-probe with a store path that it then serves for some minutes. All
+// else is a 404.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !fromHere(r) {
-		http.Error(w, "this is for programs on this machine, under the address it listens on", http.StatusForbidden)
+		forbidden(w)
 		return
 	}
 	patience(w)
@@ -140,19 +29,32 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		notFound(w)
 		return
 	}
-	path := strings.TrimPrefix(r.URL.Path, "/")
+	epoch, path := cutEpoch(strings.TrimPrefix(r.URL.Path, "/"))
 	if path == "nix-cache-info" {
 		send(w, "text/x-nix-cache-info", g.cacheInfo)
 		return
 	}
-	if digest, ok := strings.CutSuffix(path, ".narinfo"); ok {
+	digest, isInfo := strings.CutSuffix(path, ".narinfo")
+	if isInfo {
 		if text := g.current().narinfo(digest); text != nil {
+			g.tally.infos.Add(1)
 			send(w, "text/x-nix-narinfo", text)
 			return
 		}
 	} else if s, ok := g.current().nar(path); ok {
 		g.serveNar(w, r, s)
 		return
+	}
+	switch {
+	case path == probePath && r.Method == http.MethodGet:
+		g.serveProbe(w)
+		return
+	case g.probed(w, path):
+		return
+	case isInfo:
+		g.tally.misses.Add(1)
+		g.log.Debug("not pinned", "asked", path)
+		g.epochs.miss(epoch, g.now())
 	}
 	notFound(w)
 }
@@ -161,6 +63,10 @@ func send(w http.ResponseWriter, kind string, text []byte) {
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.Write(text) // for HEAD net/http sends none of it
+}
+
+func forbidden(w http.ResponseWriter) {
+	http.Error(w, "this is for programs on this machine, under the address it listens on", http.StatusForbidden)
 }
 
 func notFound(w http.ResponseWriter) { http.Error(w, "404", http.StatusNotFound) }
@@ -207,6 +113,12 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 // Serve answers on the listener until ctx ends; then answers that are on their
 // way have five seconds.
 func (g *Gate) Serve(ctx context.Context, listener net.Listener) error {
+	g.self.add(listener.Addr().String())
+	defer func() {
+		if err := g.epochs.keep(); err != nil {
+			g.log.Error("the epochs cannot be kept", "error", err.Error())
+		}
+	}()
 	s := &http.Server{
 		Handler: g, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: writePatience,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),

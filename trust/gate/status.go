@@ -1,6 +1,13 @@
 package gate
 
-import "time"
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/nix-trust/nix-trust/trust/grants"
+)
 
 // A Status is how a gate does, for a person and for programs. It has no secret:
 // of paths it names those alone that were pinned when they were asked for.
@@ -59,5 +66,71 @@ type Event struct {
 	Path   string    `json:"path"`
 	Cache  string    `json:"cache"` // that delivered it last, "" for none
 	Bytes  int64     `json:"bytes"`
-	Result string    `json:"result"` // "served", "refused", "cut", "left": the client went away
+	Result string    `json:"result"`
+}
+
+// How a question for contents ends.
+const (
+	Served  = "served"  // whole and right
+	Refused = "refused" // no cache delivers: a 404
+	Cut     = "cut"     // the cache failed, or was wrong, when a part had left
+	Left    = "left"    // the client went away
+)
+
+// Status is how the gate does now. It asks Options.Grants before.
+func (g *Gate) Status() Status {
+	g.Reload()
+	c := g.current()
+	now := g.now()
+	s := Status{
+		Version: 1, Started: g.started, PublicKey: g.key.PublicText(), Address: g.self.address(), Paths: c.pool.Len(),
+		Grants: []GrantStatus{}, Conflicts: []string{}, Problems: []string{},
+		Served: g.tally.counts(), Recent: g.tally.recent(), Evidence: g.Evidence(),
+	}
+	s.Epoch, s.Fresh = g.epochs.current()
+	g.mu.Lock()
+	standings := g.standings
+	g.mu.Unlock()
+	for _, one := range standings {
+		s.Grants = append(s.Grants, grantStatus(one, now))
+	}
+	for _, conflict := range c.pool.Conflicts() {
+		s.Conflicts = append(s.Conflicts, conflict.String())
+	}
+	for _, url := range g.self.among(c.caches) {
+		s.Problems = append(s.Problems, "A grant names this gate, "+url+", as a cache. It is not asked.")
+	}
+	for _, problem := range []error{g.epochs.trouble(), g.evidence.trouble()} {
+		if problem != nil {
+			s.Problems = append(s.Problems, problem.Error())
+		}
+	}
+	if g.problems != nil {
+		s.Problems = append(s.Problems, g.problems()...)
+	}
+	s.Caches = g.cacheStatus(c)
+	return s
+}
+
+// grantStatus looks at the time again, as a grant ends without being loaded.
+func grantStatus(s grants.Standing, now time.Time) GrantStatus {
+	state := s.State
+	switch {
+	case state == grants.Active && now.Before(s.Grant.Granted):
+		state = grants.NotYet
+	case state == grants.Active && !s.Grant.Expires.IsZero() && !now.Before(s.Grant.Expires):
+		state = grants.Expired
+	}
+	return GrantStatus{Flake: string(s.Grant.Flake), State: state.String(), Paths: len(s.Pins()), Expires: s.Grant.Expires}
+}
+
+// cacheStatus has the caches of the grants, and those that were asked before.
+func (g *Gate) cacheStatus(c *catalogue) []CacheStatus {
+	all := g.health.status()
+	for _, url := range c.caches {
+		if _, ok := all[url]; !ok {
+			all[url] = CacheStatus{URL: url}
+		}
+	}
+	return slices.SortedFunc(maps.Values(all), func(a, b CacheStatus) int { return cmp.Compare(a.URL, b.URL) })
 }

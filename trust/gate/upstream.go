@@ -151,13 +151,15 @@ func (g *Gate) refused(s grants.Served, cache string, began time.Time, err error
 		if other != nil {
 			got = other.got
 		}
-		g.health.wronged(cache, s.Path, now)
+		g.health.wronged(cache, s.Path, true, now)
+		g.tally.wrong.Add(1)
 		g.evidence.add(Evidence{When: g.now(), Path: s.Path, Cache: cache, Pinned: s.Pin.NAR, Got: got})
 		g.log.Error("a cache does not have what is pinned", "cache", cache, "path", string(s.Path), "pinned", s.Pin.NAR.String(), "got", got)
 	case errors.Is(err, bincache.Absent):
+		g.health.missing(cache)
 		g.log.Warn("a cache does not have a pinned path", "cache", cache, "path", string(s.Path))
 	case errors.Is(err, bincache.Refused), errors.Is(err, bincache.Unsupported):
-		g.health.wronged(cache, s.Path, now)
+		g.health.wronged(cache, s.Path, false, now)
 		g.log.Warn("a cache cannot deliver a pinned path", "cache", cache, "path", string(s.Path), "error", err.Error())
 	case errors.Is(err, errLate):
 		g.health.late(cache, began, now)

@@ -15,6 +15,9 @@ import (
 type Source struct {
 	Path  string
 	State trust.FileState
+	// Shared: where the file is made, everybody may read it. The system's is
+	// read by every user's programs.
+	Shared bool
 }
 
 // File reads the content. No file says nothing; one that cannot be read is an
@@ -173,6 +176,9 @@ func planned(p trust.Plan, src Source, before, after *File) (trust.Plan, error) 
 	step.After = trust.FileState{Exists: true, Data: text, Mode: src.State.Mode}
 	if !src.State.Exists {
 		step.After.Mode, step.Parents = 0o600, true
+		if src.Shared {
+			step.After.Mode = 0o644
+		}
 	} else if string(was) != string(src.State.Data) {
 		p.Notes = append(p.Notes, "The file is written in its canonical form: comments, and an order and layout of its own, are not kept.")
 	}

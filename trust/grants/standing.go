@@ -70,6 +70,11 @@ func ReadBack(l *lock.Lock, err error) Accepted {
 // Lock is the lock that was read, or nil.
 func (a Accepted) Lock() *lock.Lock { return a.lock }
 
+// Is reports whether it is the lock with a digest.
+func (a Accepted) Is(digest string) bool {
+	return a.err == nil && a.lock != nil && digest != "" && a.digest == digest
+}
+
 // An OfferState says what was found where a flake's lock belongs.
 type OfferState uint8
 

@@ -234,10 +234,35 @@ func TestPreferencesNameTheLineThatIsWrong(t *testing.T) {
 		"\n\nunknown = true\n":         "line 3: \"unknown\"",
 		"roots = []\n[theme]\nx = 1\n": "theme",
 		"\x00":                         "line 1",
+		"gate = \"127.0.0.1:9000\"\n":  "",
+		"gate = \"[::1]:9000\"\n":      "",
+		"gate = \"0.0.0.0:9000\"\n":    "loopback",
+		"gate = \"localhost:9000\"\n":  "loopback",
+		"gate = \"127.0.0.1:0\"\n":     "loopback",
+		"gate = \"127.0.0.1:99999\"\n": "loopback",
+		"gate = 9000\n":                "line 1",
 	} {
 		_, err := parsePreferences([]byte(text))
 		if (err != nil) != (want != "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// An address that anybody else could reach is none, whatever else the file has.
+func TestTheGateListensWhereTheFileSaysOnTheLoopbackAlone(t *testing.T) {
+	m := made(t, map[string]string{
+		"/good": "roots = [\"~/src\"]\ngate = \"127.0.0.1:9000\"\n", "/none": "roots = []\n",
+		"/bad": "gate = \"192.0.2.1:9000\"\n", "/broken": "gate = \n",
+	}, nil)
+	for file, want := range map[string]string{"/good": "127.0.0.1:9000", "/none": "", "/missing": ""} {
+		if got, err := GateAddress(m.files, file); got != want || err != nil {
+			t.Errorf("%s: %q, %v, want %q", file, got, err, want)
+		}
+	}
+	for _, file := range []string{"/bad", "/broken"} {
+		if got, err := GateAddress(m.files, file); got != "" || err == nil {
+			t.Errorf("%s: %q, %v, want an error", file, got, err)
 		}
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -21,6 +23,26 @@ const (
 type preferences struct {
 	// Roots are folders in which to look for flakes, "~/src" and the like.
 	Roots []string `toml:"roots"`
+	// Gate is where the user's gate listens, on the loopback interface:
+	// "127.0.0.1:8128". "" when it is not said.
+	Gate string `toml:"gate"`
+}
+
+// GateAddress is what a config.toml says of where the gate listens, "" when
+// there is no such file or it says nothing.
+func GateAddress(files Files, file string) (string, error) {
+	data, err := files.ReadFile(file)
+	if isMissing(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	prefs, err := parsePreferences(data)
+	if prefs.Gate == "" {
+		return "", err
+	}
+	return prefs.Gate, nil
 }
 
 // configRoots adds the flakes below the folders that the user listed in
@@ -91,6 +113,7 @@ func parsePreferences(data []byte) (preferences, error) {
 	dec := toml.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	err := dec.Decode(&p)
+	bad := checkGate(&p)
 	var strict *toml.StrictMissingError
 	var syntax *toml.DecodeError
 	switch {
@@ -103,5 +126,20 @@ func parsePreferences(data []byte) (preferences, error) {
 	case err != nil:
 		return preferences{}, fmt.Errorf("%w; the roots it lists are not searched", err)
 	}
-	return p, nil
+	return p, bad
+}
+
+// checkGate takes the address of the gate out when it is none.
+func checkGate(p *preferences) error {
+	if p.Gate == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(p.Gate)
+	n, perr := strconv.ParseUint(port, 10, 16)
+	if err == nil && perr == nil && n > 0 && net.ParseIP(host).IsLoopback() {
+		return nil
+	}
+	bad := fmt.Errorf("gate = %q is no address on the loopback interface, such as \"127.0.0.1:8128\"", p.Gate)
+	p.Gate = ""
+	return bad
 }

@@ -30,8 +30,12 @@ const MaxLine = 32 << 20
 // It has the old and new contents of the files, saved answers and whatever is
 // secret in them included, so the file and its folder are for their owner alone.
 type Journal struct {
-	// Dir is the folder of journal.jsonl. It is made with the first plan.
-	Dir    string
+	// Dir is the folder of journal.jsonl. It is made with the first plan, for its
+	// owner alone.
+	Dir string
+	// Shared: others may pass through the folder to what lies in it besides, such
+	// as accepted locks, but neither list it nor read the journal.
+	Shared bool
 	Writer Writer
 	Now    func() time.Time // time.Now when nil
 }
@@ -151,6 +155,9 @@ func (j Journal) open(ctx context.Context) (_ *journalFile, err error) {
 	if err := os.MkdirAll(j.Dir, 0o700); err != nil {
 		return nil, journalFault(j.Path(), err)
 	}
+	if err := j.share(); err != nil {
+		return nil, journalFault(j.Path(), err)
+	}
 	_, lerr := os.Lstat(j.Path())
 	fd, err := unix.Open(j.Path(), unix.O_RDWR|unix.O_APPEND|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0o600)
 	if err != nil {
@@ -183,6 +190,18 @@ func (j Journal) open(ctx context.Context) (_ *journalFile, err error) {
 		}
 	}
 	return f, f.lock(ctx, j.Writer.Wait)
+}
+
+// share lets others through the folder when that is wanted.
+func (j Journal) share() error {
+	if !j.Shared {
+		return nil
+	}
+	info, err := os.Stat(j.Dir)
+	if err != nil || info.Mode().Perm()&0o111 == 0o111 {
+		return err
+	}
+	return os.Chmod(j.Dir, info.Mode().Perm()|0o111)
 }
 
 func (f *journalFile) lock(ctx context.Context, wait time.Duration) error {

@@ -56,10 +56,12 @@ func (w Writer) stored(path string) bool {
 	})
 }
 
-// makeParents makes the missing folders, for their owner alone, and steps into them.
+// makeParents makes the missing folders and steps into them. They are for their
+// owner alone. Where root makes them for a file of its own that all may read,
+// the others are let through to it, and see what is beside it.
 func (s *swap) makeParents(at string, missing []string) error {
 	const doing = "its folder could not be made"
-	for _, name := range missing {
+	for i, name := range missing {
 		info, err := s.dir.Stat(".")
 		if err != nil {
 			return s.fault(doing, err)
@@ -75,6 +77,15 @@ func (s *swap) makeParents(at string, missing []string) error {
 				uid, gid := owner(info)
 				if err := s.dir.Lchown(name, uid, gid); err != nil {
 					return s.fault(doing, err)
+				}
+				if uid == 0 && s.after.Mode&0o004 != 0 {
+					mode := fs.FileMode(0o711)
+					if i == len(missing)-1 {
+						mode = 0o755
+					}
+					if err := s.dir.Chmod(name, mode); err != nil {
+						return s.fault(doing, err)
+					}
 				}
 			}
 			if err := s.syncDir(); err != nil {
