@@ -146,6 +146,9 @@ func (a *app) narrow(ctx context.Context, url string, f narrowFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := n.learn(ctx, chosen); err != nil {
+		return err
+	}
 	for _, step := range []func(context.Context) error{
 		func(ctx context.Context) error { return n.evaluate(ctx, chosen) },
 		n.makeLocks, n.grantAll, n.takeOut, n.forgetAnswers,
@@ -190,6 +193,30 @@ func (a *app) newNarrowing(ctx context.Context, url string, f narrowFlags) (*nar
 	}
 	n.after = n.cache.After(r)
 	return n, nil
+}
+
+// learn adds the chosen flakes to what is known: what they ask for says whose a
+// key is.
+func (n *narrowing) learn(ctx context.Context, chosen []string) error {
+	for _, arg := range chosen {
+		fl, err := n.book.named(arg)
+		if err != nil {
+			return err
+		}
+		if fl.folder == "" || slices.ContainsFunc(n.report.Flakes, func(f trust.FlakeReport) bool { return f.ID.Path == fl.folder }) {
+			continue
+		}
+		r, err := n.app.report(ctx, fl.folder)
+		if err != nil {
+			return err
+		}
+		if f := subject(r, fl.folder); f != nil {
+			n.report.Flakes = append(n.report.Flakes, *f)
+		}
+	}
+	n.cache, _ = global.Find(n.report, n.cache.URL, n.options())
+	n.after = n.cache.After(n.report)
+	return nil
 }
 
 // configKnown refuses to go on when the configuration is not known.
