@@ -25,6 +25,7 @@ import (
 type household struct {
 	realnix.Nix
 	t        *testing.T
+	usr      string    // the programs, of the root with the real Nix
 	cache    string    // the URL of the cache that is trusted for everything
 	key      string    // of the cache
 	gate     *gate.Key // of root's gate and of alice's
@@ -49,29 +50,22 @@ const householdFlake = `{
 func newHousehold(t *testing.T, nix realnix.Nix, bin string) *household {
 	t.Helper()
 	h := &household{Nix: nix, t: t}
-	// Beside the other root, so that files can be shared with it.
-	dir, err := os.MkdirTemp(filepath.Dir(nix.Root), "household-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	h.Root = dir
-	copied := exec.Command("/bin/sh", "-c", `set -e
-chmod 755 "$TO"
+	h.Root, h.usr = t.TempDir(), nix.Root+"/usr"
+	made := exec.Command("/bin/sh", "-c", `set -e
+chmod 755 "$TO" "$TO/.."
 mkdir -p "$TO/usr" "$TO/tmp" "$TO/root" "$TO/srv" "$TO/var/lib" "$TO/nix/var/nix" "$TO/dev" "$TO/proc"
-cp -al "$FROM/usr/bin" "$FROM/usr/sbin" "$FROM/usr/lib" "$FROM/usr/lib64" "$TO/usr/"
 for link in bin sbin lib lib64; do ln -s usr/$link "$TO/$link"; done
 cp -a "$FROM/etc" "$TO/etc"
 mkdir -p "$TO/etc/nix" && rm -f "$TO/etc/nix/nix.conf" && chmod 1777 "$TO/tmp"`)
-	copied.Env = append(os.Environ(), "FROM="+nix.Root, "TO="+h.Root)
-	if out, err := copied.CombinedOutput(); err != nil {
+	made.Env = append(os.Environ(), "FROM="+nix.Root, "TO="+h.Root)
+	if out, err := made.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	program, err := os.ReadFile(bin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	putFile(t, h.Root+"/usr/local/bin/nix-trust", string(program), 0o755)
+	putFile(t, h.Root+"/opt/nix-trust", string(program), 0o755)
 	h.uid, h.gid = (&matrix{nix: h.Nix}).id(t, "alice")
 
 	files := http.FileServer(http.Dir(h.Root + "/srv/cache"))
@@ -115,16 +109,16 @@ trusted-public-keys = %s %s
 }
 
 // command prepares a script as a user, with nothing but the usual variables. The
-// root gets /proc and /dev in a view of the mounts that ends with the command.
+// root gets its programs, /proc and /dev in a view of the mounts that ends with the command.
 func (h *household) command(ctx context.Context, uid, gid uint32, script string) *exec.Cmd {
 	home := "/root"
 	if uid != 0 {
 		home = "/home/alice"
 	}
 	cmd := exec.CommandContext(ctx, "unshare", "-m", "--propagation", "private", "/bin/sh", "-c",
-		`mount --bind /proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot --userspec="$1" --groups= "$0" /bin/sh -c "$2"`,
-		h.Root, fmt.Sprintf("%d:%d", uid, gid), "cd\nset -e\n"+script)
-	cmd.Env = []string{"HOME=" + home, "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"}
+		`mount --bind "$3" "$0/usr" && mount --bind /proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot --userspec="$1" --groups= "$0" /bin/sh -c "$2"`,
+		h.Root, fmt.Sprintf("%d:%d", uid, gid), "cd\nset -e\n"+script, h.usr)
+	cmd.Env = []string{"HOME=" + home, "PATH=/opt:/usr/bin:/bin:/usr/sbin:/sbin"}
 	cmd.WaitDelay = 2 * time.Second
 	return cmd
 }
