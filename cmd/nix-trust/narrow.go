@@ -241,15 +241,15 @@ func (a *app) narrowApart() global.Options {
 	var o global.Options
 	if place, err := a.gatePlace(""); err == nil {
 		o.Apart = append(place.urls(), "http://"+place.address)
-		if key, err := gateKey(place); err == nil {
+		if key, err := gatePublic(place); err == nil {
 			o.Apart = append(o.Apart, key.String())
 		}
 	}
 	return o
 }
 
-// gateKey is the public half of a gate's key.
-func gateKey(place gatePlace) (bincache.PublicKey, error) {
+// gatePublic is the public half of a gate's key.
+func gatePublic(place gatePlace) (bincache.PublicKey, error) {
 	text, err := readRegular(place.publicFile(), 4<<10)
 	if err != nil {
 		return bincache.PublicKey{}, cause(err)
@@ -264,7 +264,7 @@ func (n *narrowing) gateMissing() string {
 	if err != nil {
 		return "Where the gate is is not known: " + err.Error() + "."
 	}
-	key, err := gateKey(place)
+	key, err := gatePublic(place)
 	if err != nil {
 		return fmt.Sprintf("The gate is not set up: %s could not be read (%v).", place.publicFile(), err)
 	}
