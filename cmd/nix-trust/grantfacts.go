@@ -307,17 +307,18 @@ func (a *app) lookAtGate(files host.Files) trust.Gate {
 	return trust.Gate{User: a.gateKey(files, own), Machine: a.gateKey(files, machine), Address: own.address, URLs: own.urls()}
 }
 
-// gateKey reads the public half of a gate's key. One whose secret half is gone is
-// of no use to a gate, and nobody set up.
+// gateKey reads the public half of a gate's key. Without the secret half it is of
+// no use to a gate.
 func (a *app) gateKey(files host.Files, p gatePlace) trust.GateKey {
 	k := trust.GateKey{File: p.publicFile()}
 	text, err := files.ReadFile(k.File)
-	if err == nil && !a.demo { // the demo's gate makes up its secret half
-		if _, err = files.Lstat(p.keyFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			err = nil // others' keys lie where they cannot be seen
-		}
-	}
+	_, secret := files.Lstat(p.keyFile())
+	gone := errors.Is(secret, fs.ErrNotExist) && !a.demo // whose gate makes it up
 	switch {
+	case err == nil && gone:
+		k.State = nixconf.SourceMissing
+	case errors.Is(err, fs.ErrNotExist) && secret == nil:
+		k.State, k.Err = nixconf.SourceUnreadable, "it is not there, though the secret half is"
 	case err == nil:
 		k.State, k.Key = nixconf.SourceRead, strings.TrimSuffix(string(text), "\n")
 	case errors.Is(err, fs.ErrNotExist):
