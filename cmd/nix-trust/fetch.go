@@ -89,7 +89,7 @@ func (a *app) fetch(ctx context.Context, arg string, f fetchFlags) error {
 	if err != nil {
 		return err
 	}
-	c := &fetching{app: a, began: time.Now(), want: w, granted: g, systems: systems, nix: &nix.Nix{Runner: nix.Program{}, StoreDir: b.store}, trusted: r.Trust == trust.Trusted}
+	c := &fetching{app: a, want: w, granted: g, systems: systems, nix: &nix.Nix{Runner: nix.Program{}, StoreDir: b.store}, trusted: r.Trust == trust.Trusted}
 	if err := c.look(ctx); err != nil {
 		return err
 	}

@@ -26,12 +26,12 @@ type fetching struct {
 	trusted bool // the daemon takes this user's word, or there is none
 
 	valid   map[lock.StorePath]nix.Info
-	began   time.Time
 	had     int              // paths that were in the store before
 	missing []lock.StorePath // what is not there yet: what was left out first, then the pinned
 	others  []otherBytes
 
-	status gate.Status // of the gate, in the end
+	before gate.Status // of the gate, in the beginning
+	status gate.Status // and in the end
 	said   []string    // what went wrong, for a person
 	hints  []string
 	links  []string // that keep it
@@ -66,6 +66,9 @@ func (c *fetching) bring(ctx context.Context, hold func(context.Context) (*heldG
 		return err
 	}
 	defer held.stop()
+	if c.before, err = held.ask(ctx); err != nil {
+		return &problem{code: exitUnknown, text: fmt.Sprintf("the gate does not say how it does: %v", err)}
+	}
 	if left, _ := c.want.missing(c.want.left, c.isValid); len(left) > 0 {
 		if err := c.realise(ctx, left); err != nil {
 			return err

@@ -241,3 +241,29 @@ func keyProblem(place gatePlace, err error) error {
 	}
 	return &problem{code: exitUnknown, text: fmt.Sprintf("the gate's key cannot be read: %v", cause(err)), hints: []string{"`nix-trust setup --check` says what is wrong"}}
 }
+
+// newEvidence is what caches had instead of what is pinned since an earlier
+// status of a gate: evidence is kept for long, and has whole seconds.
+func newEvidence(before, now gate.Status) (out []gate.Evidence) {
+	type piece struct {
+		when int64
+		rest gate.Evidence
+	}
+	of := func(e gate.Evidence) piece {
+		p := piece{e.When.Unix(), e}
+		p.rest.When = time.Time{}
+		return p
+	}
+	known := map[piece]int{}
+	for _, e := range before.Evidence {
+		known[of(e)]++
+	}
+	for _, e := range now.Evidence {
+		if p := of(e); known[p] > 0 {
+			known[p]--
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}
