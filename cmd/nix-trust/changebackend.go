@@ -139,6 +139,7 @@ func (a *app) Apply(ctx context.Context, p trust.Plan) (int, error) {
 func (a *app) apply(ctx context.Context, p trust.Plan) (int, error) {
 	if a.demo {
 		n, err := a.made().Apply(p, time.Now())
+		a.reloadDemo()
 		return n, replan(err)
 	}
 	j, err := a.journal(storeDir())

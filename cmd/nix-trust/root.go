@@ -34,8 +34,10 @@ type app struct {
 		sync.Once
 		*demo.Host
 	}
-	mu   sync.Mutex // of home
-	home string     // of the user looked at, shown as ~
+	demoRun demoRun
+	mu      sync.Mutex    // of home and last
+	home    string        // of the user looked at, shown as ~
+	last    *trust.Report // what the screens show
 }
 
 // run runs the program and returns its exit code.
@@ -49,6 +51,11 @@ func run(ctx context.Context, args []string, s streams) int {
 	err := cmd.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
+	}
+	var end *commandEnd
+	if errors.As(err, &end) {
+		end.end()
+		return end.code
 	}
 	if ctx.Err() != nil {
 		return exitInterrupted
@@ -176,7 +183,15 @@ func (a *app) report(ctx context.Context, named string) (*trust.Report, error) {
 }
 
 // Snapshot makes app the backend of the screens.
-func (a *app) Snapshot(ctx context.Context) (*trust.Report, error) { return a.report(ctx, "") }
+func (a *app) Snapshot(ctx context.Context) (*trust.Report, error) {
+	r, err := a.report(ctx, "")
+	if err == nil {
+		a.mu.Lock()
+		a.last = r
+		a.mu.Unlock()
+	}
+	return r, err
+}
 
 // screens opens the terminal program.
 func (a *app) screens(ctx context.Context, flake string) error {
@@ -184,6 +199,9 @@ func (a *app) screens(ctx context.Context, flake string) error {
 		Backend: a, Demo: a.demo, ASCII: a.asciiOnly(), NoMotion: a.noMotion, NoMouse: a.noMouse,
 		ReadOnly: a.mayNotChange() != "", ReadOnlyWhy: a.mayNotChange(), Flake: flake, Home: a.home,
 	})
+	if ended := a.endDemo(); ended != nil && err == nil {
+		return ended
+	}
 	if errors.Is(err, tui.ErrInterrupted) {
 		return &problem{code: exitInterrupted}
 	}

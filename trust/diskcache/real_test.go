@@ -1,6 +1,7 @@
 package diskcache
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -27,6 +28,8 @@ type cache struct {
 	mu    sync.Mutex
 	asked []string
 	all   bool // it has every path
+	// storeDir is that of its paths, /nix/store when empty.
+	storeDir string
 }
 
 func newCache(t *testing.T) *cache {
@@ -39,7 +42,7 @@ func newCache(t *testing.T) *cache {
 		hash, isInfo := strings.CutSuffix(name, ".narinfo")
 		switch {
 		case name == "nix-cache-info":
-			fmt.Fprint(w, "StoreDir: /nix/store\nWantMassQuery: 1\nPriority: 23\n")
+			fmt.Fprintf(w, "StoreDir: %s\nWantMassQuery: 1\nPriority: 23\n", cmp.Or(c.storeDir, "/nix/store"))
 		case isInfo && (hash == here || c.all):
 			fmt.Fprintf(w, "StorePath: /nix/store/%s-thing\nURL: nar/x.nar\nCompression: none\nNarHash: sha256:0000000000000000000000000000000000000000000000000000\nNarSize: 8\nReferences: \n", hash)
 		default:
