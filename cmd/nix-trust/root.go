@@ -119,7 +119,7 @@ terminal.`,
 		a.proposeCommand(),
 		a.applyCommand(),
 		a.journalCommand(),
-		a.undoCommand(),
+		a.undoCommand(), a.fetchCommand(), a.execCommand(),
 		a.explainCommand(),
 		a.demoCommand(),
 	)
@@ -174,6 +174,7 @@ func (a *app) report(ctx context.Context, named string) (*trust.Report, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	a.lookAtGrants(ctx, f)
 	r := trust.Decide(f)
 	r.Made = time.Now()
 	a.mu.Lock()
