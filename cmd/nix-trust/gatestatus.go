@@ -40,11 +40,11 @@ than is pinned since the gate was started.`,
 }
 
 type gateStatusJSON struct {
-	Version int        `json:"version"`
-	Gates   []jsonGate `json:"gates"`
+	Version int             `json:"version"`
+	Gates   []jsonFoundGate `json:"gates"`
 }
 
-type jsonGate struct {
+type jsonFoundGate struct {
 	Scope     string       `json:"scope"` // "user", "system"
 	State     string       `json:"state"` // "running", "stopped", "unknown"
 	Text      string       `json:"text"`
@@ -131,7 +131,7 @@ func (a *app) gateStatus(ctx context.Context, system bool) error {
 	}
 	code := gatesCode(found)
 	if a.json {
-		out := gateStatusJSON{Version: 1, Gates: []jsonGate{}}
+		out := gateStatusJSON{Version: 1, Gates: []jsonFoundGate{}}
 		for _, f := range found {
 			out.Gates = append(out.Gates, f.json())
 		}
@@ -149,8 +149,8 @@ func (a *app) gateStatus(ctx context.Context, system bool) error {
 	return silent(code)
 }
 
-func (f foundGate) json() jsonGate {
-	out := jsonGate{Scope: "user", State: f.state.String(), Text: f.text, Socket: f.place.socket, Address: f.place.address, PublicKey: f.key}
+func (f foundGate) json() jsonFoundGate {
+	out := jsonFoundGate{Scope: "user", State: f.state.String(), Text: f.text, Socket: f.place.socket, Address: f.place.address, PublicKey: f.key}
 	if f.place.system {
 		out.Scope = "system"
 	}
