@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/grants"
 )
@@ -188,4 +189,19 @@ func (h *gateHome) grantOne(n int) string {
 	h.clock = time.Now()
 	h.say(h.own, grants.File{Grants: []grants.Grant{h.grant("one", h.accept(h.own, n, 1))}})
 	return pathOf(n).Digest() + ".narinfo"
+}
+
+// acceptText keeps a lock that is written otherwise than lockOf does.
+func (h *gateHome) acceptText(text []byte) string {
+	h.t.Helper()
+	l, err := lock.Parse("lock", text)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	digest, err := l.Digest()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.write(filepath.Join(h.own, "locks", digest+".cache-lock"), text)
+	return digest
 }
