@@ -263,6 +263,9 @@ func (e *execution) warn() {
 		return
 	}
 	name := then.User.Name
+	if other := namesake(then, e.held.key); other != "" {
+		a.warn("another key of the name of the gate's is configured, and the first one alone counts: %s", other)
+	}
 	switch admitted, asked := then.Daemon.Admits[e.url]; {
 	case then.Trust == trust.Trusted:
 	case then.Trust == trust.TrustUnknown:

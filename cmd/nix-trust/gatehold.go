@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/gate"
 )
 
@@ -132,7 +134,7 @@ func waken(ctx context.Context, place gatePlace) (*heldGate, gate.Status, error)
 
 // answers asks the gate something that it always knows.
 func (h *heldGate) answers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, h.base+"/nix-cache-info", nil)
 	if err != nil {
@@ -266,4 +268,17 @@ func newEvidence(before, now gate.Status) (out []gate.Evidence) {
 		out = append(out, e)
 	}
 	return out
+}
+
+// namesake is a key in effect with the name of another one and other bytes, ""
+// for none. Of two keys of one name Nix tries the first alone.
+// Nix: src/libstore/keys.cc, getDefaultPublicKeys.
+func namesake(r *trust.Report, key string) string {
+	name, _, _ := strings.Cut(key, ":")
+	for _, k := range r.Keys {
+		if k.InEffect && k.Name == name && k.Text != key {
+			return k.Text
+		}
+	}
+	return ""
 }
