@@ -25,6 +25,7 @@ func Decide(f *Facts) *Report {
 	for i := range f.Flakes {
 		r.Flakes[i] = e.flake(&f.Flakes[i])
 	}
+	r.Grants, r.Gates = f.Grants, e.gates()
 	r.Caches = e.caches(r.Flakes)
 	r.Keys = e.keys(r.Flakes)
 	r.Answers = e.answers()

@@ -33,6 +33,16 @@ const (
 	RemedySubstitute
 	RemedyAsRoot
 	RemedyEnableFlakes
+	// Those of scoped trust are filled in with the flake that they are for.
+	RemedyScoped
+	RemedyGrantAgain
+	RemedyLockAgain
+	RemedyListGrants
+	RemedyUndeny
+	RemedyFetch
+	RemedyExec
+	RemedyMachineGrant
+	RemedySetup
 )
 
 // A case is what a remedy is about: the machine and the parts that apply.
@@ -47,6 +57,7 @@ type remedyCase struct {
 	where    nixconf.Pos // the line to change
 	// yesHelps says that a yes to Nix's question would be enough.
 	yesHelps bool
+	scoped   scopedCase
 }
 
 // fixes returns the ways out of a code in this case, smallest first.
@@ -178,7 +189,7 @@ func (c remedyCase) fix(r Remedy) (Fix, bool) {
 			Command: "sudo nix-trust doctor --user " + c.user.Name, Admin: true,
 		}, isName(c.user.Name)
 	}
-	return Fix{}, false
+	return c.scoped.fix(r)
 }
 
 // snippet is the administrator's text for this platform. Where no line may be

@@ -61,9 +61,8 @@ func (a *app) holdOwn(ctx context.Context, place gatePlace, b *grantBook, addres
 // listen on too: each serves the same, and who asks reaches one of them. So two
 // builds at once have a gate each, for as long as each takes.
 func listenShared(ctx context.Context, address string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil || !net.ParseIP(host).IsLoopback() {
-		return nil, fmt.Errorf("%q is no address on the loopback interface", address)
+	if !onLoopback(address) {
+		return nil, errors.New(addressProblem(address))
 	}
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var refused error
@@ -107,17 +106,34 @@ func running(ctx context.Context, place gatePlace) (*heldGate, gate.Status, erro
 	case s.Address == "":
 		return nil, s, fmt.Errorf("the gate behind %s does not listen yet", place.socket)
 	}
-	host, _, err := net.SplitHostPort(s.Address)
-	if err != nil || !net.ParseIP(host).IsLoopback() {
+	if !onLoopback(s.Address) {
 		return nil, s, fmt.Errorf("the gate behind %s says that it listens on %q, which is not on the loopback interface", place.socket, s.Address)
 	}
 	h := &heldGate{place: place, base: "http://" + s.Address, key: s.PublicKey, stop: func() {}}
-	h.ask = func(ctx context.Context) (gate.Status, error) { return gate.ReadStatus(ctx, place.socket) }
+	h.ask = func(ctx context.Context) (gate.Status, error) {
+		s, err := gate.ReadStatus(ctx, place.socket)
+		if err != nil && h.answers(ctx) == nil { // it had ended for want of work
+			s, err = gate.ReadStatus(ctx, place.socket)
+		}
+		return s, err
+	}
 	return h, s, h.answers(ctx)
+}
+
+// waken is running for a gate that a service manager starts once somebody comes
+// to its address.
+func waken(ctx context.Context, place gatePlace) (*heldGate, gate.Status, error) {
+	h, s, err := running(ctx, place)
+	if errors.Is(err, fs.ErrNotExist) && (&heldGate{base: "http://" + place.address}).answers(ctx) == nil {
+		return running(ctx, place)
+	}
+	return h, s, err
 }
 
 // answers asks the gate something that it always knows.
 func (h *heldGate) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, h.base+"/nix-cache-info", nil)
 	if err != nil {
 		return err
@@ -167,7 +183,7 @@ func (a *app) holdForCopy(ctx context.Context, place gatePlace, b *grantBook, g 
 	if !g.machineMay() {
 		return nil, keyProblem(place, noKey)
 	}
-	h, s, err := running(ctx, systemGatePlace(place.address))
+	h, s, err := waken(ctx, systemGatePlace(place.address))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, keyProblem(place, noKey)
@@ -189,7 +205,7 @@ func (a *app) holdForBuild(ctx context.Context, place gatePlace, b *grantBook, g
 	}
 	var other error
 	for _, p := range places {
-		h, s, err := running(ctx, p)
+		h, s, err := waken(ctx, p)
 		switch {
 		case err == nil && (g.flake == "" || serves(s, g)):
 			return h, nil

@@ -87,7 +87,9 @@ trusted-public-keys = %s %s
 	return s
 }
 
-func (s *scene) home(name string, uid, gid uint32) { chown(s.t, filepath.Join(s.outside, name), uid, gid) }
+func (s *scene) home(name string, uid, gid uint32) {
+	chown(s.t, filepath.Join(s.outside, name), uid, gid)
+}
 
 // as runs a program as a user whose home is a folder of the scene.
 func (s *scene) as(uid, gid uint32, home, dir string, args ...string) realnix.Result {

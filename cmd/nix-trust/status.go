@@ -43,6 +43,7 @@ type statusCache struct {
 	ListedBy []string `json:"listedBy"`
 	Where    []string `json:"where"`
 	Flakes   []string `json:"flakes"`
+	Granted  []string `json:"granted"` // flakes for which pinned paths of it come through the gate
 }
 
 type statusFlake struct {
@@ -98,7 +99,8 @@ func statusOf(r *trust.Report) statusJSON {
 		for _, o := range c.Origins {
 			s.Where = append(s.Where, where(o.Pos))
 		}
-		s.Flakes = list(c.Flakes, func(i int) string { return safetext.Redact(r.Flakes[i].ID.Ref) })
+		named := func(i int) string { return safetext.Redact(r.Flakes[i].ID.Ref) }
+		s.Flakes, s.Granted = list(c.Flakes, named), list(c.Granted, named)
 		return s
 	})
 	out.Flakes = list(r.Flakes, func(f trust.FlakeReport) statusFlake {
@@ -110,7 +112,7 @@ func statusOf(r *trust.Report) statusJSON {
 			s.Rejected = &reasonsOf([]trust.Reason{*f.Rejected})[0]
 		}
 		for _, c := range f.Caches {
-			if !c.Claimed {
+			if !c.Own() {
 				continue
 			}
 			sc := statusFlakeCache{URL: safetext.Redact(c.URL), State: c.State.String(), Where: where(c.Where)}

@@ -17,12 +17,13 @@ func (a *app) whyCommand() *cobra.Command {
 		Use:   "why [FLAKE] [URL]",
 		Short: "Explain why a flake's caches are used or ignored",
 		Long: `why explains each cache that a flake claims: whether Nix asks, what was
-answered, whether the daemon lets this user use it, and whether its key is
-believed, with the file and line that decided. FLAKE is a folder or a flake
+answered, whether the daemon lets this user use it, whether its key is
+believed, and what a grant lets through, with the file and line that decided. FLAKE is a folder or a flake
 reference; without one it is the flake in the current folder or above. With a
 URL only that cache is explained.
 
-Exit code: 0 when every cache it is about would be used, 1 when one would not,
+Exit code: 0 when every cache it is about would be used, be it for the paths that
+a grant pins alone, 1 when one would not,
 3 when it could not be determined.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			flake, url, err := whyArgs(args)
@@ -199,7 +200,7 @@ func whyCode(f *trust.FlakeReport, all bool) int {
 		code = exitUnknown
 	}
 	for _, c := range f.Caches {
-		if !c.Claimed && !all {
+		if !c.Own() && !all {
 			continue
 		}
 		switch c.State {
@@ -297,10 +298,10 @@ func (a *app) printAlarms(r *trust.Report) {
 	}
 }
 
-// split parts the caches a flake claims from the others.
+// split parts the caches that are there because of a flake from the others.
 func split(cs []trust.CacheVerdict) (claimed, rest []trust.CacheVerdict) {
 	for _, c := range cs {
-		if c.Claimed {
+		if c.Own() {
 			claimed = append(claimed, c)
 		} else {
 			rest = append(rest, c)
