@@ -350,7 +350,7 @@ func TestNothingElseIsScoped(t *testing.T) {
 	keys := slices.Sorted(maps.Keys(gateKeys))
 	states := []GrantState{GrantActive, GrantActive, GrantActive, GrantActive, GrantStale, GrantExpired, GrantDenied, GrantUnknown, "x"}
 	scoped := 0
-	for range 3000 {
+	for range 5000 {
 		key := keys[pick.IntN(len(keys))]
 		var grants []Granted
 		denied, may := false, false
