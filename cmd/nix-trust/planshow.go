@@ -98,6 +98,8 @@ func (a *app) carryOut(ctx context.Context, j ledger.Journal, p trust.Plan, cons
 // is not for the journal. first does it once the plan is agreed to, and returns
 // what takes it back when the plan cannot be made.
 func (a *app) carryOutAfter(ctx context.Context, j ledger.Journal, p trust.Plan, consent consentFlags, first func() (undo func(), err error)) error {
+	memory := a.gateMemory()
+	p = noteForgetting(p, memory)
 	out := planResultJSON{Version: 1, Plan: planOf(p)}
 	if !a.json {
 		a.printPlan(p)
@@ -118,6 +120,11 @@ func (a *app) carryOutAfter(ctx context.Context, j ledger.Journal, p trust.Plan,
 			undo()
 		}
 		out.Applied = done == nil
+	}
+	if out.Applied {
+		for _, w := range memory.forget(ctx, p) {
+			a.warn("%s", w)
+		}
 	}
 	if a.json {
 		if err := a.writeJSON(out); err != nil {

@@ -35,9 +35,10 @@ type app struct {
 		*demo.Host
 	}
 	demoRun demoRun
-	mu      sync.Mutex    // of home and last
+	mu      sync.Mutex    // of home, last and later
 	home    string        // of the user looked at, shown as ~
 	last    *trust.Report // what the screens show
+	later   []string      // warnings to print once the screens are closed
 }
 
 // run runs the program and returns its exit code.
@@ -115,6 +116,7 @@ terminal.`,
 		a.denyCommand(),
 		a.revokeCommand(),
 		a.grantsCommand(),
+		a.narrowCommand(),
 		a.gateCommand(),
 		a.proposeCommand(),
 		a.applyCommand(),
@@ -197,12 +199,25 @@ func (a *app) Snapshot(ctx context.Context) (*trust.Report, error) {
 	return r, err
 }
 
+// tellLater keeps warnings for when the screens are closed.
+func (a *app) tellLater(warnings []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.later = append(a.later, warnings...)
+}
+
 // screens opens the terminal program.
 func (a *app) screens(ctx context.Context, flake string) error {
 	err := tui.Run(ctx, tui.Options{
 		Backend: a, Demo: a.demo, ASCII: a.asciiOnly(), NoMotion: a.noMotion, NoMouse: a.noMouse,
 		ReadOnly: a.mayNotChange() != "", ReadOnlyWhy: a.mayNotChange(), Flake: flake, Home: a.home,
 	})
+	a.mu.Lock()
+	later := a.later
+	a.mu.Unlock()
+	for _, w := range later {
+		a.warn("%s", w)
+	}
 	if ended := a.endDemo(); ended != nil && err == nil {
 		return ended
 	}

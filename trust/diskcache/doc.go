@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,20 +34,18 @@ func Files(dir string) []string {
 	return out
 }
 
-// Folders are the cache folders that a process with this environment may use:
-// from 2.25 on NIX_CACHE_HOME is asked first. "" stands for a variable that is
-// not set.
+// Folders are the cache folders of a user's processes: those with these
+// variables, and those without any. "" stands for one that is not set.
 func Folders(home, xdgCacheHome, nixCacheHome string) []string {
 	var out []string
-	switch {
-	case xdgCacheHome != "":
-		out = append(out, path.Join(xdgCacheHome, "nix"))
-	case home != "":
-		out = append(out, path.Join(home, ".cache/nix"))
+	add := func(base, rest string) {
+		if dir := path.Join(base, rest); path.IsAbs(base) && !slices.Contains(out, dir) {
+			out = append(out, dir)
+		}
 	}
-	if nixCacheHome != "" {
-		out = append(out, path.Clean(nixCacheHome))
-	}
+	add(nixCacheHome, "") // from 2.25 on
+	add(xdgCacheHome, "nix")
+	add(home, ".cache/nix")
 	return out
 }
 
