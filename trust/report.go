@@ -33,7 +33,10 @@ type Report struct {
 	Client   *nixconf.Config
 	Settings []SettingReport
 	Findings []Finding
-	Notes    []Note // what could not be looked at
+	// Remembered is what Nix remembers of caches' answers, for counting; what it
+	// means for a flake is among the reasons of its caches.
+	Remembered []Remembered
+	Notes      []Note // what could not be looked at
 	// Doubt is why the daemon's lists may not be what they seem, nil when there
 	// is no doubt. What is found in no list is then unknown.
 	Doubt *Reason
