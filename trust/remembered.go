@@ -102,6 +102,9 @@ func (e *engine) decisiveMemory() (Remembered, bool) {
 // that would be asked for them.
 func (e *engine) remember(r *Report) {
 	r.Remembered = e.f.Remembered
+	for i, f := range e.f.Flakes {
+		r.Flakes[i].Locked = f.CacheLock != nil || len(f.Locked) > 0
+	}
 	memory, known := e.decisiveMemory()
 	if !known {
 		return

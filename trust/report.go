@@ -54,6 +54,7 @@ type FlakeReport struct {
 	// the user without a claim (Claimed false), then those that only a grant names.
 	Caches []CacheVerdict
 	Inputs []InputReport // inputs that declare a nixConfig of their own
+	Locked bool          // a flake.cache-lock lies beside it
 	// State sums up the flake: the worst of its own caches, StateNone when it has none.
 	State CacheState
 }
