@@ -35,8 +35,9 @@ func (hostFiles) Open(p string) (*os.File, error) {
 }
 
 // lookRemembered reads what Nix remembers of binary caches: this user's own
-// database, and root's where a daemon goes by it.
-func (l *look) lookRemembered() {
+// database, and where a daemon goes by it, the daemon's, whose environment is
+// given when it could be read.
+func (l *look) lookRemembered(env func(string) (string, bool)) {
 	files, ok := l.m.files.(opener)
 	if !ok {
 		return
@@ -46,10 +47,7 @@ func (l *look) lookRemembered() {
 	own.MissTTL, own.HitTTL = lifetimes(f.Client)
 	all := []trust.Remembered{own}
 	if f.Nix.Store == trust.StoreDaemon {
-		none := func(string) (string, bool) { return "", false }
-		v := f.Daemon.Version
-		at := placesFor(none, l.rootHome(), "", v).cache
-		daemon := trust.Remembered{Daemon: true, File: databaseIn(at, v, files)}
+		daemon := trust.Remembered{Daemon: true, File: databaseIn(l.daemonCache(env), f.Daemon.Version, files)}
 		daemon.MissTTL, daemon.HitTTL = lifetimes(f.System)
 		all = append(all, daemon)
 	}
@@ -70,28 +68,39 @@ func (l *look) lookRemembered() {
 		f.Remembered = all
 		return
 	}
-	hashes := l.lookLocked()
+	paths := l.lookLocked()
 	for i := range all {
 		if m := &all[i]; m.State == nixconf.SourceRead {
-			owners := []uint32{0}
-			if !m.Daemon {
-				owners = append(owners, l.user.UID)
-			}
-			l.readRemembered(files, m, hashes, owners)
+			l.readRemembered(files, m, paths)
 		}
 	}
 	f.Remembered = all
 }
 
-// readRemembered reads one database. It has to belong to one of its owners: as
-// root, one of another user's is a file that a stranger may have made.
-func (l *look) readRemembered(files opener, m *trust.Remembered, paths []string, owners []uint32) {
+// daemonCache is the cache folder of the daemon, "" when it is not known: one at
+// a place of its own may be anybody's.
+func (l *look) daemonCache(env func(string) (string, bool)) string {
+	home := l.rootHome()
+	if env == nil {
+		if l.privateDaemon() != "" {
+			return ""
+		}
+		env = func(string) (string, bool) { return "", false }
+	} else if h, set := env("HOME"); set && h != "" {
+		home = h
+	}
+	return placesFor(env, home, "", l.facts.Daemon.Version).cache
+}
+
+// readRemembered reads one database. It has to be root's or the user's own: one
+// of another user's is a file that a stranger may have made.
+func (l *look) readRemembered(files opener, m *trust.Remembered, paths []string) {
 	open := func(p string) (*os.File, error) {
 		file, err := files.Open(p)
 		if err != nil {
 			return nil, err
 		}
-		if err := diskcache.Owned(file, owners...); err != nil {
+		if err := diskcache.Owned(file, 0, l.user.UID); err != nil {
 			file.Close()
 			return nil, err
 		}
