@@ -2,8 +2,10 @@ package tui
 
 import (
 	"fmt"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -67,7 +69,7 @@ func (m *root) askFetch() tea.Cmd {
 			d.gap()
 			d.told(ask.Hosts, ask.Folders, ask.Paths, m.opt.Demo)
 			d.gap()
-			d.para(explain.Plain, safetext.Line("That are "+sizeText(ask.Bytes)+" at most; what is there already is not fetched again."))
+			d.para(explain.Plain, safetext.Line("It is "+sizeText(ask.Bytes)+" at most; what is there already is not fetched again."))
 		})
 	})
 }
@@ -131,10 +133,20 @@ func (d *doc) fetched(o FetchOutcome) {
 			d.para(explain.Faint, safetext.Line("and "+itoa(len(o.Refused)-i)+" more"))
 			break
 		}
-		d.para(explain.Bad, safetext.Join(safetext.Line(g.Bad), safetext.Text(r)))
+		d.marked(explain.Mark{Glyph: g.Bad, Role: explain.Bad}, safetext.Text(r))
 	}
 	for _, n := range o.Notes {
 		d.para(explain.Plain, safetext.Text(n))
+	}
+}
+
+// marked adds wrapped text behind a glyph.
+func (d *doc) marked(m explain.Mark, s safetext.S) {
+	lead := "  " + m.Glyph + " "
+	n := ansi.StringWidth(lead)
+	for _, l := range explain.Wrap(s, max(d.w-n, 8)) {
+		d.lines = append(d.lines, d.theme.paint(m.Role, lead+l))
+		lead = strings.Repeat(" ", n)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/nix"
-	"github.com/nix-trust/nix-trust/trust"
 )
 
 // fetchFlags are the flags of fetch.
@@ -89,7 +88,7 @@ func (a *app) fetch(ctx context.Context, arg string, f fetchFlags) error {
 	if err != nil {
 		return err
 	}
-	c := &fetching{app: a, began: time.Now(), want: w, granted: g, systems: systems, nix: &nix.Nix{Runner: nix.Program{}, StoreDir: b.store}, trusted: r.Trust == trust.Trusted}
+	c := &fetching{app: a, want: w, granted: g, systems: systems, nix: &nix.Nix{Runner: nix.Program{}, StoreDir: b.store}, report: r}
 	if err := c.look(ctx); err != nil {
 		return err
 	}
