@@ -12,7 +12,6 @@ import (
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/nix"
-	"github.com/nix-trust/nix-trust/trust"
 )
 
 // fetchFlags are the flags of fetch.
@@ -108,7 +107,7 @@ func (a *app) newFetching(ctx context.Context, b *grantBook, g granted, f fetchF
 	if err != nil {
 		return nil, err
 	}
-	c := &fetching{app: a, began: time.Now(), want: w, granted: g, systems: systems, nix: &nix.Nix{Runner: nix.Program{}, StoreDir: b.store}, trusted: r.Trust == trust.Trusted}
+	c := &fetching{app: a, want: w, granted: g, systems: systems, nix: &nix.Nix{Runner: nix.Program{}, StoreDir: b.store}, report: r}
 	return c, c.look(ctx)
 }
 
