@@ -165,7 +165,7 @@ func (n *narReply) Write(p []byte) (int, error) {
 // that was cut may be wrong, and must not be completed.
 func narHeader(w http.ResponseWriter, size int64) {
 	h := w.Header()
-	h.Set("Content-Type", "application/x-nix-nar")
-	h.Set("Content-Length", strconv.FormatInt(size, 10))
-	h.Set("Accept-Ranges", "none")
+	h["Content-Type"] = narType
+	h["Content-Length"] = []string{strconv.FormatInt(size, 10)}
+	h["Accept-Ranges"] = []string{"none"}
 }
