@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func (g *Gate) deliver(ctx context.Context, reply *narReply, s grants.Served) (r
 		if err != nil {
 			break
 		}
-		err = g.pass(reply, from, s.Pin)
+		err = g.pass(ctx, reply, from, s.Pin)
 		from.close()
 		if err == nil {
 			g.health.delivered(from.cache, s.Pin.Size)
@@ -78,11 +79,24 @@ func (g *Gate) deliver(ctx context.Context, reply *narReply, s grants.Served) (r
 }
 
 // pass unpacks and hashes what comes, and releases its end when it is the pin's.
-func (g *Gate) pass(reply *narReply, from *source, pin lock.Pin) error {
+func (g *Gate) pass(ctx context.Context, reply *narReply, from *source, pin lock.Pin) error {
 	// No format makes contents much longer: what is longer holds padding or
 	// empty blocks, and need not end.
-	packed := &bounded{r: from.body, left: pin.Size + pin.Size/16 + 64<<10}
-	plain, err := bincache.Decompress(from.compression, packed, uint64(pin.Size), bincache.Limits{})
+	packed := bufio.NewReaderSize(&bounded{r: from.body, left: pin.Size + pin.Size/16 + 64<<10}, headSize)
+	var window int64
+	if from.compression != "none" {
+		head, _ := packed.Peek(headSize) // an error comes again
+		var err error
+		if window, err = windowOf(from.compression, head, pin.Size); err != nil {
+			return err
+		}
+		held := min(window, roomSize)
+		if err := g.room.Acquire(ctx, held); err != nil {
+			return err
+		}
+		defer g.room.Release(held)
+	}
+	plain, err := bincache.Decompress(from.compression, packed, uint64(pin.Size), bincache.Limits{Window: uint64(window)})
 	if err != nil {
 		return err
 	}
