@@ -121,6 +121,7 @@ type narrowing struct {
 	report  *trust.Report
 	cache   global.Cache
 	after   *trust.Report // without the cache
+	gateWhy string        // why what is granted would not be served, "" when it would
 	flakes  []*narrowed
 
 	plan    trust.Plan
@@ -134,11 +135,10 @@ func (a *app) narrow(ctx context.Context, url string, f narrowFlags) error {
 	if err != nil {
 		return err
 	}
-	why, err := n.gateMissing(ctx)
-	if err != nil {
+	if n.gateWhy, err = n.gateMissing(ctx); err != nil {
 		return err
 	}
-	if why != "" {
+	if why := n.gateWhy; why != "" {
 		n.warn("%s Run `nix-trust setup` first: until then nothing serves what is granted here, and builds compile it.", why)
 		n.confirm = append(n.confirm, why+" Nothing serves what is granted until `nix-trust setup` has set it up, so that builds compile what they got from "+n.cache.URL+".")
 	}

@@ -76,6 +76,9 @@ func (n *narrowing) limit(j *lockJob, c *lockCaches) {
 		return true
 	})
 	for i, k := range c.claimed {
+		if k.URL == n.cache.URL { // also those that are not named after its host
+			k.Keys = appendOnce(slices.Clone(k.Keys), n.cache.Signers()...)
+		}
 		c.claimed[i].Keys = slices.DeleteFunc(slices.Clone(k.Keys), func(text string) bool {
 			return !n.believedNow(text) && !slices.Contains(old[k.URL], text)
 		})
