@@ -138,9 +138,9 @@ func (a *app) narrow(ctx context.Context, url string, f narrowFlags) error {
 	if n.gateWhy, err = n.gateMissing(ctx); err != nil {
 		return err
 	}
-	if why := n.gateWhy; why != "" {
-		n.warn("%s Run `nix-trust setup` first: until then nothing serves what is granted here, and builds compile it.", why)
-		n.confirm = append(n.confirm, why+" Nothing serves what is granted until `nix-trust setup` has set it up, so that builds compile what they got from "+n.cache.URL+".")
+	if n.gateWhy != "" {
+		n.warn("%s", n.gateWhy)
+		n.confirm = append(n.confirm, n.gateWhy+" Until then nothing serves what is granted, and builds compile what they got from "+n.cache.URL+".")
 	}
 	if n.cache.Default() {
 		n.confirm = append(n.confirm, "This is Nix's own cache: whatever is not pinned for the chosen flakes is compiled from then on, from the compiler up — other flakes, other versions, other systems, nix-shell, and the system's own configuration.")
