@@ -41,7 +41,7 @@ var saidSaved = []Said{
 }
 
 // catalogue is the one place that describes each code.
-var catalogue = entries(verdictEntries, lintEntries, reviewEntries)
+var catalogue = entries(verdictEntries, grantEntries, lintEntries, reviewEntries, rememberedEntries)
 
 func entries(parts ...map[Code]Entry) map[Code]Entry {
 	all := map[Code]Entry{}
@@ -56,13 +56,13 @@ var verdictEntries = map[Code]Entry{
 		Title:    "no answer is saved",
 		Explain:  "Nix asks about every setting of a flake's nixConfig, once for each setting and value. Until it is answered, the setting is ignored; without a terminal on stderr the question is never shown at all.",
 		Severity: Warn, Says: saidIgnored,
-		Remedies: []Remedy{RemedyAdminCache, RemedyAnswer, RemedyGlobal},
+		Remedies: []Remedy{RemedyScoped, RemedySetup, RemedyAdminCache, RemedyAnswer, RemedyGlobal},
 	},
 	CodeSavedNo: {
 		Title:    "a saved answer says no",
 		Explain:  "Somebody answered n and then y to “permanently mark this value as untrusted”. Nix never asks again about this setting and value, for any flake, and prints the same warning as if it had never asked.",
 		Severity: Warn, Says: saidIgnored,
-		Remedies: []Remedy{RemedyForget},
+		Remedies: []Remedy{RemedyScoped, RemedySetup, RemedyForget},
 	},
 	CodeSavedYes: {
 		Title:   "a saved answer says yes",
@@ -73,7 +73,7 @@ var verdictEntries = map[Code]Entry{
 		Title:    "the saved answer is for another value",
 		Explain:  "Answers are kept by the whole literal value. A URL added, removed, reordered or spelled differently makes a new value, and the saved answer no longer counts.",
 		Severity: Warn, Says: saidIgnored,
-		Remedies: []Remedy{RemedyAdminCache, RemedyAnswer, RemedyGlobal},
+		Remedies: []Remedy{RemedyScoped, RemedySetup, RemedyAdminCache, RemedyAnswer, RemedyGlobal},
 	},
 	CodeWhitelisted: {
 		Title:   "Nix applies it without asking",
@@ -114,7 +114,7 @@ var verdictEntries = map[Code]Entry{
 	CodeInputConfig: {
 		Title:    "an input's nixConfig is never applied",
 		Explain:  "Only the flake named on the command line has its nixConfig read. The caches that its inputs declare are never asked about, accepted or used.",
-		Remedies: []Remedy{RemedyAdminCache, RemedyGlobal},
+		Remedies: []Remedy{RemedyScoped, RemedySetup, RemedyAdminCache, RemedyGlobal},
 	},
 	CodeExtraOverwritten: {
 		Title:    "overwritten by another setting of the same flake",
@@ -184,13 +184,13 @@ var verdictEntries = map[Code]Entry{
 		Title:    "the daemon drops the cache",
 		Explain:  "The URL is in neither substituters nor trusted-substituters of the daemon, and the user is not trusted.",
 		Severity: Warn, Says: saidUnlisted,
-		Remedies: []Remedy{RemedyAdminCache, RemedyGlobal},
+		Remedies: []Remedy{RemedyScoped, RemedySetup, RemedyAdminCache, RemedyGlobal},
 	},
 	CodeNearMissURL: {
 		Title:    "the daemon lists a URL that is almost the same",
 		Explain:  "URLs are compared as they are written. Only one difference is forgiven: the client's lacks the last slash that the daemon's has.",
 		Severity: Warn, Says: saidUnlisted,
-		Remedies: []Remedy{RemedyAdminCache},
+		Remedies: []Remedy{RemedyScoped, RemedySetup, RemedyAdminCache},
 	},
 	CodeKeyForwarded: {
 		Title:   "the key is sent and believed",
@@ -200,7 +200,7 @@ var verdictEntries = map[Code]Entry{
 		Title:    "the daemon drops the key",
 		Explain:  "trusted-public-keys is a restricted setting. From a user who is not trusted the daemon uses its own keys only.",
 		Severity: Warn, Says: saidRestricted,
-		Remedies: []Remedy{RemedyAdminKey},
+		Remedies: []Remedy{RemedyScoped, RemedySetup, RemedyAdminKey},
 	},
 	CodeKeyListed: {
 		Title:   "the key is believed",
@@ -210,7 +210,7 @@ var verdictEntries = map[Code]Entry{
 		Title:    "the key is not believed",
 		Explain:  "None of the believed keys has this name. What the cache signs with it is refused, and built from source.",
 		Severity: Warn,
-		Remedies: []Remedy{RemedyAdminKey},
+		Remedies: []Remedy{RemedyScoped, RemedySetup, RemedyAdminKey},
 	},
 	CodeKeyNameClash: {
 		Title:    "another key has the same name",
@@ -254,8 +254,9 @@ var verdictEntries = map[Code]Entry{
 		Says:     []Said{{since(0, 0), "warning: you don't have Internet access; disabling some network-dependent features"}},
 	},
 	CodeNotInList: {
-		Title:   "not in the list of substituters",
-		Explain: "Only the caches in the effective list of substituters are ever asked.",
+		Title:    "not in the list of substituters",
+		Explain:  "Only the caches in the effective list of substituters are ever asked.",
+		Remedies: []Remedy{RemedyScoped, RemedySetup},
 	},
 	CodeBadParameter: {
 		Title:    "Nix cannot read a parameter of the URL",

@@ -24,6 +24,7 @@ func (e *engine) findings(r *Report) []Finding {
 	e.urlFindings(add)
 	e.keyFindings(r, add)
 	e.flakeFindings(r, add)
+	e.grantFindings(add)
 	sortFindings(out)
 	return out
 }

@@ -52,6 +52,8 @@ func (e *engine) flake(f *Flake) FlakeReport {
 		return r
 	case len(f.Config) == 0:
 		r.Caches = e.unclaimed(e.base, nil, nil)
+		e.scope(f, &r, nil, nil)
+		r.State = r.worst()
 		return r
 	}
 
@@ -76,15 +78,24 @@ func (e *engine) flake(f *Flake) FlakeReport {
 			cv.State, cv.Reasons = StateUnknown, append(slices.Clip(cv.Reasons), *c.unsure)
 		}
 	}
+	if c.rejected != nil {
+		r.State = StateOff // no command works on it, whatever is granted
+		return r
+	}
+	e.scope(f, &r, sure, c.unsure)
+	r.State = r.worst()
+	return r
+}
+
+// worst is the worst state of the flake's own caches.
+func (r *FlakeReport) worst() CacheState {
+	worst := StateNone
 	for _, cv := range r.Caches {
-		if cv.Claimed && severityOf(cv.State) > severityOf(r.State) {
-			r.State = cv.State
+		if cv.Own() && severityOf(cv.State) > severityOf(worst) {
+			worst = cv.State
 		}
 	}
-	if c.rejected != nil {
-		r.State = StateOff
-	}
-	return r
+	return worst
 }
 
 // claim is one cache that a flake names, with the settings that name it.

@@ -26,11 +26,11 @@ func (e *engine) caches(flakes []FlakeReport) []CacheReport {
 	byURL := map[string]int{}
 	for i, f := range flakes {
 		for _, cv := range f.Caches {
-			if !cv.Claimed {
+			if !cv.Own() {
 				continue
 			}
 			if at, ok := index[sentAs(cv.URL, e.f.Nix.Version)]; ok {
-				out[at].Flakes = append(out[at].Flakes, i)
+				out[at].ask(i, cv)
 				continue
 			}
 			at, ok := byURL[cv.URL]
@@ -41,7 +41,7 @@ func (e *engine) caches(flakes []FlakeReport) []CacheReport {
 				claimed = append(claimed, CacheReport{URL: cv.URL, State: StateOff, Reasons: []Reason{r}})
 			}
 			c := &claimed[at]
-			c.Flakes = append(c.Flakes, i)
+			c.ask(i, cv)
 			for _, k := range cv.Keys {
 				if !slices.Contains(c.Keys, k) {
 					c.Keys = append(c.Keys, k)
@@ -64,6 +64,16 @@ func (e *engine) caches(flakes []FlakeReport) []CacheReport {
 		}
 	}
 	return out
+}
+
+// ask notes what a flake has to do with the cache.
+func (c *CacheReport) ask(flake int, v CacheVerdict) {
+	if v.Claimed {
+		c.Flakes = append(c.Flakes, flake)
+	}
+	if v.State == StateScoped {
+		c.Granted = append(c.Granted, flake)
+	}
 }
 
 // keys lists every key that is believed or that a flake declares.

@@ -25,11 +25,18 @@ type Report struct {
 	Answers []AnswerReport
 	// AnswerFiles are the files the answers come from, the user's own first.
 	AnswerFiles []AnswersFile
+	// Grants are the grants and denials of the user and of the machine, and Gates
+	// the user's gate and the machine's, each once.
+	Grants []Granted
+	Gates  []GateReport
 	// Client is the configuration as this user's nix resolves it, nil when unknown.
 	Client   *nixconf.Config
 	Settings []SettingReport
 	Findings []Finding
-	Notes    []Note // what could not be looked at
+	// Remembered is what Nix remembers of caches' answers, for counting; what it
+	// means for a flake is among the reasons of its caches.
+	Remembered []Remembered
+	Notes      []Note // what could not be looked at
 	// Doubt is why the daemon's lists may not be what they seem, nil when there
 	// is no doubt. What is found in no list is then unknown.
 	Doubt *Reason
@@ -44,10 +51,11 @@ type FlakeReport struct {
 	Err      string           // it could not be read: then nothing below is known
 	Settings []SettingVerdict // every nixConfig setting, in Nix's order of application
 	// Caches has every cache the flake claims, then every cache in effect for
-	// the user without a claim (Claimed false).
+	// the user without a claim (Claimed false), then those that only a grant names.
 	Caches []CacheVerdict
 	Inputs []InputReport // inputs that declare a nixConfig of their own
-	// State sums up the flake: the worst of its claimed caches, StateNone when it claims nothing.
+	Locked bool          // a flake.cache-lock lies beside it
+	// State sums up the flake: the worst of its own caches, StateNone when it has none.
 	State CacheState
 }
 
@@ -100,8 +108,23 @@ type CacheVerdict struct {
 	Keys    []string // the public keys that the flake declares for it, or those in effect
 	Claimed bool     // by this flake
 	State   CacheState
+	// Grant is the grant that names the cache, or the denial of the flake, nil
+	// when there is neither.
+	Grant   *Granted
 	Where   nixconf.Pos // of the claim, or of the line that puts it in effect
 	Reasons []Reason
+}
+
+// Own reports whether the cache is there because of the flake, as the flake asks
+// for it or as a grant names it for the flake.
+func (v CacheVerdict) Own() bool { return v.Claimed || v.Grant != nil }
+
+// GateReport is one gate.
+type GateReport struct {
+	GateKey
+	Machine  bool    // the machine's, which serves what root has granted alone
+	Believed Outcome // whether what it signs is accepted
+	Why      Reason
 }
 
 // CacheState is the sum of a cache's reasons. The zero value is unknown.
@@ -110,7 +133,7 @@ type CacheState int
 const (
 	StateUnknown  CacheState = iota
 	StateUsable              // it would be asked, and a declared key's signature accepted
-	StateScoped              // a grant covers it
+	StateScoped              // a grant covers it: pinned paths come through the gate
 	StateAsks                // depends on an answer Nix would still ask for
 	StateDenied              // a saved answer says no
 	StateIgnored             // the user's side is fine, the daemon drops it
@@ -129,6 +152,7 @@ type CacheReport struct {
 	Origins  []nixconf.Origin
 	ListedBy []string // daemon-side lists that admit it: "trusted-substituters", "substituters"
 	Flakes   []int    // indexes into Report.Flakes that claim it
+	Granted  []int    // indexes of those for which pinned paths of it come through the gate
 	Reasons  []Reason
 }
 

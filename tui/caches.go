@@ -55,6 +55,9 @@ func (s *caches) load(v *view) {
 		if n := len(c.Flakes); n > 0 {
 			flakes = counted(n, "flake")
 		}
+		if n := len(c.Granted); n > 0 { // that goes for this flake alone, not for the cache by itself
+			flakes = fmt.Sprintf("%d granted", n)
+		}
 		url := cell{safetext.URL(c.URL), explain.Plain}
 		if _, bad := safetext.SuspectHost(c.URL); bad {
 			url = cell{safetext.Join(safetext.Line(g.Alarm), url.text), explain.Danger}
@@ -150,6 +153,7 @@ func (s *caches) cacheText(c *trust.CacheReport, w int) []string {
 		}
 	}
 	d.flakes("Flakes that ask for it", c.Flakes)
+	d.flakes("Flakes for which pinned paths of it come through the gate", c.Granted)
 	if len(c.Reasons) > 0 {
 		d.gap()
 		d.lines = append(d.lines, explain.Chain(c.Reasons, s.style(w))...)

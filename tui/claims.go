@@ -43,25 +43,29 @@ func (s *overview) listClaims(i int) {
 		rows = append(rows, r)
 	}
 	at := func(file string) safetext.S { return safetext.Line(file) }
-	caches := func(claimed bool) {
+	caches := func(mine, claimed bool) {
 		for j := range f.Caches {
 			c := &f.Caches[j]
-			if c.Claimed != claimed {
+			if c.Own() != mine || c.Claimed != claimed {
 				continue
 			}
 			group, kind, where := "Caches it asks for", own(explain.Faint, "cache"), s.style(0).Spot(c.Where)
-			if !claimed {
+			switch {
+			case !mine:
 				group, kind = "Caches in use for every flake", own(explain.Faint, "every flake")
+			case !claimed:
+				group, kind = "Caches that a grant names for it", own(explain.Faint, "granted")
 			}
 			if _, bad := safetext.SuspectHost(c.URL); bad {
 				kind = own(explain.Danger, g.Alarm+" look-alike")
 			}
-			add(group, claim{cache: c}, "cache "+c.URL, explain.CacheMark(c.State, g), safetext.URL(c.URL), kind, at(base(where)), !claimed)
+			add(group, claim{cache: c}, "cache "+c.URL, explain.CacheMark(c.State, g), safetext.URL(c.URL), kind, at(base(where)), !mine)
 		}
 	}
-	caches(true)
+	caches(true, true)
+	caches(true, false)
 	if f.Rejected == nil && f.Err == "" { // else nothing is used for it
-		caches(false)
+		caches(false, false)
 	}
 	for j := range f.Settings {
 		v := &f.Settings[j]
@@ -100,7 +104,7 @@ func inputAsks(in *trust.InputReport) safetext.S {
 // is asked for and not used, else the first claim.
 func (s *overview) firstFailing() int {
 	for i, c := range s.items {
-		if c.cache != nil && c.cache.Claimed && c.cache.State != trust.StateUsable && c.cache.State != trust.StateScoped {
+		if c.cache != nil && c.cache.Own() && c.cache.State != trust.StateUsable && c.cache.State != trust.StateScoped {
 			return i
 		}
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
-// grants shows what was granted and denied, and whether it still counts.
+// grants shows what was granted and denied, whether it still counts, and how the
+// gates do that serve it.
 type grants struct {
 	b   board
 	all *list
@@ -24,6 +25,10 @@ type grants struct {
 	found   GrantList
 	err     error
 	rows    []grantRow
+
+	gates    *gates // nil when the backend knows of none
+	fetching lane
+	fetched  map[string]*outcome[FetchOutcome] // by flake, in this session
 }
 
 // A grantRow is what a row is about: one of its fields is set.
@@ -33,23 +38,41 @@ type grantRow struct {
 	alarm   string
 }
 
-func newGrants(b ChangeBackend, reading lane) *grants {
-	s := &grants{backend: b, reading: reading}
+func newGrants(b ChangeBackend, g GateBackend, reading, looking, fetching lane) *grants {
+	s := &grants{backend: b, reading: reading, fetching: fetching, fetched: map[string]*outcome[FetchOutcome]{}}
 	s.all = &list{
 		title: "Grants and denials",
 		cols: []column{{title: "state", min: 14, most: 16}, {title: "flake", min: 18, keep: keepEnds}, {title: "paths", min: 5, most: 7, drop: 2, right: true},
 			{title: "expires", min: 10, most: 10, drop: 1}},
 	}
 	s.b = board{lists: []*list{s.all}, detail: &text{title: "Grant"}}
+	if g != nil {
+		s.gates = newGates(g, looking)
+		s.b.lists = append(s.b.lists, s.gates.list)
+	}
 	return s
 }
 
 func (s *grants) name() string  { return "Grants" }
 func (s *grants) board() *board { return &s.b }
 
-// wanted starts reading the grants when that was not done since the report.
+// onGates reports whether the detail is about the gates.
+func (s *grants) onGates() bool { return s.b.last == 1 }
+
+// wanted starts reading the grants when that was not done since the report, and
+// looks at the gates.
 func (s *grants) wanted() tea.Cmd {
-	if s.view == nil || s.backend == nil || s.report == nil || s.readOf == s.report {
+	if s.view == nil || s.report == nil {
+		return nil
+	}
+	if s.gates == nil {
+		return s.readGrants()
+	}
+	return tea.Batch(s.readGrants(), s.gates.due(s.fillGates))
+}
+
+func (s *grants) readGrants() tea.Cmd {
+	if s.backend == nil || s.readOf == s.report {
 		return nil
 	}
 	s.readOf = s.report
@@ -109,6 +132,14 @@ func (s *grants) fill() {
 		rows[len(rows)-1].old = !it.Own
 	}
 	s.all.set(rows)
+	s.fillGates()
+}
+
+func (s *grants) fillGates() {
+	if s.gates != nil && s.view != nil {
+		s.gates.fill(s.view)
+		s.b.detail.renew()
+	}
 	s.follow()
 }
 
@@ -143,6 +174,10 @@ func (s *grants) at() grantRow {
 }
 
 func (s *grants) follow() {
+	if s.gates != nil && (s.onGates() || len(s.rows) == 0) {
+		s.gates.show(s.b.detail, s.view)
+		return
+	}
 	switch r := s.at(); {
 	case r.item != nil:
 		title := "Grant"
@@ -201,6 +236,14 @@ func (s *grants) text(it *GrantItem, w int) []string {
 	if !it.Own {
 		d.field("of", safetext.Line("the system: its administrator changes it"))
 	}
+	if f := s.fetched[it.Flake]; f != nil {
+		d.title("Fetched " + ageText(s.fetching.now().Sub(f.at)))
+		if f.err != nil {
+			d.para(explain.Bad, safetext.Text(f.err.Error()))
+		} else {
+			d.fetched(f.value)
+		}
+	}
 	for i, c := range it.Caches {
 		if i == 0 {
 			d.title("Caches that may deliver it")
@@ -241,17 +284,32 @@ func (d *doc) lockDiff(diff lock.Diff) {
 }
 
 func (s *grants) value() (what, text string) {
+	if s.gates != nil && s.onGates() {
+		return s.gates.at().value()
+	}
 	if it := s.at().item; it != nil {
 		return "identity", it.Flake
 	}
 	return "", ""
 }
 
-func (s *grants) fixes() []trust.Fix { return nil }
+func (s *grants) fixes() []trust.Fix {
+	if s.gates != nil && s.onGates() && s.gates.at().gate != nil {
+		return s.gates.at().gate.Start
+	}
+	return nil
+}
 
 func (s *grants) action(k ActionKind) (Action, string) {
 	if k == Prune {
 		return Action{Kind: Prune}, ""
+	}
+	if s.onGates() {
+		switch k {
+		case Grant, Deny, Revoke:
+			return Action{}, "Select a grant first: press tab."
+		}
+		return Action{}, ""
 	}
 	it := s.at().item
 	if it == nil {

@@ -17,6 +17,7 @@ const (
 	inLists    scope = "In a list"
 	inTexts    scope = "In a text"
 	onLocks    scope = "On the Locks screen"
+	onGrants   scope = "On the Grants screen"
 	inChanges  scope = "To change something: each shows first what it would do"
 	inPopups   scope = "In a popup"
 	inQuestion scope = "In a question"
@@ -24,7 +25,7 @@ const (
 )
 
 // scopes are in the order in which help shows them.
-var scopes = []scope{everywhere, inLists, inTexts, onLocks, inChanges, inPopups, inQuestion, inInput}
+var scopes = []scope{everywhere, inLists, inTexts, onLocks, onGrants, inChanges, inPopups, inQuestion, inInput}
 
 // A binding is one thing that keys do. Dispatch, footer, help and docs/keys.md
 // all come from it.
@@ -67,7 +68,7 @@ func bindings() []binding {
 		{Binding: on("Answers: every decision that Nix saved", "3"), scope: everywhere, do: goTo(2)},
 		{Binding: on("Settings: what is in force, and which line set it", "4"), scope: everywhere, do: goTo(3)},
 		{Binding: on("Locks: what is pinned for each flake, and whether it still holds", "5"), scope: everywhere, do: goTo(4)},
-		{Binding: on("Grants: what was granted and denied, and whether it still counts", "6"), scope: everywhere, do: goTo(5)},
+		{Binding: on("Grants and gate: what was granted, whether it still counts, and who serves it", "6"), scope: everywhere, do: goTo(5)},
 		{Binding: on("Journal: every change that was made with this program", "7"), scope: everywhere, do: goTo(6)},
 		{Binding: on("Findings: what is wrong or dangerous", "!"), scope: everywhere, do: goTo(7)},
 		{Binding: on("next pane", "tab"), brief: "next pane", rank: 5, scope: everywhere, do: func(m *root) tea.Cmd { return m.turn(1) }, why: (*root).whyNoPane},
@@ -104,6 +105,8 @@ func bindings() []binding {
 		{Binding: on("what changed since the lock in another file", "D"), scope: onLocks, do: onLock(typeOther), why: (*root).whyNoTask},
 		{Binding: on("challenge: ask the caches what the selected path is, or all that are not as pinned", "x"), brief: "challenge", rank: 4, scope: onLocks, do: onLock(askChallenge), why: (*root).whyNoChallenge},
 		{Binding: on("next page: contents, pins, changes, challenge", "p"), brief: "page", rank: 4, scope: onLocks, do: onLock(turnPage), why: (*root).whyNoLock},
+
+		{Binding: on("fetch what the grant pins, through the gate, after a question", "f"), brief: "fetch", rank: 2, scope: onGrants, do: (*root).askFetch, why: (*root).whyNoFetch},
 
 		{Binding: on("forget the saved answer, or each that has the cache or key: Nix asks again", "f"), brief: "forget", rank: 3, lead: "Answers", scope: inChanges, do: changing(Forget), why: whyNo(Forget)},
 		{Binding: on("forget every answer that no known flake asks for", "F"), scope: inChanges, do: changing(Orphans), why: whyNo(Orphans)},
@@ -173,6 +176,9 @@ func (m *root) scopesNow() []scope {
 	}
 	if m.screen() == m.locks {
 		now = append([]scope{onLocks}, now...)
+	}
+	if m.screen() == m.grants {
+		now = append([]scope{onGrants}, now...)
 	}
 	return now
 }

@@ -91,14 +91,20 @@ func (m *root) help() tea.Cmd {
 				out = append(out, lead+l)
 			}
 		}
-		out = append(out, "", t.paint(explain.Strong, "Marks of locks"))
-		for _, mark := range lockMarks(g) {
-			for i, l := range explain.Wrap(safetext.Line(lockMeans[mark.Word]), w-20) {
-				lead := strings.Repeat(" ", 20)
-				if i == 0 {
-					lead = "  " + t.paint(mark.Role, mark.String()) + strings.Repeat(" ", max(1, 18-ansi.StringWidth(mark.String())))
+		for _, section := range []struct {
+			title string
+			marks []explain.Mark
+			means map[string]string
+		}{{"Marks of locks", lockMarks(g), lockMeans}, {"Marks of gates", gateMarks(g), gateMeans}} {
+			out = append(out, "", t.paint(explain.Strong, section.title))
+			for _, mark := range section.marks {
+				for i, l := range explain.Wrap(safetext.Line(section.means[mark.Word]), w-20) {
+					lead := strings.Repeat(" ", 20)
+					if i == 0 {
+						lead = "  " + t.paint(mark.Role, mark.String()) + strings.Repeat(" ", max(1, 18-ansi.StringWidth(mark.String())))
+					}
+					out = append(out, lead+l)
 				}
-				out = append(out, lead+l)
 			}
 		}
 		return out

@@ -60,10 +60,11 @@ func newRoot(ctx context.Context, o Options, now func() time.Time) *root {
 	}
 	b, _ := o.Backend.(LockBackend)
 	c, _ := o.Backend.(ChangeBackend)
+	g, _ := o.Backend.(GateBackend)
 	in := func(name string) lane { return lane{ctx: ctx, now: now, name: name} }
 	m.locks = newLocks(b, in("reading"), in("work"))
 	m.changes = changes{backend: c, plan: in("plan"), write: in("write")}
-	m.grants, m.journal = newGrants(c, in("grants")), newJournal(c, in("journal"), in("entry"))
+	m.grants, m.journal = newGrants(c, g, in("grants"), in("gates"), in("fetch")), newJournal(c, in("journal"), in("entry"))
 	m.screens = []screen{newOverview(o.Flake), newCaches(), newAnswers(), newSettings(), m.locks, m.grants, m.journal, newFindings()}
 	m.loaded = make([]int, len(m.screens))
 	m.view = view{theme: newTheme(true, o.ASCII), home: o.Home}
@@ -130,6 +131,7 @@ func (m *root) take(msg tea.Msg) tea.Cmd {
 		return m.lane(msg.lane).tick(msg)
 	case agedMsg:
 		m.locks.fill()
+		m.grants.fill()
 		return ageSoon()
 	case toastMsg:
 		if m.toast != nil && m.toast.id == msg.id {
@@ -154,7 +156,7 @@ func (m *root) take(msg tea.Msg) tea.Cmd {
 
 // lanes are all that tasks run in.
 func (m *root) lanes() []*lane {
-	return []*lane{&m.locks.reading, &m.locks.work, &m.grants.reading, &m.journal.reading, &m.journal.opening, &m.changes.plan, &m.changes.write}
+	return []*lane{&m.locks.reading, &m.locks.work, &m.grants.reading, &m.grants.fetching, &m.journal.reading, &m.journal.opening, &m.changes.plan, &m.changes.write, m.grants.looking()}
 }
 
 // lane returns the lane of tasks with a name.
@@ -165,7 +167,7 @@ func (m *root) lane(name string) *lane {
 
 // going is the task that a key started and that goes on, nil for none.
 func (m *root) going() *task {
-	for _, l := range []*lane{&m.changes.write, &m.changes.plan, &m.locks.work} {
+	for _, l := range []*lane{&m.changes.write, &m.changes.plan, &m.locks.work, &m.grants.fetching} {
 		if l.current != nil {
 			return l.current
 		}

@@ -64,6 +64,8 @@ func (s *overview) action(k ActionKind) (Action, string) {
 		return Action{Kind: k, Flake: f.ID, Setting: c.setting.Name, Value: c.setting.Value}, ""
 	case onClaims && c.cache != nil && k == Forget:
 		return forgetItem(s.report, c.cache.URL)
+	case onClaims && c.cache != nil && !c.cache.Claimed && c.cache.Own():
+		return Action{}, "This flake does not ask Nix for it: a grant names it, and that is taken back with the Grants."
 	case onClaims && c.cache != nil && !c.cache.Claimed:
 		return Action{}, "This flake does not ask for it: the configuration has it for every flake."
 	case len(f.Settings) == 0:

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/diskcache"
 	"github.com/nix-trust/nix-trust/trust/grants"
 	"github.com/nix-trust/nix-trust/trust/ledger"
 	"github.com/nix-trust/nix-trust/trust/operation"
@@ -86,6 +87,8 @@ func (a *app) carryOutOperations(ctx context.Context, adm administrator, file st
 	if err != nil {
 		return operationProblem(err)
 	}
+	memory := gateMemoryIn(diskcache.Folders(sys.Home, "", ""), []gatePlace{systemGatePlace("")})
+	p = noteForgetting(p, memory)
 	adm.journal.Writer.Stores = storesOf(sys)
 	digest := p.Digest()
 	out := planResultJSON{Version: 1, Plan: planOf(p)}
@@ -110,6 +113,11 @@ func (a *app) carryOutOperations(ctx context.Context, adm administrator, file st
 	default:
 		out.Entry, done = adm.journal.Apply(ctx, p)
 		out.Applied = done == nil
+	}
+	if out.Applied {
+		for _, w := range memory.forget(ctx, p) {
+			a.warn("%s", w)
+		}
 	}
 	if a.json {
 		if err := a.writeJSON(out); err != nil {

@@ -49,6 +49,9 @@ func (a *app) Plan(ctx context.Context, act tui.Action, progress func(done, all 
 	if err == nil {
 		err = ctx.Err()
 	}
+	if !a.demo {
+		p = noteForgetting(p, a.gateMemory())
+	}
 	return p, asked(err)
 }
 
@@ -139,6 +142,7 @@ func (a *app) Apply(ctx context.Context, p trust.Plan) (int, error) {
 func (a *app) apply(ctx context.Context, p trust.Plan) (int, error) {
 	if a.demo {
 		n, err := a.made().Apply(p, time.Now())
+		a.reloadDemo()
 		return n, replan(err)
 	}
 	j, err := a.journal(storeDir())
@@ -146,6 +150,9 @@ func (a *app) apply(ctx context.Context, p trust.Plan) (int, error) {
 		return 0, asked(err)
 	}
 	n, err := j.Apply(ctx, p)
+	if err == nil {
+		a.tellLater(a.gateMemory().forget(ctx, p))
+	}
 	return n, replan(err)
 }
 

@@ -29,8 +29,18 @@ type doctorJSON struct {
 	jsonHead
 	Platform jsonPlatform  `json:"platform"`
 	Sources  []jsonSource  `json:"sources"`
+	Gates    []jsonGate    `json:"gates"`
 	Findings []jsonFinding `json:"findings"`
 	Notes    []jsonNote    `json:"notes"`
+}
+
+type jsonGate struct {
+	Machine  bool   `json:"machine"`
+	File     string `json:"file"`
+	Key      string `json:"key"`
+	Believed string `json:"believed"`
+	Code     string `json:"code"`
+	Text     string `json:"text"`
 }
 
 type jsonPlatform struct {
@@ -53,6 +63,9 @@ func (a *app) doctor(ctx context.Context) error {
 			jsonHead: headOf(r), Findings: findingsOf(r.Findings), Notes: notesOf(r.Notes), Sources: []jsonSource{},
 			Platform: jsonPlatform{p.OS.String(), p.System, p.HomeManager, p.Generated, p.Restart},
 		}
+		out.Gates = list(r.Gates, func(g trust.GateReport) jsonGate {
+			return jsonGate{g.Machine, g.File, g.Key, g.Believed.String(), string(g.Why.Code), g.Why.Text}
+		})
 		if r.Client != nil {
 			for _, s := range r.Client.Read {
 				out.Sources = append(out.Sources, jsonSource{s.Layer.String(), s.Path, s.State.String()})
@@ -107,6 +120,13 @@ func (a *app) printDoctor(r *trust.Report) {
 		for _, src := range r.Client.Read {
 			row("reads", src.State.String()+" "+s.Path(src.Path).String())
 		}
+	}
+	for _, g := range r.Gates {
+		label := "gate"
+		if g.Machine {
+			label = "its gate" // the machine's
+		}
+		row(label, explain.OutcomeMark(g.Believed, s.Glyphs).Glyph+" "+safetext.Line(g.Why.Text).String())
 	}
 	a.print("", paint(s, explain.Strong, "How the user stands"))
 	a.print(indent(explain.Chain(r.TrustReasons, narrow(s, 2)), "  ")...)

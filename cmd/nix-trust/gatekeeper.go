@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -316,7 +317,8 @@ func (b *grantBook) forPlace(place gatePlace) *grantBook {
 }
 
 // openGate makes the gate of a place, which serves what the book says at each
-// moment. Of the options those that depend on the place are filled in.
+// moment. Of the options those that depend on the place are filled in. With port
+// 0 it is a gate for a while, at an address that nobody knows from before.
 func (a *app) openGate(place gatePlace, b *grantBook, o gate.Options) (*gate.Gate, error) {
 	if o.Key == nil {
 		key, err := gate.ReadKey(place.keyFile())
@@ -339,11 +341,14 @@ func (a *app) openGate(place gatePlace, b *grantBook, o gate.Options) (*gate.Gat
 	if o.Log != nil {
 		k.log = o.Log
 	}
+	o.Grants, o.Problems, o.Evidence = k.standings, k.problems, place.evidenceFile()
+	// Under a free port nobody remembers anything.
+	if _, port, err := net.SplitHostPort(place.address); err == nil && port != "0" {
+		o.Address, o.Epochs = place.address, place.epochFile()
+	}
 	g, err := gate.New(o)
 	if err != nil {
 		return nil, &problem{code: exitUnknown, text: err.Error()}
 	}
-	list, _ := k.standings()
-	g.Load(list)
 	return g, nil
 }

@@ -59,8 +59,8 @@ func userGatePlace(uid int, getenv func(string) string, address string) (gatePla
 	if address == "" {
 		address = gateAddress
 	}
-	if host, _, err := net.SplitHostPort(address); err != nil || !net.ParseIP(host).IsLoopback() {
-		return gatePlace{}, errors.New(strconv.Quote(address) + " is no address on the loopback interface, such as " + gateAddress)
+	if !onLoopback(address) {
+		return gatePlace{}, errors.New(addressProblem(address))
 	}
 	if uid == 0 && getenv("NIX_TRUST_STATE_DIR") == "" {
 		return gatePlace{system: true, dir: systemGate, socket: systemGateSock, address: address}, nil
@@ -74,6 +74,16 @@ func userGatePlace(uid int, getenv func(string) string, address string) (gatePla
 		p.socket = filepath.Join(run, "nix-trust", "gate.sock")
 	}
 	return p, nil
+}
+
+// onLoopback reports whether nobody on another machine can reach an address.
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && net.ParseIP(host).IsLoopback()
+}
+
+func addressProblem(address string) string {
+	return strconv.Quote(address) + " is no address on the loopback interface, such as " + gateAddress
 }
 
 // systemGatePlace is the machine's gate.

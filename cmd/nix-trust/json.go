@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -84,8 +85,21 @@ type jsonCache struct {
 	Keys    []string     `json:"keys"`
 	Claimed bool         `json:"claimed"`
 	State   string       `json:"state"`
+	Grant   *jsonScope   `json:"grant"` // that names the cache for the flake, or the flake's denial
 	Where   string       `json:"where"`
 	Reasons []jsonReason `json:"reasons"`
+}
+
+type jsonScope struct {
+	Flake    string   `json:"flake"`
+	State    string   `json:"state"`
+	Lock     string   `json:"lock"`
+	Systems  []string `json:"systems"`
+	Paths    int      `json:"paths"`
+	Disputed int      `json:"disputed"`
+	Expires  string   `json:"expires"` // "" for never
+	Machine  bool     `json:"machine"`
+	Where    string   `json:"where"`
 }
 
 type jsonInput struct {
@@ -212,9 +226,23 @@ func cachesOf(vs []trust.CacheVerdict) []jsonCache {
 	return list(vs, func(v trust.CacheVerdict) jsonCache {
 		return jsonCache{
 			URL: safetext.Redact(v.URL), Keys: list(v.Keys, same), Claimed: v.Claimed, State: v.State.String(),
-			Where: where(v.Where), Reasons: reasonsOf(v.Reasons),
+			Grant: scopeOf(v.Grant), Where: where(v.Where), Reasons: reasonsOf(v.Reasons),
 		}
 	})
+}
+
+func scopeOf(g *trust.Granted) *jsonScope {
+	if g == nil {
+		return nil
+	}
+	out := &jsonScope{
+		Flake: g.Identity, State: string(g.State), Lock: g.Lock, Systems: list(g.Systems, same), Paths: g.Paths, Disputed: g.Disputed,
+		Machine: g.Machine, Where: where(g.Where),
+	}
+	if !g.Expires.IsZero() {
+		out.Expires = g.Expires.Format(time.RFC3339)
+	}
+	return out
 }
 
 func inputsOf(ins []trust.InputReport) []jsonInput {

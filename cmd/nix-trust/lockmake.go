@@ -100,20 +100,49 @@ func (a *app) lock(ctx context.Context, args []string, f lockFlags) error {
 	if f.check {
 		return j.check(ctx)
 	}
-	caches, err := j.findCaches(ctx)
+	out, options, err := j.evaluated(ctx, nil)
 	if err != nil {
 		return err
 	}
-	netrc, err := readNetrc(f.netrc)
-	if err != nil {
+	if !f.yes {
+		if err := j.mayAsk(ctx, options); err != nil {
+			return err
+		}
+	}
+	if err := out.ask(ctx, options); err != nil {
 		return err
+	}
+	if out.lock != nil {
+		if err := j.save(ctx, out); err != nil {
+			return err
+		}
+	}
+	if err := out.print(); err != nil {
+		return err
+	}
+	return silent(out.code())
+}
+
+// evaluated finds the caches, takes from them what limit does, and evaluates
+// what is locked: with that it is known what the caches will be asked.
+func (j *lockJob) evaluated(ctx context.Context, limit func(*lockCaches)) (*lockOutcome, []generate.Options, error) {
+	caches, err := j.findCaches(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if limit != nil {
+		limit(caches)
+	}
+	netrc, err := readNetrc(j.f.netrc)
+	if err != nil {
+		return nil, nil, err
 	}
 	var wants []want
 	for _, system := range j.systems {
 		j.note("evaluating for " + system)
 		w, err := j.want(ctx, system)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		wants = append(wants, w)
 	}
@@ -126,18 +155,19 @@ func (a *app) lock(ctx context.Context, args []string, f lockFlags) error {
 			Keep: w.keep, Caches: caches.claimed, Trusted: caches.trusted, Local: w.local,
 		}
 	}
-	if !f.yes {
-		if err := j.mayAsk(ctx, options); err != nil {
-			return err
-		}
-	}
-	out := lockOutcome{job: j, caches: caches, wants: wants}
+	return &lockOutcome{job: j, caches: caches, wants: wants}, options, nil
+}
+
+// ask asks the caches, and makes the lock of what they say, unless that is wrong
+// or not known.
+func (o *lockOutcome) ask(ctx context.Context, options []generate.Options) error {
+	j := o.job
 	now := j.old
-	for _, o := range options {
-		o.Old = now
-		progress := a.progress()
-		o.Progress = progress.show
-		r, err := generate.Make(ctx, o)
+	for _, options := range options {
+		options.Old = now
+		progress := j.progress()
+		options.Progress = progress.show
+		r, err := generate.Make(ctx, options)
 		progress.clear()
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -145,23 +175,17 @@ func (a *app) lock(ctx context.Context, args []string, f lockFlags) error {
 		if err != nil {
 			return &problem{code: exitUnknown, text: j.file + ": " + err.Error()}
 		}
-		out.results = append(out.results, r)
+		o.results = append(o.results, r)
 		if r.Lock != nil {
 			now = r.Lock
 		}
 	}
-	if out.code() < exitUnknown {
-		if out.lock, err = j.finish(now); err != nil {
-			return err
-		}
-		if err := j.save(ctx, &out); err != nil {
-			return err
-		}
+	if o.code() >= exitUnknown {
+		return nil
 	}
-	if err := out.print(); err != nil {
-		return err
-	}
-	return silent(out.code())
+	var err error
+	o.lock, err = j.finish(now)
+	return err
 }
 
 // note says on a terminal what takes a while; "" takes it away.

@@ -222,7 +222,7 @@ func demoCheck(f tui.LockFile) lock.Diff {
 // cacheClient gets from caches: real ones, or those of the demo.
 func (a *app) cacheClient() (*bincache.Client, error) {
 	if a.demo {
-		return bincache.NewClient(bincache.Options{Source: demo.Caches(), Limits: bincache.Limits{PerHost: 3}}), nil
+		return bincache.NewClient(bincache.Options{Source: a.made().Caches(), Limits: bincache.Limits{PerHost: 3}}), nil
 	}
 	netrc, err := readNetrc("")
 	if err != nil {

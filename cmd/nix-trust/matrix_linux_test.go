@@ -27,6 +27,7 @@ import (
 	"github.com/nix-community/go-nix/pkg/nixbase32"
 
 	"github.com/nix-trust/nix-trust/nixconf/realnix"
+	"github.com/nix-trust/nix-trust/trust/message"
 )
 
 // The matrix holds what `why --json` predicts against what real Nix does: for
@@ -430,6 +431,9 @@ func compare(t *testing.T, said, did realnix.Result, seen map[string]*seenCache,
 
 	refused := matches(ignoredURL, stderr)
 	badSig := matches(unsigned, stderr)
+	hears(t, did.Stderr, map[message.Kind]map[string]bool{
+		message.SettingIgnored: ignored, message.SettingRestricted: dropped, message.SubstituterIgnored: refused, message.NotSigned: badSig,
+	})
 	usable := 0
 	for _, c := range why.Caches {
 		used := c.State == "usable" || c.State == "wrong-key"

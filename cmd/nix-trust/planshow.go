@@ -91,6 +91,15 @@ func planOf(p trust.Plan) jsonPlan {
 
 // carryOut shows a plan, and makes it when it may.
 func (a *app) carryOut(ctx context.Context, j ledger.Journal, p trust.Plan, consent consentFlags) error {
+	return a.carryOutAfter(ctx, j, p, consent, func() (func(), error) { return func() {}, nil })
+}
+
+// carryOutAfter is carryOut for a plan that needs something done before it which
+// is not for the journal. first does it once the plan is agreed to, and returns
+// what takes it back when the plan cannot be made.
+func (a *app) carryOutAfter(ctx context.Context, j ledger.Journal, p trust.Plan, consent consentFlags, first func() (undo func(), err error)) error {
+	memory := a.gateMemory()
+	p = noteForgetting(p, memory)
 	out := planResultJSON{Version: 1, Plan: planOf(p)}
 	if !a.json {
 		a.printPlan(p)
@@ -103,8 +112,19 @@ func (a *app) carryOut(ctx context.Context, j ledger.Journal, p trust.Plan, cons
 	case !consent.yes && !a.agrees(ctx, p):
 		refusal = &problem{code: exitFindings, text: "nothing was changed"}
 	default:
-		out.Entry, done = j.Apply(ctx, p)
+		undo, err := first()
+		if err != nil {
+			return err
+		}
+		if out.Entry, done = j.Apply(ctx, p); done != nil {
+			undo()
+		}
 		out.Applied = done == nil
+	}
+	if out.Applied {
+		for _, w := range memory.forget(ctx, p) {
+			a.warn("%s", w)
+		}
 	}
 	if a.json {
 		if err := a.writeJSON(out); err != nil {

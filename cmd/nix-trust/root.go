@@ -34,8 +34,14 @@ type app struct {
 		sync.Once
 		*demo.Host
 	}
-	mu   sync.Mutex // of home
-	home string     // of the user looked at, shown as ~
+	demoRun demoRun
+	mu      sync.Mutex // of home, seen and later
+	home    string     // of the user looked at, shown as ~
+	later   []string   // warnings to print once the screens are closed
+	seen    struct {   // by the screens last
+		facts  *trust.Facts
+		report *trust.Report
+	}
 }
 
 // run runs the program and returns its exit code.
@@ -49,6 +55,11 @@ func run(ctx context.Context, args []string, s streams) int {
 	err := cmd.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
+	}
+	var end *commandEnd
+	if errors.As(err, &end) {
+		end.end()
+		return end.code
 	}
 	if ctx.Err() != nil {
 		return exitInterrupted
@@ -93,7 +104,33 @@ terminal.`,
 	f.StringVar(&a.root, "root", "", "look at the system whose root folder is `DIR`")
 	f.StringVar(&a.user, "user", "", "take the view of the user `NAME` (as root, or under --root)")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(a.statusCommand(), a.whyCommand(), a.configCommand(), a.answersCommand(), a.doctorCommand(), a.lintCommand(), a.reviewCommand(), a.lockCommand(), a.verifyCommand(), a.challengeCommand(), a.grantCommand(), a.denyCommand(), a.revokeCommand(), a.grantsCommand(), a.proposeCommand(), a.applyCommand(), a.journalCommand(), a.undoCommand(), a.demoCommand())
+	root.AddCommand(
+		a.statusCommand(),
+		a.whyCommand(),
+		a.configCommand(),
+		a.answersCommand(),
+		a.doctorCommand(),
+		a.lintCommand(),
+		a.reviewCommand(),
+		a.lockCommand(),
+		a.verifyCommand(),
+		a.challengeCommand(),
+		a.grantCommand(),
+		a.denyCommand(),
+		a.revokeCommand(),
+		a.grantsCommand(),
+		a.narrowCommand(),
+		a.gateCommand(),
+		a.proposeCommand(),
+		a.applyCommand(),
+		a.setupCommand(),
+		a.fetchCommand(),
+		a.execCommand(),
+		a.journalCommand(),
+		a.undoCommand(),
+		a.explainCommand(),
+		a.demoCommand(),
+	)
 	return root
 }
 
@@ -137,24 +174,47 @@ func (a *app) machine(named string) (*host.Machine, host.Options, error) {
 
 // report looks at the machine and decides. named is a flake that the user named.
 func (a *app) report(ctx context.Context, named string) (*trust.Report, error) {
+	_, r, err := a.examine(ctx, named)
+	return r, err
+}
+
+// examine is report with what was seen.
+func (a *app) examine(ctx context.Context, named string) (*trust.Facts, *trust.Report, error) {
 	m, o, err := a.machine(named)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	f := host.Look(ctx, m, o)
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		return nil, nil, ctx.Err()
 	}
+	a.lookAtGrants(ctx, f)
 	r := trust.Decide(f)
 	r.Made = time.Now()
 	a.mu.Lock()
 	a.home = f.User.Home
 	a.mu.Unlock()
-	return r, nil
+	return f, r, nil
 }
 
 // Snapshot makes app the backend of the screens.
-func (a *app) Snapshot(ctx context.Context) (*trust.Report, error) { return a.report(ctx, "") }
+func (a *app) Snapshot(ctx context.Context) (*trust.Report, error) {
+	f, r, err := a.examine(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	a.seen.facts, a.seen.report = f, r
+	a.mu.Unlock()
+	return r, nil
+}
+
+// tellLater keeps warnings for when the screens are closed.
+func (a *app) tellLater(warnings []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.later = append(a.later, warnings...)
+}
 
 // screens opens the terminal program.
 func (a *app) screens(ctx context.Context, flake string) error {
@@ -162,6 +222,15 @@ func (a *app) screens(ctx context.Context, flake string) error {
 		Backend: a, Demo: a.demo, ASCII: a.asciiOnly(), NoMotion: a.noMotion, NoMouse: a.noMouse,
 		ReadOnly: a.mayNotChange() != "", ReadOnlyWhy: a.mayNotChange(), Flake: flake, Home: a.home,
 	})
+	a.mu.Lock()
+	later := a.later
+	a.mu.Unlock()
+	for _, w := range later {
+		a.warn("%s", w)
+	}
+	if ended := a.endDemo(); ended != nil && err == nil {
+		return ended
+	}
 	if errors.Is(err, tui.ErrInterrupted) {
 		return &problem{code: exitInterrupted}
 	}

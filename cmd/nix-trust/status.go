@@ -33,6 +33,8 @@ type statusJSON struct {
 	Flakes   []statusFlake `json:"flakes"`
 	Findings []jsonFinding `json:"findings"`
 	Notes    []jsonNote    `json:"notes"`
+
+	Remembered []jsonRemembered `json:"remembered"`
 }
 
 type statusCache struct {
@@ -43,6 +45,7 @@ type statusCache struct {
 	ListedBy []string `json:"listedBy"`
 	Where    []string `json:"where"`
 	Flakes   []string `json:"flakes"`
+	Granted  []string `json:"granted"` // flakes for which pinned paths of it come through the gate
 }
 
 type statusFlake struct {
@@ -89,7 +92,7 @@ func statusCode(r *trust.Report) int {
 }
 
 func statusOf(r *trust.Report) statusJSON {
-	out := statusJSON{jsonHead: headOf(r), Findings: findingsOf(r.Findings), Notes: notesOf(r.Notes)}
+	out := statusJSON{jsonHead: headOf(r), Findings: findingsOf(r.Findings), Notes: notesOf(r.Notes), Remembered: rememberedOf(r)}
 	out.Caches = list(r.Caches, func(c trust.CacheReport) statusCache {
 		s := statusCache{
 			URL: safetext.Redact(c.URL), InEffect: c.InEffect, State: c.State.String(), Keys: list(c.Keys, same),
@@ -98,7 +101,8 @@ func statusOf(r *trust.Report) statusJSON {
 		for _, o := range c.Origins {
 			s.Where = append(s.Where, where(o.Pos))
 		}
-		s.Flakes = list(c.Flakes, func(i int) string { return safetext.Redact(r.Flakes[i].ID.Ref) })
+		named := func(i int) string { return safetext.Redact(r.Flakes[i].ID.Ref) }
+		s.Flakes, s.Granted = list(c.Flakes, named), list(c.Granted, named)
 		return s
 	})
 	out.Flakes = list(r.Flakes, func(f trust.FlakeReport) statusFlake {
@@ -110,7 +114,7 @@ func statusOf(r *trust.Report) statusJSON {
 			s.Rejected = &reasonsOf([]trust.Reason{*f.Rejected})[0]
 		}
 		for _, c := range f.Caches {
-			if !c.Claimed {
+			if !c.Own() {
 				continue
 			}
 			sc := statusFlakeCache{URL: safetext.Redact(c.URL), State: c.State.String(), Where: where(c.Where)}
@@ -161,6 +165,11 @@ func (a *app) printStatus(r *trust.Report) {
 		}
 		for _, c := range claimed {
 			a.print("    " + explain.Headline(c, narrow(s, 4)))
+			for _, r := range c.Reasons {
+				if r.Code == trust.CodeCachedMiss {
+					a.print("      " + a.faint(safetext.Text(r.Text).String()))
+				}
+			}
 		}
 		for _, v := range otherSettings(f.Settings) {
 			a.print("    " + explain.SettingHeadline(v, narrow(s, 4)))

@@ -17,12 +17,13 @@ func (a *app) whyCommand() *cobra.Command {
 		Use:   "why [FLAKE] [URL]",
 		Short: "Explain why a flake's caches are used or ignored",
 		Long: `why explains each cache that a flake claims: whether Nix asks, what was
-answered, whether the daemon lets this user use it, and whether its key is
-believed, with the file and line that decided. FLAKE is a folder or a flake
+answered, whether the daemon lets this user use it, whether its key is
+believed, and what a grant lets through, with the file and line that decided. FLAKE is a folder or a flake
 reference; without one it is the flake in the current folder or above. With a
 URL only that cache is explained.
 
-Exit code: 0 when every cache it is about would be used, 1 when one would not,
+Exit code: 0 when every cache it is about would be used, be it for the paths that
+a grant pins alone, 1 when one would not,
 3 when it could not be determined.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			flake, url, err := whyArgs(args)
@@ -78,6 +79,8 @@ type whyJSON struct {
 	Inputs   []jsonInput   `json:"inputs"`
 	Findings []jsonFinding `json:"findings"`
 	Notes    []jsonNote    `json:"notes"`
+
+	Remembered []jsonRemembered `json:"remembered"`
 }
 
 func (a *app) why(ctx context.Context, named, url string) error {
@@ -199,7 +202,7 @@ func whyCode(f *trust.FlakeReport, all bool) int {
 		code = exitUnknown
 	}
 	for _, c := range f.Caches {
-		if !c.Claimed && !all {
+		if !c.Own() && !all {
 			continue
 		}
 		switch c.State {
@@ -219,6 +222,7 @@ func whyOf(r *trust.Report, f *trust.FlakeReport) whyJSON {
 	out := whyJSON{
 		jsonHead: headOf(r), Settings: settingsOf(f.Settings), Caches: cachesOf(f.Caches), Inputs: inputsOf(f.Inputs),
 		Findings: findingsOf(r.Findings), Notes: notesOf(r.Notes), Error: safetext.Redact(f.Err),
+		Remembered: rememberedOf(r),
 	}
 	if f.ID != (trust.FlakeID{}) {
 		out.Flake = &jsonFlake{safetext.Redact(f.ID.Ref), f.ID.Path, list(f.Found, same)}
@@ -275,6 +279,15 @@ func (a *app) printWhy(r *trust.Report, f *trust.FlakeReport) {
 			}
 		}
 	}
+	if len(claimed) == 0 {
+		claimed = rest
+	}
+	for i, l := range rememberedLines(r, claimed, f.Locked, s) {
+		if i == 0 {
+			a.print("")
+		}
+		a.print(a.faint(l))
+	}
 	a.printAlarms(r)
 }
 
@@ -297,10 +310,10 @@ func (a *app) printAlarms(r *trust.Report) {
 	}
 }
 
-// split parts the caches a flake claims from the others.
+// split parts the caches that are there because of a flake from the others.
 func split(cs []trust.CacheVerdict) (claimed, rest []trust.CacheVerdict) {
 	for _, c := range cs {
-		if c.Claimed {
+		if c.Own() {
 			claimed = append(claimed, c)
 		} else {
 			rest = append(rest, c)

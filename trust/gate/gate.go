@@ -31,6 +31,8 @@ type Options struct {
 	// others than those of the time before, which changed says; the first time
 	// they always are. Answers that have begun are not held up by it.
 	Grants func() (standings []grants.Standing, changed bool)
+	// Problems are sentences about what Grants could not read, for Status.
+	Problems func() []string
 	// Address is where the gate will be asked, HOST:PORT; "": what Serve listens on.
 	Address string
 	// Epochs is the file that has the epochs, so that the gate goes on under the
@@ -60,11 +62,12 @@ type Gate struct {
 	probes    probes
 	self      self
 
-	grants  func() ([]grants.Standing, bool)
-	started time.Time // by Options.Now
-	born    time.Time
-	asked   atomic.Int64 // when grants was asked last, since born
-	asking  sync.Mutex   // of asking it
+	grants   func() ([]grants.Standing, bool)
+	problems func() []string
+	started  time.Time // by Options.Now
+	born     time.Time
+	asked    atomic.Int64 // when grants was asked last, since born
+	asking   sync.Mutex   // of asking it
 
 	mu        sync.Mutex // of standings, and of making a catalogue
 	standings []grants.Standing
@@ -102,7 +105,7 @@ func New(o Options) (*Gate, error) {
 	}
 	g := &Gate{
 		key: o.Key, client: o.Client, deadline: o.Deadline, streams: make(chan struct{}, o.Streams), room: semaphore.NewWeighted(roomSize),
-		now: o.Now, log: o.Log, health: newHealth(), started: o.Now(), born: time.Now(), grants: o.Grants,
+		now: o.Now, log: o.Log, health: newHealth(), started: o.Now(), born: time.Now(), grants: o.Grants, problems: o.Problems,
 		evidence: openEvidence(o.Evidence, o.Log), epochs: newEpochs(o.Epochs, o.Remembered, o.Now),
 		cacheInfo: fmt.Appendf(nil, "StoreDir: %s\nWantMassQuery: 1\nPriority: %d\n", o.Client.StoreDir(), o.Priority),
 	}

@@ -53,6 +53,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case isInfo:
 		g.tally.misses.Add(1)
+		g.log.Debug("not pinned", "asked", path)
 		g.epochs.miss(epoch, g.now())
 	}
 	notFound(w)

@@ -105,6 +105,9 @@ func (g *Gate) Status() Status {
 			s.Problems = append(s.Problems, problem.Error())
 		}
 	}
+	if g.problems != nil {
+		s.Problems = append(s.Problems, g.problems()...)
+	}
 	s.Caches = g.cacheStatus(c)
 	return s
 }

@@ -130,6 +130,22 @@ func New(files Files, env map[string]string, user trust.User, dial func(ctx cont
 	return m
 }
 
+// With returns the machine as it is for a process with more variables in its
+// environment.
+func (m *Machine) With(vars map[string]string) *Machine {
+	out := *m
+	out.env = func(name string) (string, bool) {
+		if v, ok := vars[name]; ok {
+			return v, true
+		}
+		if m.env == nil {
+			return "", false
+		}
+		return m.env(name)
+	}
+	return &out
+}
+
 func ownIdentity() *identity {
 	id := &identity{uid: uint32(os.Geteuid()), gid: uint32(os.Getegid())}
 	groups, err := os.Getgroups()

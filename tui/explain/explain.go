@@ -291,13 +291,14 @@ func (p *page) reason(number string, r trust.Reason) {
 	}
 }
 
-// Fixes returns the ways out of the steps that do not pass, each once, in the
-// order of the steps; the engine orders those of a step by blast radius.
+// Fixes returns the ways out of the steps that do not pass, and those to use what
+// was granted, each once, in the order of the steps; the engine orders those of a
+// step by blast radius.
 func Fixes(chain []trust.Reason) []trust.Fix {
 	var out []trust.Fix
 	seen := map[trust.Fix]bool{}
 	for _, r := range chain {
-		if r.Outcome == trust.Pass {
+		if r.Outcome == trust.Pass && r.Code != trust.CodeGranted {
 			continue
 		}
 		for _, f := range r.Fixes {
@@ -314,7 +315,7 @@ func Fixes(chain []trust.Reason) []trust.Fix {
 func steps(chain []trust.Reason) int {
 	n := 0
 	for _, r := range chain {
-		if r.Outcome != trust.Pass && len(r.Fixes) > 0 {
+		if (r.Outcome != trust.Pass || r.Code == trust.CodeGranted) && len(r.Fixes) > 0 {
 			n++
 		}
 	}

@@ -43,11 +43,11 @@ func CacheMeans(s trust.CacheState) string {
 	case trust.StateUsable:
 		return "Nix asks this cache, and takes what a declared key signed."
 	case trust.StateScoped:
-		return "A grant covers this cache: only pinned paths come from it."
+		return "A grant covers it: only pinned paths come, through the gate."
 	case trust.StateAsks:
 		return "Nix would ask about it. Until it is answered with y, the cache is not used."
 	case trust.StateDenied:
-		return "A saved answer says no. Nix never asks again and never uses it."
+		return "A saved answer says no, or nix-trust denies it. It is never used."
 	case trust.StateIgnored:
 		return "Your side is fine, and the daemon drops it all the same."
 	case trust.StateWrongKey:

@@ -21,29 +21,47 @@ import (
 
 // Caches are the made-up binary caches: a Source that goes nowhere. What it
 // answers is verified as any cache's answers are.
-func Caches() bincache.Source { return source(hosts()) }
+func (h *Host) Caches() bincache.Source { return caches{h} }
 
 // answerTime is how long a made-up cache takes to answer, so that there is
 // something to watch and to stop.
 const answerTime = 100 * time.Millisecond
 
-// A source has the files of each host. Any other host has none.
-type source map[string]map[string][]byte
+// Hurry lets the caches answer at once.
+func (h *Host) Hurry() { h.hurry.Store(true) }
 
-func (s source) Get(ctx context.Context, at *url.URL, _ *url.Userinfo) (*bincache.Reply, error) {
-	t := time.NewTimer(answerTime)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-t.C:
-	}
-	data, ok := s[at.Host][strings.TrimPrefix(at.Path, "/")]
-	if !ok {
+type caches struct{ h *Host }
+
+func (c caches) Get(ctx context.Context, at *url.URL, _ *url.Userinfo) (*bincache.Reply, error) {
+	data, err := c.h.answer(ctx, at.Host, strings.TrimPrefix(at.Path, "/"))
+	switch {
+	case err != nil:
+		return nil, err
+	case data == nil:
 		return &bincache.Reply{Status: 404, Body: io.NopCloser(strings.NewReader(""))}, nil
 	}
 	return &bincache.Reply{Status: 200, Length: int64(len(data)), Body: io.NopCloser(bytes.NewReader(data))}, nil
 }
+
+// answer is a file of a cache, nil for none.
+func (h *Host) answer(ctx context.Context, cache, file string) ([]byte, error) {
+	if !h.hurry.Load() {
+		t := time.NewTimer(answerTime)
+		defer t.Stop()
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-t.C:
+		}
+	}
+	if data := turnedOn()[cache][file]; data != nil && h.turned.Load() {
+		return data, nil
+	}
+	return hosts()[cache][file], nil
+}
+
+// A source has the files of each host. Any other host has none.
+type source map[string]map[string][]byte
 
 // A signer is a cache's key. Its secret half is made from its name, which
 // anybody can do: it protects nothing.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing/fstest"
 	"time"
 
@@ -22,6 +23,9 @@ type Host struct {
 	mu    sync.Mutex
 	files fstest.MapFS // is replaced and never changed: a look that goes on keeps the old one
 	made  []Made
+
+	turned atomic.Bool // a cache has turned hostile
+	hurry  atomic.Bool // no cache takes its time
 }
 
 // A Made is a plan that was made on the host.

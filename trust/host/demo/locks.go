@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nix-trust/nix-trust/lock"
 )
@@ -56,16 +57,23 @@ func comet() madeLock {
 	}}
 }
 
+// harborFolder is that of the flake whose cache turns hostile, with other bytes
+// for the path with this name.
+const (
+	harborFolder = "/home/mira/src/harbor"
+	craneName    = "crane-driver-0.4"
+)
+
 // harbor's lock is stale: the flake moved on, and one path was never signed.
 func harbor() madeLock {
 	own := signerOf("harbor-cache.example-1")
 	l := lockOf([]lock.Cache{{URL: "https://harbor-cache.example", Keys: []string{own.public()}}})
 	tide := pack(linux, "tide-tables-2025", strings.Repeat("high low ", 300))
-	crane := pack(linux, "crane-driver-0.4", strings.Repeat("lift ", 500), tide)
+	crane := pack(linux, craneName, strings.Repeat("lift ", 500), tide)
 	app := pack(linux, "harbor-1.2", strings.Repeat("ship ", 900), tide, crane)
 	l.pinned(linux, "packages.default", app, tide, crane)
 	next := pack(linux, "harbor-1.3", "")
-	return madeLock{folder: "/home/mira/src/harbor", now: l.Lock, head: l.Lock,
+	return madeLock{folder: harborFolder, now: l.Lock, head: l.Lock,
 		flake: map[string]map[string]lock.StorePath{linux: {"packages.default": next.path}},
 		fill: func(s source) {
 			s.put("harbor-cache.example", own, app, tide)
@@ -92,6 +100,14 @@ func quarry() madeLock {
 			s.put("mirror.quarry.example", mirror, app, swapped, sieve)
 		}}
 }
+
+// turnedOn are the files with which harbor's cache turns hostile: what it says of
+// the path that it never signed stays, and the contents are others of the same
+// length.
+var turnedOn = sync.OnceValue(func() source {
+	trojan := pack(linux, craneName, strings.Repeat("drop ", 500))
+	return source{"harbor-cache.example": {trojan.info().URL: trojan.nar}}
+})
 
 // A draft is a lock that is being made.
 type draft struct{ *lock.Lock }

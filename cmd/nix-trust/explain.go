@@ -1,0 +1,284 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/message"
+	"github.com/nix-trust/nix-trust/tui/explain"
+	"github.com/nix-trust/nix-trust/tui/safetext"
+)
+
+func (a *app) explainCommand() *cobra.Command {
+	var f explainFlags
+	c := &cobra.Command{
+		Use:   "explain [FILE]",
+		Short: "Say what Nix's messages about caches and trust mean on this machine",
+		Long: `explain reads what Nix printed, from FILE or from standard input, and says of
+each message about caches and trust what happened, why on this machine, and what
+to do. It knows the words of Nix 2.8 to 2.36, Lix and Determinate Nix, with
+colours and in the frames of nom and nh.
+
+  nix build 2>&1 | nix-trust explain --passthrough
+
+--passthrough prints every line as it comes, and the explanations at the end.
+The reasons are those of the flake in the current folder, or of --flake.
+
+Exit code: 0 when there was no such message, 1 when there was, 2 when FILE cannot
+be read. With --passthrough it is 0 in both cases; what Nix returned is lost in a
+pipe unless the shell's pipefail is on.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.explainMessages(cmd.Context(), first(args), f)
+		},
+	}
+	c.Flags().StringVar(&f.flake, "flake", "", "the command was about the flake in `DIR` or with this reference")
+	c.Flags().BoolVar(&f.pass, "passthrough", false, "print every line that is read, too")
+	return c
+}
+
+type explainFlags struct {
+	flake string
+	pass  bool
+}
+
+// mostMessages is how many different ones are explained.
+const mostMessages = 200
+
+// A heard message is one that came at least once.
+type heard struct {
+	message.Message
+	times int
+}
+
+func (a *app) explainMessages(ctx context.Context, file string, f explainFlags) error {
+	if f.pass && a.json {
+		return usage("--passthrough and --json exclude each other", "leave one of them out")
+	}
+	in := a.in
+	if file != "" && file != "-" {
+		opened, err := os.Open(file)
+		if err != nil {
+			var p *fs.PathError
+			if errors.As(err, &p) {
+				err = p.Err
+			}
+			return usage(fmt.Sprintf("%s cannot be read: %v", file, err), "give a file with what Nix printed, or leave it out and pipe it in")
+		}
+		defer opened.Close()
+		in = opened
+	} else if a.terminal && !a.json {
+		a.warn("what Nix printed is read from the keyboard; Ctrl-D ends it. Usual is `nix build 2>&1 | nix-trust explain --passthrough`")
+	}
+	messages, more, err := a.hear(ctx, in, f.pass)
+	if err != nil {
+		return err
+	}
+	var r *trust.Report
+	var flake *trust.FlakeReport
+	if len(messages) > 0 || a.json {
+		if r, err = a.report(ctx, f.flake); err != nil {
+			return err
+		}
+		if flake = subject(r, f.flake); f.flake != "" && (flake == nil || flake.Err != "") {
+			return &problem{code: exitUnknown, text: "no flake was found at " + f.flake, hints: []string{"give the folder that has its flake.nix"}}
+		}
+	}
+	if a.json {
+		if err := a.writeJSON(explainOf(r, flake, messages, more)); err != nil {
+			return err
+		}
+	} else {
+		a.printHeard(r, flake, messages, more)
+	}
+	if len(messages) > 0 && !f.pass {
+		return silent(exitFindings)
+	}
+	return nil
+}
+
+// hear reads all lines. more is how many further messages there were.
+func (a *app) hear(ctx context.Context, in io.Reader, pass bool) (out []heard, more int, err error) {
+	var reader message.Reader
+	index := map[message.Message]int{}
+	keep := func(ms []message.Message) {
+		for _, m := range ms {
+			key := m
+			key.Line, key.Text = 0, ""
+			if i, ok := index[key]; ok {
+				out[i].times++
+				continue
+			}
+			if len(out) == mostMessages {
+				more++
+				continue
+			}
+			index[key] = len(out)
+			out = append(out, heard{m, 1})
+		}
+	}
+	lines := bufio.NewReaderSize(in, message.MaxLine)
+	broken := false // a line that is longer than the buffer comes in parts
+	for ctx.Err() == nil {
+		part, err := lines.ReadSlice('\n')
+		if pass && len(part) > 0 {
+			if _, err := a.out.Write(part); err != nil {
+				return nil, 0, &problem{code: exitUnknown, text: "the output cannot be written: " + err.Error()}
+			}
+		}
+		long := errors.Is(err, bufio.ErrBufferFull)
+		switch {
+		case broken, long:
+			if !broken {
+				keep(reader.Line(strings.Repeat(" ", message.MaxLine+1)))
+			}
+		case len(part) > 0:
+			keep(reader.Line(string(part)))
+		}
+		broken = long
+		if err == io.EOF {
+			break
+		}
+		if err != nil && !long {
+			return nil, 0, &problem{code: exitUnknown, text: "the input cannot be read: " + err.Error()}
+		}
+	}
+	keep(reader.End())
+	return out, more, ctx.Err()
+}
+
+func (a *app) printHeard(r *trust.Report, flake *trust.FlakeReport, messages []heard, more int) {
+	s := a.style()
+	if len(messages) == 0 {
+		a.warn("nothing in it is about caches or trust")
+		return
+	}
+	told := map[string]bool{}
+	for i, h := range messages {
+		if i > 0 {
+			a.print("")
+		}
+		means := h.Kind.Means()
+		where := fmt.Sprintf("line %d", h.Line)
+		if h.times > 1 {
+			where += fmt.Sprintf(", %d times", h.times)
+		}
+		a.print(paint(s, explain.Strong, means.Title) + " (" + where + ")")
+		for line := range strings.Lines(h.Text) {
+			a.print("  " + paint(s, explain.Faint, safetext.Line(safetext.Redact(strings.TrimRight(line, "\n"))).String()))
+		}
+		a.printIndented(means.Text, s)
+		a.printPlace(message.Locate(r, flake, h.Message), means, told, s)
+	}
+	if more > 0 {
+		a.warn("%s more are not shown", plural(more, "message"))
+	}
+}
+
+func (a *app) printIndented(text string, s explain.Style) {
+	lines := []string{text}
+	if s.Width > 4 {
+		lines = explain.Wrap(safetext.Text(text), s.Width-2)
+	}
+	for _, l := range lines {
+		a.print("  " + l)
+	}
+}
+
+// printPlace says why on this machine, once for each thing.
+func (a *app) printPlace(p message.Place, means message.Meaning, told map[string]bool, s explain.Style) {
+	var lines []string
+	switch {
+	case p.Cache != nil:
+		lines = explain.Cache(*p.Cache, s)
+	case p.Setting != nil:
+		lines = explain.Setting(*p.Setting, s)
+	case len(p.Reasons) > 0:
+		lines = explain.Chain(p.Reasons, s)
+	}
+	if len(lines) == 0 {
+		if means.Do != "" {
+			a.printIndented(means.Do, s)
+		} else if len(means.Codes) > 0 {
+			a.printIndented("Nothing here is known of it. If the command was about another flake, give its folder with --flake.", s)
+		}
+		return
+	}
+	key := strings.Join(lines, "\n")
+	if told[key] {
+		a.print("  The reason is the one above.")
+		return
+	}
+	told[key] = true
+	head := "  On this machine:"
+	if p.Flake != nil {
+		head = "  On this machine, for " + flakeName(p.Flake) + ":"
+	}
+	a.print(head)
+	for _, l := range lines {
+		a.print(strings.TrimRight("  "+l, " "))
+	}
+}
+
+type explainJSON struct {
+	jsonHead
+	Messages []jsonMessage `json:"messages"`
+	More     int           `json:"more"`
+}
+
+type jsonMessage struct {
+	Kind    string       `json:"kind"`
+	Title   string       `json:"title"`
+	Text    string       `json:"text"`
+	Do      string       `json:"do"`
+	Codes   []string     `json:"codes"`
+	Line    int          `json:"line"`
+	Times   int          `json:"times"`
+	Said    string       `json:"said"`
+	Setting string       `json:"setting"`
+	URL     string       `json:"url"`
+	Path    string       `json:"path"`
+	Flake   *jsonFlake   `json:"flake"`
+	State   string       `json:"state"` // of the cache or setting, "" when it is neither
+	Reasons []jsonReason `json:"reasons"`
+}
+
+func explainOf(r *trust.Report, flake *trust.FlakeReport, messages []heard, more int) explainJSON {
+	out := explainJSON{jsonHead: headOf(r), More: more, Messages: []jsonMessage{}}
+	for _, h := range messages {
+		means := h.Kind.Means()
+		j := jsonMessage{
+			Kind: string(h.Kind), Title: means.Title, Text: means.Text, Do: means.Do, Line: h.Line, Times: h.times, Said: safetext.Redact(h.Text),
+			Setting: h.Setting, URL: safetext.Redact(h.URL), Path: h.Path, Reasons: []jsonReason{},
+			Codes: list(means.Codes, func(c trust.Code) string { return string(c) }),
+		}
+		switch p := message.Locate(r, flake, h.Message); {
+		case p.Cache != nil:
+			j.State, j.Reasons = p.Cache.State.String(), reasonsOf(p.Cache.Reasons)
+			j.Flake = flakeOf(p.Flake)
+		case p.Setting != nil:
+			j.State, j.Reasons = p.Setting.State.String(), reasonsOf(p.Setting.Reasons)
+			j.Flake = flakeOf(p.Flake)
+		default:
+			j.Reasons = reasonsOf(p.Reasons)
+		}
+		out.Messages = append(out.Messages, j)
+	}
+	return out
+}
+
+func flakeOf(f *trust.FlakeReport) *jsonFlake {
+	if f == nil || f.ID == (trust.FlakeID{}) {
+		return nil
+	}
+	return &jsonFlake{safetext.Redact(f.ID.Ref), f.ID.Path, list(f.Found, same)}
+}

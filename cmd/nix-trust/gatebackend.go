@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/tui"
+)
+
+// What the Grants screen asks of the program about the gates; see
+// tui.GateBackend.
+
+// statusWait is how long the gates may take to say how they do.
+const statusWait = 2 * time.Second
+
+// Gates looks at the user's gate and at the machine's.
+func (a *app) Gates(ctx context.Context) ([]tui.GateView, error) {
+	if a.demo {
+		return []tui.GateView{a.demoGateView(ctx)}, nil
+	}
+	if a.root != "" || a.user != "" {
+		return nil, errors.New("gates are looked at on the running system, as the user whose they are")
+	}
+	ctx, cancel := context.WithTimeout(ctx, statusWait)
+	defer cancel()
+	found, err := a.findGates(ctx)
+	if err != nil {
+		return nil, asked(err)
+	}
+	views := make([]tui.GateView, len(found))
+	for i, f := range found {
+		views[i] = a.gateView(f)
+	}
+	return views, nil
+}
+
+var gateStates = map[gateState]tui.GateState{gateUnknown: tui.GateUnknown, gateStopped: tui.GateStopped, gateRunning: tui.GateRunning}
+
+// gateView is a gate as the screen shows it.
+func (a *app) gateView(f foundGate) tui.GateView {
+	v := tui.GateView{Name: "your gate", Machine: f.place.system, State: gateStates[f.state], Address: f.place.address, Dir: f.place.dir, Status: f.status}
+	start := "nix-trust gate"
+	if f.place.system {
+		v.Name, start = "the machine's gate", "sudo nix-trust gate install"
+	}
+	switch f.state {
+	case gateUnknown:
+		v.Text = f.text
+	case gateStopped:
+		v.Start = append(v.Start, trust.Fix{Title: "Start it", Command: start, Admin: f.place.system, Detail: "fetch and exec need none that runs: they start one of their own."})
+	}
+	v.Key, v.KeyText = a.gateKeyState(f)
+	if v.Key == tui.KeyMissing || v.Key == tui.KeyNotInForce {
+		v.Start = append(v.Start, trust.Fix{Title: "Bring its key in force", Command: "nix-trust setup", Detail: "It shows what the administrator has to do, once."})
+	}
+	return v
+}
+
+// gateKeyState finds whether the daemon believes a gate's key, by what the
+// screens saw of its configuration.
+func (a *app) gateKeyState(f foundGate) (tui.KeyState, string) {
+	key, _, err := readPublic(f.place)
+	switch {
+	case err != nil && absent(f.place.publicFile()) && absent(f.place.keyFile()):
+		return tui.KeyMissing, ""
+	case err != nil:
+		return tui.KeyUnknown, sentence(err.Error())
+	case f.state == gateRunning && f.key != key.String():
+		return tui.KeyNotInForce, "The gate signs with another key than the one in its folder: it was started before that was made."
+	}
+	a.mu.Lock()
+	j := &setupJob{app: a, place: f.place, facts: a.seen.facts, report: a.seen.report}
+	a.mu.Unlock()
+	if j.facts == nil {
+		return tui.KeyUnknown, "The machine was not looked at yet."
+	}
+	const prove = " `nix-trust setup --check` asks the daemon itself."
+	switch l := j.keyListing(key); {
+	case l.outcome == trust.Pass && j.stale():
+		return tui.KeyUnknown, l.text + " The daemon is older than its files." + prove
+	case l.outcome == trust.Pass:
+		return tui.KeyInForce, l.text + prove
+	case l.outcome == trust.Fail && !j.stale():
+		return tui.KeyNotInForce, l.text
+	default:
+		return tui.KeyUnknown, l.text + prove
+	}
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/nix-trust/nix-trust/lock/bincache"
+	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/gate"
+	"github.com/nix-trust/nix-trust/trust/ledger"
+	"github.com/nix-trust/nix-trust/trust/operation"
+)
+
+// takeOut takes the gate out of the configuration again, and its key away when
+// that is said.
+func (j *setupJob) takeOut(ctx context.Context) error {
+	if j.f.deleteKey && !j.f.yes && !j.terminal && !j.f.dryRun {
+		return usage("--delete-key without a terminal needs --yes")
+	}
+	_, key, err := readPublic(j.place)
+	if err != nil && !absent(j.place.keyFile()) {
+		return err
+	}
+	plan := j.planTakeOut
+	if j.place.system {
+		plan = j.planTakeOutMachine
+	}
+	p, led, err := plan(ctx, key)
+	if err != nil {
+		return err
+	}
+	switch file := j.place.keyFile(); {
+	case absent(file):
+	case j.f.deleteKey && (j.f.yes || j.f.dryRun):
+		p.Notes = append(p.Notes, "The key in "+file+" is removed then, and nothing brings it back. "+stillBelieved)
+	default:
+		p.Notes = append(p.Notes, "The key in "+file+" stays, unless you say otherwise when this is done.")
+	}
+	if err := j.carryOut(ctx, led, p, j.f.consentFlags); err != nil {
+		return err
+	}
+	return j.deleteKey(ctx)
+}
+
+// stillBelieved is what to know before a key is removed.
+const stillBelieved = "Daemons believe it until it is out of their files and they were restarted."
+
+// planTakeOutMachine is what root changes: all that setup may have put in.
+func (j *setupJob) planTakeOutMachine(ctx context.Context, key string) (p trust.Plan, led ledger.Journal, err error) {
+	adm, err := j.administrator()
+	if err != nil {
+		return p, led, err
+	}
+	sys, err := adm.system(ctx)
+	if err != nil {
+		return p, led, err
+	}
+	gone := operation.Operation{Do: operation.Disallow, Caches: j.place.urls()}
+	if key != "" {
+		gone.Keys = []string{key}
+	}
+	if p, err = sys.Plan([]operation.Operation{gone}); err != nil {
+		return p, led, operationProblem(err)
+	}
+	adm.journal.Writer.Stores = storesOf(sys)
+	return p, adm.journal, nil
+}
+
+// planTakeOut is what a user asks the administrator for: that every address of
+// the gate that is listed goes, and its key.
+func (j *setupJob) planTakeOut(_ context.Context, key string) (p trust.Plan, led ledger.Journal, err error) {
+	if led, err = j.journal(storeDir()); err != nil {
+		return p, led, err
+	}
+	gone := operation.Operation{Do: operation.Disallow, Caches: j.listedURLs()}
+	if key != "" && slices.Contains(j.mentioned("trusted-public-keys"), key) {
+		gone.Keys = []string{key}
+	}
+	p = trust.Plan{Summary: "Take the gate out of the configuration", Risk: trust.PlanNarrows}
+	if len(gone.Caches)+len(gone.Keys) == 0 {
+		p.Notes = append(p.Notes, "No configuration that could be read has the gate's key or its addresses.")
+		return p, led, nil
+	}
+	if j.modules() && j.f.file == "" {
+		for _, item := range slices.Concat(gone.Keys, gone.Caches) {
+			p.Commands = append(p.Commands, j.removals(item)...)
+		}
+	} else {
+		file, err := j.adminFile()
+		if err != nil {
+			return p, led, err
+		}
+		step, err := j.propose(file, gone)
+		if err != nil {
+			return p, led, err
+		}
+		p.Steps = append(p.Steps, step)
+		p.Changes = append(p.Changes, file+" has what the administrator is asked to do.")
+		p.Commands = append(p.Commands, trust.Fix{Title: "As the administrator, take it out of the configuration", Command: "sudo nix-trust apply " + shellQuote(file), Admin: true}, j.restart())
+	}
+	p.Residual = j.report.StillTrusts(slices.Concat(gone.Caches, gone.Keys))
+	return p, led, nil
+}
+
+// mentioned are the items of a list in every configuration that is known.
+func (j *setupJob) mentioned(list string) (out []string) {
+	for _, cfg := range []*nixconf.Config{j.facts.System, j.facts.Client} {
+		if cfg != nil {
+			out = append(out, cfg.Tokens(list)...)
+		}
+	}
+	return out
+}
+
+// listedURLs are the addresses of the gate that some configuration has.
+func (j *setupJob) listedURLs() (out []string) {
+	have := slices.Concat(j.mentioned("trusted-substituters"), j.mentioned("substituters"))
+	for _, u := range j.place.urls() {
+		if slices.ContainsFunc(have, func(it string) bool { return trust.SameItem(it, u) }) {
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+// removals are where an item has to be taken out of a configuration that is
+// written as modules.
+func (j *setupJob) removals(item string) (out []trust.Fix) {
+	if j.facts.System == nil {
+		return nil
+	}
+	for _, list := range []string{"trusted-public-keys", "trusted-substituters", "substituters"} {
+		for _, it := range j.facts.System.Get(list).Items {
+			if trust.SameItem(it.Text, item) {
+				out = append(out, j.report.Platform.Removal(it.Origin, it.Text))
+			}
+		}
+	}
+	return out
+}
+
+// deleteKey removes the key's file once that was said, and told what it means.
+func (j *setupJob) deleteKey(ctx context.Context) error {
+	file := j.place.keyFile()
+	if j.f.dryRun || absent(file) {
+		return nil
+	}
+	switch {
+	case j.f.yes || j.json || !j.terminal:
+		if !j.f.deleteKey {
+			return nil
+		}
+	default:
+		fmt.Fprintf(j.err, "\nnix-trust: the key in %s is there still. %s Once it is removed nothing brings it back, and the gate needs another one.\nnix-trust: remove it? type yes to do so: ", j.style().Path(file), stillBelieved)
+		if line, ok := j.reply(ctx, bufio.NewReader(io.LimitReader(j.in, 4096))); !ok || strings.TrimSpace(line) != "yes" {
+			return nil
+		}
+	}
+	if err := os.Remove(file); err != nil {
+		return &problem{code: exitUnknown, text: "the key could not be removed: " + err.Error()}
+	}
+	if err := os.Remove(j.place.publicFile()); err != nil && !os.IsNotExist(err) {
+		return &problem{code: exitUnknown, text: "its public half could not be removed: " + err.Error()}
+	}
+	if !j.json {
+		j.print("The key is removed. A gate that runs has it in memory until it is stopped.")
+	}
+	return nil
+}
+
+// readPublic is the public half of a gate's key: of the key where that may be
+// read, else of the file beside it.
+func readPublic(p gatePlace) (k bincache.PublicKey, text string, err error) {
+	owner, err := p.owner()
+	if err != nil {
+		return k, "", err
+	}
+	if read, err := gate.ReadKeyOf(p.keyFile(), owner.uid); err == nil {
+		return read.Public(), read.Public().String(), nil
+	}
+	data, err := readRegular(p.publicFile(), 4<<10)
+	if err != nil {
+		return k, "", &problem{code: exitUnknown, text: fmt.Sprintf("the gate's public key could not be read: %v", cause(err)), hints: []string{"`nix-trust setup` makes a key, or writes " + p.publicFile() + " again"}}
+	}
+	text = strings.TrimSpace(string(data))
+	if k, err = bincache.ParsePublicKey(text); err != nil || k.String() != text || k.Weak() {
+		return k, "", &problem{code: exitFindings, text: p.publicFile() + " has no public key, in its one spelling", hints: []string{"`nix-trust setup` writes it again"}}
+	}
+	return k, text, nil
+}

@@ -1,0 +1,128 @@
+package message
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func read(text string) (out []Message) {
+	var r Reader
+	for line := range strings.Lines(text) {
+		out = append(out, r.Line(line)...)
+	}
+	return append(out, r.End()...)
+}
+
+const red, magenta, plain = "\x1b[31;1m", "\x1b[35;1m", "\x1b[0m"
+
+func TestEachWordingIsUnderstood(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want []Message
+	}{
+		"2.8 setting": {"warning: ignoring untrusted flake configuration setting 'extra-substituters'\n",
+			[]Message{{Kind: SettingIgnored, Line: 1, Lines: 1, Level: "warning", Text: "warning: ignoring untrusted flake configuration setting 'extra-substituters'", Setting: "extra-substituters"}}},
+		"2.34 setting": {"warning: ignoring untrusted flake configuration setting 'extra-substituters'.\nPass '--accept-flake-config' to trust it\nwarning: Git tree '/x' is dirty\n",
+			[]Message{{Kind: SettingIgnored, Line: 1, Lines: 2, Level: "warning", Text: "warning: ignoring untrusted flake configuration setting 'extra-substituters'.\nPass '--accept-flake-config' to trust it", Setting: "extra-substituters"}}},
+		"Lix setting": {"warning: ignoring untrusted flake configuration setting 'extra-substituters', pass '--accept-flake-config' to trust it (may allow the flake to gain root, see the nix.conf manual page)\n",
+			[]Message{{Kind: SettingIgnored, Line: 1, Lines: 1, Level: "warning", Setting: "extra-substituters"}}},
+		"two at once": {"warning: ignoring untrusted flake configuration setting 'a'.\nwarning: ignoring untrusted flake configuration setting 'b'.\nPass '--accept-flake-config' to trust it\n",
+			[]Message{{Kind: SettingIgnored, Line: 1, Lines: 1, Level: "warning", Setting: "a"}, {Kind: SettingIgnored, Line: 2, Lines: 2, Level: "warning", Setting: "b"}}},
+		"coloured substituter": {magenta + "warning:" + plain + " ignoring untrusted substituter 'https://c.cachix.org', you are not a trusted user.\nRun `man nix.conf` for more information on the `substituters` configuration option.\n",
+			[]Message{{Kind: SubstituterIgnored, Line: 1, Lines: 2, Level: "warning", URL: "https://c.cachix.org"}}},
+		"2.8 substituter": {"warning: ignoring untrusted substituter 'https://c.cachix.org'\n", []Message{{Kind: SubstituterIgnored, Line: 1, Lines: 1, Level: "warning", URL: "https://c.cachix.org"}}},
+		"restricted": {"warning: ignoring the client-specified setting 'trusted-public-keys', because it is a restricted setting and you are not a trusted user\n",
+			[]Message{{Kind: SettingRestricted, Line: 1, Lines: 1, Level: "warning", Setting: "trusted-public-keys"}}},
+		"not signed": {"warning: ignoring substitute for '/nix/store/abc-x' from 'https://c', as it's not signed by any of the keys in 'trusted-public-keys'\n",
+			[]Message{{Kind: NotSigned, Line: 1, Lines: 1, Level: "warning", Path: "/nix/store/abc-x", URL: "https://c"}}},
+		"2.8 not signed": {"warning: the substitute for '/nix/store/abc-x' from 'https://c' is not signed by any of the keys in 'trusted-public-keys'\n",
+			[]Message{{Kind: NotSigned, Line: 1, Lines: 1, Level: "warning", Path: "/nix/store/abc-x", URL: "https://c"}}},
+		"an import through a daemon": {red + "error:" + plain + " " + red + "error:" + plain + " cannot add path '/nix/store/abc-x' because it lacks a signature by a trusted key\n",
+			[]Message{{Kind: LacksSignature, Line: 1, Lines: 1, Level: "error", Path: "/nix/store/abc-x"}}},
+		"a trace": {"error:\n       … while decoding key named '' with raw value 'junk'\n\n       error: key is corrupt\n",
+			[]Message{{Kind: KeyCorrupt, Line: 2, Lines: 1}, {Kind: KeyCorrupt, Line: 4, Lines: 1, Level: "error", Detail: "key is corrupt"}}},
+		"hash": {"error: hash mismatch importing path '/nix/store/abc-x';\n         specified: sha256:1\n         got:       sha256:2\nerror: some substitutes for the outputs of derivation '/nix/store/d.drv' failed (usually happens due to networking issues); try '--fallback' to build derivation from source \n",
+			[]Message{{Kind: HashMismatch, Line: 1, Lines: 3, Level: "error", Path: "/nix/store/abc-x"}, {Kind: Failed, Line: 4, Lines: 1, Level: "error", Path: "/nix/store/d.drv"}}},
+		"unreachable": {"warning: unable to download 'http://127.0.0.1:1/nix-cache-info': Could not connect to server (7) Failed to connect; retrying in 312 ms (attempt 1/5)\n",
+			[]Message{{Kind: Unreachable, Line: 1, Lines: 1, Level: "warning", URL: "http://127.0.0.1:1/nix-cache-info", Detail: "Could not connect to server (7) Failed to connect"}}},
+		"disabled": {"disabling binary cache 'http://c' for 60 seconds\n", []Message{{Kind: CacheDisabled, Line: 1, Lines: 1, URL: "http://c", Detail: "60"}}},
+		"closed": {"error: cannot open connection to remote store 'daemon': error: reading from file: Connection reset by peer\n",
+			[]Message{{Kind: ConnectionClosed, Line: 1, Lines: 1, Level: "error", URL: "daemon", Detail: "error: reading from file: Connection reset by peer"}}},
+		"refused":           {"error processing connection: user 'alice' is not allowed to connect to the Nix daemon\n", nil},
+		"priority":          {"error: stoi\n", []Message{{Kind: BadPriority, Line: 1, Lines: 1, Level: "error", Detail: "stoi"}}},
+		"question":          {"do you want to allow configuration setting 'extra-substituters' to be set to '" + red + "https://c" + plain + "' (y/N)? ", []Message{{Kind: SettingAsked, Line: 1, Lines: 1, Setting: "extra-substituters", Value: "https://c"}}},
+		"in a frame":        {"┃ " + magenta + "warning:" + plain + " ignoring untrusted substituter 'https://c'\n", []Message{{Kind: SubstituterIgnored, Line: 1, Lines: 1, Level: "warning", URL: "https://c"}}},
+		"a progress bar":    {"[1/2 built]\x1b[K\r\x1b[Kwarning: ignoring untrusted substituter 'https://c'\n", []Message{{Kind: SubstituterIgnored, Line: 1, Lines: 1, Level: "warning", URL: "https://c"}}},
+		"what a build says": {"hello> warning: ignoring untrusted substituter 'https://c'\n       > error: key is corrupt\n", nil},
+		"other text":        {"building '/nix/store/abc.drv'...\nerror: builder failed\nI was ignoring untrusted substituter 'x'\n", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := read(c.text)
+			for i := range got {
+				if len(c.want) > i && c.want[i].Text == "" {
+					got[i].Text = ""
+				}
+			}
+			if name == "refused" { // the daemon's log has it with another beginning
+				if len(got) != 1 || got[0].Kind != UserRefused || got[0].User != "alice" {
+					t.Errorf("%+v", got)
+				}
+				return
+			}
+			if len(got)+len(c.want) > 0 && !reflect.DeepEqual(got, c.want) {
+				t.Errorf("\n%+v\nwant\n%+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestEachKindHasAWording(t *testing.T) {
+	have := map[Kind]bool{}
+	for _, p := range patterns {
+		have[p.kind] = true
+		for _, name := range p.re.SubexpNames() {
+			if name != "" && (&Message{}).field(name) == nil {
+				t.Errorf("%s has the group %s, which is no field", p.re, name)
+			}
+		}
+	}
+	for _, k := range []Kind{SettingIgnored, SettingSaved, SettingAsked, SettingUnknown, SettingInvalid, ConfigBroken, FlakesOff, SubstituterIgnored, SettingRestricted, UserRefused,
+		ConnectionClosed, NotSigned, LacksSignature, KeyCorrupt, HashMismatch, CAMismatch, NotACache, OtherStore, BadPriority, BadNarinfo, BadURL, UnknownScheme, Unreachable,
+		CacheDisabled, FileMissing, NoInternet, SubstitutionOff, Unsubstitutable, References, Failed} {
+		if !have[k] {
+			t.Errorf("nothing is ever taken for %s", k)
+		}
+	}
+}
+
+func FuzzReader(f *testing.F) {
+	f.Add("warning: ignoring untrusted substituter 'x', you are not a trusted user.\nRun `man nix.conf`\n")
+	f.Add("error:\n       … while decoding key named '' with raw value 'x'\n")
+	f.Add("┃ \x1b]8;;x\x07warning: \r\x1b[K")
+	f.Fuzz(func(t *testing.T, text string) {
+		lines := strings.Count(text, "\n") + 1
+		last := 0
+		for _, m := range read(text) {
+			if m.Kind == "" || m.Line <= last || m.Line+m.Lines-1 > lines || m.Lines < 1 {
+				t.Fatalf("%+v after line %d of %d", m, last, lines)
+			}
+			last = m.Line + m.Lines - 1
+			if strings.ContainsAny(m.Text, "\x1b\r\x00") || utf8.ValidString(text) && !utf8.ValidString(m.Text) {
+				t.Fatalf("%q", m.Text)
+			}
+		}
+	})
+}
+
+func BenchmarkReader(b *testing.B) {
+	text := strings.Repeat("copying path '/nix/store/2dj7lc2zc4lqpil4kyrml5irdzcx8jd8-hello' from 'https://cache.nixos.org'...\nhello> checking for gcc... gcc\n", 1000)
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		if m := read(text); len(m) > 0 {
+			b.Fatal(fmt.Sprint(m))
+		}
+	}
+}
