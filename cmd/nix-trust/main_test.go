@@ -26,7 +26,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": exitCode, "clean": cleanOutput, "bytes": writeBytes,
+			"code": exitCode, "clean": cleanOutput, "bytes": writeBytes, "empty": emptyFolder,
 		},
 	})
 }
