@@ -2,8 +2,10 @@ package tui
 
 import (
 	"fmt"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -56,7 +58,9 @@ func (m *root) askFetch() tea.Cmd {
 		switch {
 		case err != nil:
 			return m.cannot("This cannot be fetched", err)
-		case ask.Paths == 0:
+		case ask.Paths+ask.Left == 0 && ask.Had > 0:
+			return m.say(explain.Good, safetext.Line("All of it is there already: "+counted(ask.Had, "path")+"."))
+		case ask.Paths+ask.Left == 0:
 			return m.say(explain.Caution, safetext.Line("There is nothing to fetch: the grant pins no path for this machine."))
 		}
 		m.input = nil
@@ -65,11 +69,28 @@ func (m *root) askFetch() tea.Cmd {
 			d.para(explain.Plain, safetext.Line("What the grant pins is fetched through the gate, which lets the pinned bytes pass and nothing else. It goes into:"))
 			d.note(explain.Place, safetext.Text(ask.Into))
 			d.gap()
-			d.told(ask.Hosts, ask.Folders, ask.Paths, m.opt.Demo)
-			d.gap()
-			d.para(explain.Plain, safetext.Line("That are "+sizeText(ask.Bytes)+" at most; what is there already is not fetched again."))
+			if ask.Paths > 0 {
+				d.told(ask.Hosts, ask.Folders, ask.Paths, m.opt.Demo)
+				d.gap()
+			}
+			d.para(explain.Plain, safetext.Line(ask.amount()))
+			if ask.Left > 0 {
+				d.para(explain.Plain, safetext.Line(counted(ask.Left, "path")+" more, which the lock leaves out, would come from caches that this machine trusts anyway."))
+			}
 		})
 	})
+}
+
+// amount says how much is to be fetched.
+func (a FetchAsk) amount() string {
+	text := "These have " + sizeText(a.Bytes) + ", unpacked."
+	switch {
+	case a.Had == 1:
+		text += " 1 path more is there already."
+	case a.Had > 1:
+		text += " " + itoa(a.Had) + " paths more are there already."
+	}
+	return text
 }
 
 func (m *root) fetch(id string) tea.Cmd {
@@ -131,10 +152,20 @@ func (d *doc) fetched(o FetchOutcome) {
 			d.para(explain.Faint, safetext.Line("and "+itoa(len(o.Refused)-i)+" more"))
 			break
 		}
-		d.para(explain.Bad, safetext.Join(safetext.Line(g.Bad), safetext.Text(r)))
+		d.marked(explain.Mark{Glyph: g.Bad, Role: explain.Bad}, safetext.Text(r))
 	}
 	for _, n := range o.Notes {
 		d.para(explain.Plain, safetext.Text(n))
+	}
+}
+
+// marked adds wrapped text behind a glyph.
+func (d *doc) marked(m explain.Mark, s safetext.S) {
+	lead := "  " + m.Glyph + " "
+	n := ansi.StringWidth(lead)
+	for _, l := range explain.Wrap(s, max(d.w-n, 8)) {
+		d.lines = append(d.lines, d.theme.paint(m.Role, lead+l))
+		lead = strings.Repeat(" ", n)
 	}
 }
 

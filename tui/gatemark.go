@@ -22,7 +22,7 @@ const (
 
 // gateMeans says in a sentence what they come to.
 var gateMeans = map[string]string{
-	gateRuns:     "It answers, and the daemon believes its key.",
+	gateRuns:     "It answers, and its key is believed.",
 	gateDoubted:  "It answers. Whether the daemon believes its key is not known.",
 	gateKeyless:  "It answers, and the daemon does not believe its key: nothing of it gets into the store.",
 	gateStopped:  "Nothing listens where it would.",

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -50,8 +51,8 @@ type gateTick struct{}
 func newGates(b GateBackend, reading lane) *gates {
 	return &gates{backend: b, reading: reading, list: &list{
 		title: "Gates",
-		cols: []column{{title: "state", min: 13, most: 15}, {title: "what", min: 18, keep: keepEnds}, {title: "sent", min: 8, most: 8, drop: 2, right: true},
-			{title: "when", min: 8, most: 8, drop: 1}},
+		cols: []column{{title: "state", min: 13, most: 16}, {title: "what", min: 30, keep: keepEnds}, {title: "sent", min: 8, most: 8, drop: 1, right: true},
+			{title: "when", min: 8, most: 8, drop: 2}},
 		empty: []string{"looking at the gates…"},
 	}}
 }
@@ -155,7 +156,7 @@ func (g *gates) fill(v *view) {
 		for i := len(list) - 1; i >= max(0, len(list)-mostRows); i-- {
 			e := &list[i]
 			add(gateRow{gate: v, evidence: e}, id+"evidence "+itoa(i)+e.When.String()+string(e.Path)+e.Cache, "", wrongMark(t),
-				cell{safetext.Join(pathName(string(e.Path)), safetext.Line("from"), safetext.URL(e.Cache)), explain.Danger}, cell{}, own(explain.Plain, clockText(e.When)))
+				cell{safetext.Join(safetext.ASCII(nameOf(e.Path)), safetext.Line("from"), safetext.URL(e.Cache)), explain.Danger}, cell{}, own(explain.Plain, clockText(e.When)))
 		}
 	})
 	every(func(v *GateView, id string) {
@@ -183,6 +184,14 @@ func limited[T any](list []T) []T { return list[:min(len(list), mostRows)] }
 
 // pathName is a store path as the status of a gate names it.
 func pathName(p string) safetext.S { return pathText(lock.StorePath(p)) }
+
+// nameOf is the name in a store path, or all of what is none.
+func nameOf(p lock.StorePath) string {
+	if _, name, ok := strings.Cut(string(p), "-"); ok {
+		return name
+	}
+	return string(p)
+}
 
 func clockText(t time.Time) string {
 	if t.IsZero() {

@@ -174,7 +174,7 @@ func (s *grants) at() grantRow {
 }
 
 func (s *grants) follow() {
-	if s.gates != nil && s.onGates() {
+	if s.gates != nil && (s.onGates() || len(s.rows) == 0) {
 		s.gates.show(s.b.detail, s.view)
 		return
 	}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
 	"github.com/nix-trust/nix-trust/nixconf"
@@ -104,13 +106,13 @@ func (a *app) exec(ctx context.Context, argv []string, f execFlags) error {
 	if err != nil {
 		return err
 	}
-	run := &execution{app: a, grant: g, held: held, report: r, url: held.url(status), began: time.Now()}
+	run := &execution{app: a, grant: g, held: held, report: r, url: held.url(status), before: status}
 	remove, err := run.prepare()
 	if err != nil {
 		return err
 	}
 	defer remove()
-	run.warn(status)
+	run.warn()
 
 	cmd := exec.Command(program, argv[1:]...)
 	cmd.Args[0] = argv[0]
@@ -173,7 +175,7 @@ type execution struct {
 	report *trust.Report
 	url    string
 	env    []string
-	began  time.Time
+	before gate.Status
 	data   *dataFolder // nil: the user's own is used
 }
 
@@ -189,19 +191,18 @@ func (e *execution) prepare() (remove func(), err error) {
 	remove = func() {}
 	var vars []string
 	switch {
-	case len(asks) == 0:
+	case len(asks) == 0 || !terminalFile(e.app.err): // nobody is asked
 	case r.Nix.Version.Lix():
 		lines = append(lines, "accept-flake-config = false")
 	case r.Nix.Version == nixconf.Version{} || !r.Nix.Version.AtLeast(2, 25):
-		if e.app.terminal {
-			e.app.warn("nix will ask about %s of this flake's nixConfig: answer with Enter, as what was granted needs no yes", count(len(asks), "setting", "settings"))
-		}
+		e.app.warn("nix will ask about %s of this flake's nixConfig: answer with Enter, as what was granted needs no yes", count(len(asks), "setting", "settings"))
 	default:
 		if remove, err = e.ownData(asks); err != nil {
 			return nil, err
 		}
 		if e.data != nil {
 			vars = append(vars, "NIX_DATA_HOME="+e.data.dir)
+			fmt.Fprintf(e.app.err, "nix-trust: nix will say that it ignores %s of this flake: what was granted needs none\n", count(len(asks), "setting", "settings"))
 		}
 	}
 	vars = append(vars, "NIX_CONFIG="+nixConfig(os.Getenv("NIX_CONFIG"), lines...))
@@ -227,6 +228,13 @@ func (e *execution) ownData(asks []trust.AnswerEdit) (remove func(), err error) 
 	return remove, nil
 }
 
+// terminalFile reports whether what is written there is shown on a terminal. Nix
+// asks only where its stderr is.
+func terminalFile(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(f.Fd())
+}
+
 // flake is the granted flake in the report, nil when it is not there.
 func (e *execution) flake() *trust.FlakeReport {
 	for i := range e.report.Flakes {
@@ -239,8 +247,8 @@ func (e *execution) flake() *trust.FlakeReport {
 
 // warn says beforehand what would keep the gate from being asked: Nix itself
 // mentions it in passing, or not at all, and builds from source.
-func (e *execution) warn(s gate.Status) {
-	a := e.app
+func (e *execution) warn() {
+	a, s := e.app, e.before
 	for _, p := range s.Problems {
 		a.warn("the gate: %s", p)
 	}
@@ -255,6 +263,9 @@ func (e *execution) warn(s gate.Status) {
 		return
 	}
 	name := then.User.Name
+	if other := namesake(then, e.held.key); other != "" {
+		a.warn("another key of the name of the gate's is configured, and the first one alone counts: %s", other)
+	}
 	switch admitted, asked := then.Daemon.Admits[e.url]; {
 	case then.Trust == trust.Trusted:
 	case then.Trust == trust.TrustUnknown:
@@ -294,10 +305,7 @@ func (e *execution) tell() {
 		a.warn("the gate stopped while the command ran: %v", err)
 	} else {
 		var seen []string
-		for _, w := range s.Evidence {
-			if w.When.Before(e.began.Truncate(time.Second)) { // evidence has whole seconds
-				continue
-			}
+		for _, w := range newEvidence(e.before, s) {
 			line := fmt.Sprintf("%s has other bytes for %s than are pinned: %s; they were not let through", w.Cache, w.Path, w.Got)
 			if !slices.Contains(seen, line) {
 				seen = append(seen, line)

@@ -86,21 +86,6 @@ var turns = []turn{
 			return true
 		}
 	}},
-	{name: "stalls", code: 3, turn: func(s *scene, _ *project) func(http.ResponseWriter, *http.Request) bool {
-		return func(w http.ResponseWriter, r *http.Request) bool {
-			if !strings.HasPrefix(r.URL.Path, "/nar/") {
-				return false
-			}
-			w.Header().Set("Content-Length", "100")
-			_, _ = w.Write([]byte("\x0d\x00\x00\x00"))
-			w.(http.Flusher).Flush()
-			select {
-			case <-r.Context().Done():
-			case <-s.own.gone:
-			}
-			return true
-		}
-	}},
 }
 
 func TestACacheThatTurnsAfterTheGrantPutsNothingWrongIntoTheStore(t *testing.T) {
@@ -126,13 +111,14 @@ func (s *scene) turned(t *testing.T, turn turn) {
 	s.own.is(turn.turn(s, p))
 	began := time.Now()
 	out := s.trust(turn.code, p.dir, "fetch")
-	t.Logf("fetch took %v: %s", time.Since(began), out)
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("fetch took %v", took)
+	}
+	contains(t, out, s.own.url)
 	p.want("common "+name, "", "")
-	began = time.Now()
 	r := s.as(s.uid, s.gid, "home", p.dir, s.inside+"/nix-trust", "exec", "--gate", s.gate, "--", "nix", "build", "--no-link", p.flake())
-	t.Logf("exec took %v: %d %s", time.Since(began), r.Code, r.Stderr)
 	if turn.bad {
-		contains(t, out, s.own.url, string(p.mid))
+		contains(t, out, string(p.mid))
 		contains(t, r.Stderr, s.own.url, string(p.mid))
 		kept, err := os.ReadFile(filepath.Join(s.outside, "home/.local/state/nix-trust/evidence.jsonl"))
 		if err != nil || !strings.Contains(string(kept), string(p.mid)) {
@@ -145,8 +131,7 @@ func (s *scene) turned(t *testing.T, turn turn) {
 			t.Errorf("%s has %q", path, text)
 		}
 	}
-	built := s.built()
-	if r.Code == 0 && !slices.Equal(built, []string{"mid-" + name, "top-" + name}) {
+	if built := s.built(); r.Code == 0 && !slices.Contains(built, "mid-"+name) {
 		t.Errorf("it succeeded, and these were built: %q", built)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/nix"
+	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/gate"
 )
 
@@ -23,15 +24,15 @@ type fetching struct {
 	granted granted
 	systems []string
 	nix     *nix.Nix
-	trusted bool // the daemon takes this user's word, or there is none
+	report  *trust.Report
 
 	valid   map[lock.StorePath]nix.Info
-	began   time.Time
 	had     int              // paths that were in the store before
 	missing []lock.StorePath // what is not there yet: what was left out first, then the pinned
 	others  []otherBytes
 
-	status gate.Status // of the gate, in the end
+	before gate.Status // of the gate, in the beginning
+	status gate.Status // and in the end
 	said   []string    // what went wrong, for a person
 	hints  []string
 	links  []string // that keep it
@@ -66,6 +67,9 @@ func (c *fetching) bring(ctx context.Context, hold func(context.Context) (*heldG
 		return err
 	}
 	defer held.stop()
+	if c.before, err = held.ask(ctx); err != nil {
+		return &problem{code: exitUnknown, text: fmt.Sprintf("the gate does not say how it does: %v", err)}
+	}
 	if left, _ := c.want.missing(c.want.left, c.isValid); len(left) > 0 {
 		if err := c.realise(ctx, left); err != nil {
 			return err
@@ -85,7 +89,7 @@ func (c *fetching) bring(ctx context.Context, hold func(context.Context) (*heldG
 // word counts.
 func (c *fetching) environment(dir string, held *heldGate) []string {
 	env := append([]string{"XDG_CACHE_HOME=" + dir, "NIX_CACHE_HOME=" + filepath.Join(dir, "nix"), "NO_COLOR=1"}, direct(os.Environ())...)
-	if c.trusted && held.key != "" {
+	if c.report.Trust == trust.Trusted && held.key != "" {
 		env = append(env, "NIX_CONFIG="+nixConfig(os.Getenv("NIX_CONFIG"), "extra-trusted-public-keys = "+held.key))
 	}
 	return env
@@ -169,7 +173,7 @@ func (c *fetching) copyPaths(ctx context.Context, held *heldGate, paths []lock.S
 		case err != nil:
 			return &problem{code: exitUnknown, text: "nix could not be run: " + err.Error(), hints: []string{"install Nix, or put it into PATH"}}
 		case r.Code != 0:
-			c.explain(lastComplaint(r.Stderr))
+			c.explain(held, lastComplaint(r.Stderr))
 			return nil // what is missing is tried again without what failed
 		}
 	}
@@ -177,10 +181,17 @@ func (c *fetching) copyPaths(ctx context.Context, held *heldGate, paths []lock.S
 }
 
 // explain says what an error of Nix means here.
-func (c *fetching) explain(text string) {
+func (c *fetching) explain(held *heldGate, text string) {
 	switch {
 	case strings.Contains(text, "lacks a signature by a trusted key"), strings.Contains(text, "lacks a valid signature"):
-		c.say("the daemon does not believe the gate's key", "`nix-trust setup --check` says whether the key is configured and in force; after the configuration was changed the daemon has to be restarted")
+		text := "the daemon does not believe the gate's key " + held.key
+		if c.report.Nix.Store == trust.StoreLocal {
+			text = "Nix does not believe the gate's key " + held.key
+		}
+		if other := namesake(c.report, held.key); other != "" {
+			text += ", as another key of that name is configured: " + other
+		}
+		c.say(text, "`nix-trust setup --check` says whether the key is configured and in force; after the configuration was changed the daemon has to be restarted")
 	case strings.Contains(text, "cannot open connection to remote store"), strings.Contains(text, "cannot connect to"), strings.Contains(text, "error: cannot connect"):
 		c.say("the daemon does not answer: "+text, "`nix-trust doctor` says how this user stands with the daemon")
 	case strings.Contains(text, "HTTP error 404"), strings.Contains(text, "does not exist in binary cache"), strings.Contains(text, "unable to download"), strings.Contains(text, "hash mismatch"):

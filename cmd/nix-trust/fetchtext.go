@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/trust/gate"
@@ -88,11 +87,20 @@ func (c *fetching) result(f fetchFlags) (fetchJSON, int) {
 
 // wrong is what caches had instead of what this fetch wanted.
 func (c *fetching) wrong() []gate.Evidence {
-	var out []gate.Evidence
-	for _, e := range c.status.Evidence {
+	return slices.DeleteFunc(newEvidence(c.before, c.status), func(e gate.Evidence) bool {
 		_, ours := c.want.pins[e.Path]
-		if ours && !e.When.Before(c.began.Truncate(time.Second)) {
-			out = append(out, e)
+		return !ours
+	})
+}
+
+// silent says which caches did not deliver, and why.
+func (c *fetching) silent() (out []string) {
+	for _, s := range c.status.Caches {
+		switch {
+		case s.Failed > 0:
+			out = append(out, fmt.Sprintf("%s did not answer %s", s.URL, count(int(s.Failed), "question", "questions")))
+		case s.Absent > 0:
+			out = append(out, fmt.Sprintf("%s does not have %s", s.URL, count(int(s.Absent), "path", "paths")))
 		}
 	}
 	return out
@@ -141,7 +149,7 @@ func (a *app) tellFetched(c *fetching, f fetchFlags) error {
 	}
 	if len(c.missing) > 0 && !f.dryRun {
 		p := &problem{code: code, text: fmt.Sprintf("%s of %s not in the store: %s", count(len(c.missing), "path", "paths"), fmt.Sprint(out.Paths), c.named(c.missing)), hints: c.hints}
-		p.text += "\n" + strings.Join(c.said, "\n")
+		p.text += "\n" + strings.Join(append(c.said, c.silent()...), "\n")
 		if len(out.Wrong) > 0 {
 			p.hints = append(p.hints, "what the caches had is kept: `nix-trust gate status` shows it; take the grant back with `nix-trust revoke` unless their owner can explain it")
 		}

@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/gate"
 )
 
@@ -132,7 +134,7 @@ func waken(ctx context.Context, place gatePlace) (*heldGate, gate.Status, error)
 
 // answers asks the gate something that it always knows.
 func (h *heldGate) answers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, h.base+"/nix-cache-info", nil)
 	if err != nil {
@@ -240,4 +242,43 @@ func keyProblem(place gatePlace, err error) error {
 		}
 	}
 	return &problem{code: exitUnknown, text: fmt.Sprintf("the gate's key cannot be read: %v", cause(err)), hints: []string{"`nix-trust setup --check` says what is wrong"}}
+}
+
+// newEvidence is what caches had instead of what is pinned since an earlier
+// status of a gate: evidence is kept for long, and has whole seconds.
+func newEvidence(before, now gate.Status) (out []gate.Evidence) {
+	type piece struct {
+		when int64
+		rest gate.Evidence
+	}
+	of := func(e gate.Evidence) piece {
+		p := piece{e.When.Unix(), e}
+		p.rest.When = time.Time{}
+		return p
+	}
+	known := map[piece]int{}
+	for _, e := range before.Evidence {
+		known[of(e)]++
+	}
+	for _, e := range now.Evidence {
+		if p := of(e); known[p] > 0 {
+			known[p]--
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// namesake is a key in effect with the name of another one and other bytes, ""
+// for none. Of two keys of one name Nix tries the first alone.
+// Nix: src/libstore/keys.cc, getDefaultPublicKeys.
+func namesake(r *trust.Report, key string) string {
+	name, _, _ := strings.Cut(key, ":")
+	for _, k := range r.Keys {
+		if k.InEffect && k.Name == name && k.Text != key {
+			return k.Text
+		}
+	}
+	return ""
 }

@@ -90,12 +90,14 @@ mkdir -p "$TO/etc/nix" && rm -f "$TO/etc/nix/nix.conf" && chmod 1777 "$TO/tmp"`)
 done
 chmod -R u+w /nix/store; rm -rf /nix/store /nix/var/nix /root/.cache /root/sec; mkdir -p /nix/store /nix/var/nix`)
 
-	if h.gate, err = gate.MakeKey(t.TempDir()+"/gate.key", gate.KeyName("household")); err != nil {
+	if h.gate, err = gate.MakeKey(h.Root+"/root/gate.key", gate.KeyName("household")); err != nil {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{"/home/alice/.local/state/nix-trust", "/var/lib/nix-trust-gate"} {
+		putFile(t, h.Root+dir+"/gate.key", content(t, h.Root+"/root/gate.key"), 0o600)
 		putFile(t, h.Root+dir+"/gate.pub", h.gate.Public().String()+"\n", 0o644)
 	}
+	h.root(0, "useradd --system --user-group --no-create-home --home-dir /var/lib/nix-trust-gate nix-trust-gate\nchown -R nix-trust-gate: /var/lib/nix-trust-gate")
 	putFile(t, h.Root+"/etc/nix/nix.conf", fmt.Sprintf(`# by hand
 experimental-features = nix-command flakes
 sandbox = false

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -135,7 +134,11 @@ func (a *app) narrow(ctx context.Context, url string, f narrowFlags) error {
 	if err != nil {
 		return err
 	}
-	if why := n.gateMissing(); why != "" {
+	why, err := n.gateMissing(ctx)
+	if err != nil {
+		return err
+	}
+	if why != "" {
 		n.warn("%s Run `nix-trust setup` first: until then nothing serves what is granted here, and builds compile it.", why)
 		n.confirm = append(n.confirm, why+" Nothing serves what is granted until `nix-trust setup` has set it up, so that builds compile what they got from "+n.cache.URL+".")
 	}
@@ -228,57 +231,4 @@ func configKnown(r *trust.Report) error {
 		return &problem{code: exitUnknown, text: "Nix refuses to run with the configuration: " + r.Client.Fatal.Text, hints: []string{"correct that first; `nix-trust lint` says where"}}
 	}
 	return nil
-}
-
-func (n *narrowing) options() global.Options {
-	o := n.app.narrowApart()
-	o.Keys, o.KeepKeys = n.f.keys, n.f.keepKeys
-	return o
-}
-
-// narrowApart keeps what is the gate's out of it.
-func (a *app) narrowApart() global.Options {
-	var o global.Options
-	if place, err := a.gatePlace(""); err == nil {
-		o.Apart = append(place.urls(), "http://"+place.address)
-		if key, err := gatePublic(place); err == nil {
-			o.Apart = append(o.Apart, key.String())
-		}
-	}
-	return o
-}
-
-// gatePublic is the public half of a gate's key.
-func gatePublic(place gatePlace) (bincache.PublicKey, error) {
-	text, err := readRegular(place.publicFile(), 4<<10)
-	if err != nil {
-		return bincache.PublicKey{}, cause(err)
-	}
-	return bincache.ParsePublicKey(strings.TrimSpace(string(text)))
-}
-
-// gateMissing says why what is granted would not be served and believed, in
-// sentences; "" when the configuration says that it would.
-func (n *narrowing) gateMissing() string {
-	place, err := n.gatePlace("")
-	if err != nil {
-		return "Where the gate is is not known: " + err.Error() + "."
-	}
-	key, err := gatePublic(place)
-	if err != nil {
-		return fmt.Sprintf("The gate is not set up: %s could not be read (%v).", place.publicFile(), err)
-	}
-	listed := false
-	for _, l := range n.report.Listings() {
-		if l.Setting == "trusted-public-keys" && trust.SameItem(l.Item.Text, key.String()) {
-			listed = listed || believedByDaemon(n.report, l.Item.Origin)
-		}
-	}
-	switch {
-	case !listed:
-		return fmt.Sprintf("The gate's key %s is not in the daemon's trusted-public-keys, so that nothing the gate serves would be taken.", key.Name)
-	case slices.ContainsFunc(n.report.Findings, func(f trust.Finding) bool { return f.Code == trust.CodeDaemonStale }):
-		return "The daemon is older than its files, so whether it believes the gate's key is not known."
-	}
-	return ""
 }

@@ -335,41 +335,40 @@ func (n *narrowing) leftOut() []string {
 	return out
 }
 
-// carryOutAll keeps the locks that are granted, and makes the plan.
+// carryOutAll makes the plan, once what has to be confirmed was.
 func (n *narrowing) carryOutAll(ctx context.Context) error {
 	f := n.f
 	if len(n.confirm) > 0 && f.yes && !f.confirmed && !f.dryRun {
 		return &problem{code: exitFindings, text: "nothing was changed. What has to be confirmed:\n" + strings.Join(n.confirm, "\n"), hints: []string{"look at each, and give --confirmed with --yes, or run it on a terminal"}}
 	}
-	if n.plan.Empty() || f.dryRun || !f.yes && (n.json || !n.terminal) {
-		return n.carryOut(ctx, n.journal, n.plan, f.consentFlags)
-	}
+	return n.carryOutAfter(ctx, n.journal, n.plan, f.consentFlags, func() (func(), error) { return n.keepLocks(ctx) })
+}
+
+// keepLocks keeps the locks that are granted, and returns what takes them away
+// again.
+func (n *narrowing) keepLocks(ctx context.Context) (undo func(), err error) {
 	b, _, err := n.grantBook()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var forget []func()
-	back := func() {
-		for _, undo := range forget {
-			undo()
+	undo = func() {
+		for _, f := range forget {
+			f()
 		}
 	}
 	for _, l := range n.locks {
 		digest, err := l.Digest()
 		if err == nil {
-			var undo func()
-			if undo, err = b.keep(ctx, digest, l); err == nil {
-				forget = append(forget, undo)
+			var f func()
+			if f, err = b.keep(ctx, digest, l); err == nil {
+				forget = append(forget, f)
 			}
 		}
 		if err != nil {
-			back()
-			return changeProblem(err)
+			undo()
+			return nil, changeProblem(err)
 		}
 	}
-	if err := n.carryOut(ctx, n.journal, n.plan, f.consentFlags); err != nil {
-		back()
-		return err
-	}
-	return nil
+	return undo, nil
 }

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/global"
+)
+
+func (n *narrowing) options() global.Options {
+	o := n.app.narrowApart()
+	o.Keys, o.KeepKeys = n.f.keys, n.f.keepKeys
+	return o
+}
+
+// narrowApart keeps what is the gate's out of it.
+func (a *app) narrowApart() global.Options {
+	var o global.Options
+	if place, err := a.gatePlace(""); err == nil {
+		o.Apart = append(place.urls(), "http://"+place.address)
+		if key, _, err := readPublic(place); err == nil {
+			o.Apart = append(o.Apart, key.String())
+		}
+	}
+	return o
+}
+
+// gateMissing says why what is granted would not be served and believed, in
+// sentences; "" when the configuration says that it would. What the running
+// daemon does is for setup --check to find out: it puts paths into the store.
+func (n *narrowing) gateMissing(ctx context.Context) (string, error) {
+	place, err := n.gatePlace("")
+	if err != nil {
+		return "", err
+	}
+	if absent(place.keyFile()) {
+		return "The gate has no key.", nil
+	}
+	key, _, err := readPublic(place)
+	if err != nil {
+		return "The gate cannot be used: " + err.Error() + ".", nil
+	}
+	j := &setupJob{app: n.app, place: place}
+	if err := j.look(ctx, ""); err != nil {
+		return "", err
+	}
+	switch l := j.keyListing(key); {
+	case l.outcome != trust.Pass:
+		return l.text, nil
+	case j.stale():
+		return "The daemon is older than its files, so whether it believes the gate's key is not known.", nil
+	}
+	return "", nil
+}
