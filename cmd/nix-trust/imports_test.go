@@ -42,7 +42,7 @@ var layers = map[string][]string{
 	"trust/ledger":        {"trust"}, // durable writes
 	"tui":                 {"nixconf", "lock", "lock/challenge", "lock/verify", "trust", "trust/gate", "tui/safetext", "tui/explain", "tui/svg"},
 	"tui/screenshot":      {"trust", "trust/host", "trust/host/demo", "tui", "tui/svg"},
-	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/challenge", "lock/generate", "lock/nix", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/operation", "trust/message", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext", "trust/service"},
+	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/challenge", "lock/generate", "lock/nix", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.
