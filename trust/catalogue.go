@@ -41,7 +41,7 @@ var saidSaved = []Said{
 }
 
 // catalogue is the one place that describes each code.
-var catalogue = entries(verdictEntries, grantEntries, lintEntries, reviewEntries)
+var catalogue = entries(verdictEntries, grantEntries, lintEntries, reviewEntries, rememberedEntries)
 
 func entries(parts ...map[Code]Entry) map[Code]Entry {
 	all := map[Code]Entry{}

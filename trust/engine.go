@@ -26,6 +26,7 @@ func Decide(f *Facts) *Report {
 		r.Flakes[i] = e.flake(&f.Flakes[i])
 	}
 	r.Grants, r.Gates = f.Grants, e.gates()
+	e.remember(r)
 	r.Caches = e.caches(r.Flakes)
 	r.Keys = e.keys(r.Flakes)
 	r.Answers = e.answers()

@@ -31,6 +31,9 @@ type Facts struct {
 	GrantFiles []GrantFile
 	Disputes   []GrantDispute
 	Gate       Gate
+	// Remembered are the databases of what caches have answered: this user's and,
+	// where there is a daemon, root's.
+	Remembered []Remembered
 	Notes      []Note // what could not be looked at while gathering
 }
 
@@ -164,6 +167,9 @@ type Flake struct {
 	Lock      *flake.Lock
 	LockErr   string
 	Inputs    []Input
+	// Locked are the outputs for this machine's system in the flake.cache-lock
+	// beside it; none when there is no such lock, or it does not read.
+	Locked []LockedOutput
 	// CacheLock is the cache lock beside flake.nix, nil when none was found there.
 	CacheLock *OfferedLock
 }

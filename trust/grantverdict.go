@@ -106,7 +106,7 @@ func (e *engine) judgeGrant(v *CacheVerdict, g Granted, b belief, c scopedCase) 
 		standing.Text += " The cache is trusted for every path, whatever the grant."
 		standing.Fixes = nil // nothing is missing
 		v.Reasons = append([]Reason{standing}, v.Reasons...)
-	case standing.Outcome == Fail:
+	case standing.Outcome == Fail, v.nothingAsked():
 		v.Reasons = append([]Reason{standing}, v.Reasons...)
 	case !sure && b.of == Fail, v.State == StateUnknown:
 		v.Reasons = append(v.Reasons, standing) // without the key nothing comes through, however the grant stands
@@ -121,6 +121,14 @@ func (e *engine) judgeGrant(v *CacheVerdict, g Granted, b belief, c scopedCase) 
 		standing.Text += " Nothing else of this cache is trusted."
 		v.Reasons = append(v.Reasons, b.by, standing)
 	}
+}
+
+// nothingAsked reports whether no cache is asked for anything. What a lock leaves
+// out, as trusted caches have it, then keeps most of what it pins away too.
+func (v *CacheVerdict) nothingAsked() bool {
+	return v.State == StateOff && slices.ContainsFunc(v.Reasons, func(r Reason) bool {
+		return r.Code == CodeSubstitutionOff || r.Code == CodeOffline || r.Code == CodeConfigFatal
+	})
 }
 
 // standingOf is the step that says how a grant stands.

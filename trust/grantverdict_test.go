@@ -1,7 +1,10 @@
 package trust
 
 import (
+	"maps"
+	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,8 +43,10 @@ var global = map[string]scene{
 	"asks":      {flake: claimText},
 	"denied":    {flake: claimText, answers: `{"extra-substituters":{"` + cacheURL + `":false}}`},
 	"wrong-key": {flake: claimText, answers: yes, system: "extra-trusted-substituters = " + cacheURL + "\n"},
-	"off":       {flake: claimText, answers: yes, system: lists, env: "substitute = false"},
-	"unknown":   {flake: claimText, system: lists, change: func(f *Facts) { f.Answers.State = nixconf.SourceUnreadable }},
+	// It is overwritten by a setting that sorts later.
+	"off, and others on": {flake: claimText + ` nixConfig.substituters = "https://else.example";`, answers: `{"substituters":{"https://else.example":true},` + yes[1:]},
+	"off":                {flake: claimText, answers: yes, system: lists, env: "substitute = false"},
+	"unknown":            {flake: claimText, system: lists, change: func(f *Facts) { f.Answers.State = nixconf.SourceUnreadable }},
 }
 
 // Ways in which the gate's key stands, and whether it is in force.
@@ -107,7 +112,7 @@ func TestScopedIsAnActiveGrantWhoseGateIsBelieved(t *testing.T) {
 	for name, s := range global {
 		for keyName, key := range gateKeys {
 			alone := cacheOf(t, withGate(s, key.system, key.change))
-			if key.of == Pass && keyName == "listed" && alone.State.String() != name {
+			if key.of == Pass && keyName == "listed" && alone.State.String() != strings.Split(name, ",")[0] {
 				t.Errorf("%s: it is %s without a grant", name, alone.State)
 			}
 			for _, state := range states {
@@ -118,6 +123,9 @@ func TestScopedIsAnActiveGrantWhoseGateIsBelieved(t *testing.T) {
 				got := cacheOf(t, withGate(s, key.system, key.change, grants...))
 				want := alone.State
 				open := want != StateUsable && want != StateUnknown
+				if name == "off" && state != GrantDenied { // nothing is asked, whatever is granted
+					open = false
+				}
 				switch state {
 				case "none", GrantStale, GrantRollback, GrantExpired, GrantNotYet, GrantLockMissing, GrantFlakeGone:
 				case GrantDenied:
@@ -319,5 +327,60 @@ func TestGrantsThatServeNothingAreFindings(t *testing.T) {
 		if f := find(quiet, CodeGateKeyMissing); f != nil {
 			t.Errorf("%+v", f)
 		}
+	}
+}
+
+// What is known of gates changes nothing without a grant.
+func TestAGateAloneChangesNoState(t *testing.T) {
+	for name, s := range global {
+		with, without := cacheOf(t, withGate(s, "", nil)), cacheOf(t, s)
+		if with.State != without.State || codes(with.Reasons) != codes(without.Reasons) {
+			t.Errorf("%s: %s instead of %s: %s", name, with.State, without.State, codes(with.Reasons))
+		}
+	}
+}
+
+// Whatever the facts, scoped takes an active grant of this flake that names this
+// cache, serves something, and comes through a gate whose key the answering
+// daemon lists first of its name.
+func TestNothingElseIsScoped(t *testing.T) {
+	pick := rand.New(rand.NewPCG(5, 5))
+	one := func(n int) bool { return pick.IntN(n) == 0 }
+	names := slices.Sorted(maps.Keys(global))
+	keys := slices.Sorted(maps.Keys(gateKeys))
+	states := []GrantState{GrantActive, GrantActive, GrantActive, GrantActive, GrantStale, GrantExpired, GrantDenied, GrantUnknown, "x"}
+	scoped := 0
+	for range 5000 {
+		key := keys[pick.IntN(len(keys))]
+		var grants []Granted
+		denied, may := false, false
+		for range pick.IntN(3) {
+			g := granted(states[pick.IntN(len(states))], func(g *Granted) {
+				if one(4) {
+					g.Flake.Path = "/other"
+				}
+				if one(4) && g.Caches != nil {
+					g.Caches[0].URL += "/else"
+				}
+				if one(4) {
+					g.Paths = 0
+				}
+				g.Machine = one(3)
+			})
+			grants = append(grants, g)
+			here := g.Flake.Path == "/f"
+			denied = denied || here && g.State == GrantDenied
+			may = may || here && g.State == GrantActive && g.Paths > 0 && g.covers(cacheURL)
+		}
+		s := withGate(global[names[pick.IntN(len(names))]], gateKeys[key].system, gateKeys[key].change, grants...)
+		if v := cacheOf(t, s); v.State == StateScoped {
+			scoped++
+			if !may || denied || gateKeys[key].of != Pass {
+				t.Fatalf("key %s, %+v: %s", key, grants, codes(v.Reasons))
+			}
+		}
+	}
+	if scoped < 50 {
+		t.Errorf("only %d of the cases were scoped", scoped)
 	}
 }

@@ -115,7 +115,7 @@ func (c remedyCase) fix(r Remedy) (Fix, bool) {
 			title += " and its key"
 			detail = "Every user of the machine may then use the cache, for any flake, and its key is believed for every path."
 		}
-		return c.snippet(title, detail+" Nobody becomes trusted.", Want{Caches: []string{c.url}}), true
+		return c.snippet(title, detail+" Nobody becomes trusted."+c.proposal(), Want{Caches: []string{c.url}}), true
 	case RemedyAdminKey:
 		if len(c.keys) == 0 {
 			return Fix{}, false
@@ -205,6 +205,21 @@ func (c remedyCase) snippet(title, detail string, w Want) Fix {
 	f.Command = s.Command()
 	f.Detail = strings.Join(append([]string{f.Detail}, s.Notes...), " ")
 	return f
+}
+
+// proposal says how to write the change down instead, "" where the words would
+// not be the same in every shell.
+func (c remedyCase) proposal() string {
+	words := append([]string{c.url}, c.keys...)
+	if len(c.keys) == 0 {
+		return ""
+	}
+	for _, w := range words {
+		if _, ok := cacheName(c.url); !ok || strings.Trim(w, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/.+=_-") != "" || strings.HasPrefix(w, "-") {
+			return ""
+		}
+	}
+	return " Where that is somebody else: nix-trust propose allow " + strings.Join(words, " ") + " -o change.json writes it down to be applied."
 }
 
 // isName reports whether a user's name means itself on a command line and in a

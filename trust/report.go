@@ -33,7 +33,10 @@ type Report struct {
 	Client   *nixconf.Config
 	Settings []SettingReport
 	Findings []Finding
-	Notes    []Note // what could not be looked at
+	// Remembered is what Nix remembers of caches' answers, for counting; what it
+	// means for a flake is among the reasons of its caches.
+	Remembered []Remembered
+	Notes      []Note // what could not be looked at
 	// Doubt is why the daemon's lists may not be what they seem, nil when there
 	// is no doubt. What is found in no list is then unknown.
 	Doubt *Reason
@@ -51,6 +54,7 @@ type FlakeReport struct {
 	// the user without a claim (Claimed false), then those that only a grant names.
 	Caches []CacheVerdict
 	Inputs []InputReport // inputs that declare a nixConfig of their own
+	Locked bool          // a flake.cache-lock lies beside it
 	// State sums up the flake: the worst of its own caches, StateNone when it has none.
 	State CacheState
 }

@@ -55,7 +55,7 @@ func (c scopedCase) fix(r Remedy) (Fix, bool) {
 	case RemedyFetch:
 		return Fix{Title: "Bring the pinned paths into the store", Detail: "The next build finds them there.", Command: "nix-trust fetch " + c.dir}, named
 	case RemedyExec:
-		return Fix{Title: "Or have the gate asked for the length of one command, in the flake's folder", Command: "nix-trust exec -- nix build"}, named
+		return Fix{Title: "Or run one command for which Nix asks the gate too", Command: "nix-trust exec --flake " + c.dir + " -- nix build " + c.dir}, named
 	case RemedyMachineGrant:
 		f := c.grant(true)
 		f.Title = "Have the administrator grant it for the machine"

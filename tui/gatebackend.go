@@ -63,9 +63,11 @@ const (
 
 // A FetchAsk is what a fetch would tell and do.
 type FetchAsk struct {
-	Told
-	Bytes int64  // at most, when nothing is there yet
-	Into  string // "the store", "the scratch folder /tmp/…"
+	Told         // Paths are those that would be fetched
+	Had   int    // paths that are there already
+	Left  int    // paths that the lock leaves out, which come from caches that are trusted anyway
+	Bytes int64  // of Paths, unpacked
+	Into  string // "the store /nix/store", "the scratch folder /tmp/…"
 }
 
 // A FetchOutcome is what came of a fetch. The zero FetchOutcome got nothing.

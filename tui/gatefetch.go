@@ -58,7 +58,9 @@ func (m *root) askFetch() tea.Cmd {
 		switch {
 		case err != nil:
 			return m.cannot("This cannot be fetched", err)
-		case ask.Paths == 0:
+		case ask.Paths+ask.Left == 0 && ask.Had > 0:
+			return m.say(explain.Good, safetext.Line("All of it is there already: "+counted(ask.Had, "path")+"."))
+		case ask.Paths+ask.Left == 0:
 			return m.say(explain.Caution, safetext.Line("There is nothing to fetch: the grant pins no path for this machine."))
 		}
 		m.input = nil
@@ -67,11 +69,28 @@ func (m *root) askFetch() tea.Cmd {
 			d.para(explain.Plain, safetext.Line("What the grant pins is fetched through the gate, which lets the pinned bytes pass and nothing else. It goes into:"))
 			d.note(explain.Place, safetext.Text(ask.Into))
 			d.gap()
-			d.told(ask.Hosts, ask.Folders, ask.Paths, m.opt.Demo)
-			d.gap()
-			d.para(explain.Plain, safetext.Line("It is "+sizeText(ask.Bytes)+" at most; what is there already is not fetched again."))
+			if ask.Paths > 0 {
+				d.told(ask.Hosts, ask.Folders, ask.Paths, m.opt.Demo)
+				d.gap()
+			}
+			d.para(explain.Plain, safetext.Line(ask.amount()))
+			if ask.Left > 0 {
+				d.para(explain.Plain, safetext.Line(counted(ask.Left, "path")+" more, which the lock leaves out, would come from caches that this machine trusts anyway."))
+			}
 		})
 	})
+}
+
+// amount says how much is to be fetched.
+func (a FetchAsk) amount() string {
+	text := "These have " + sizeText(a.Bytes) + ", unpacked."
+	switch {
+	case a.Had == 1:
+		text += " 1 path more is there already."
+	case a.Had > 1:
+		text += " " + itoa(a.Had) + " paths more are there already."
+	}
+	return text
 }
 
 func (m *root) fetch(id string) tea.Cmd {

@@ -26,7 +26,7 @@ type gateBackend struct {
 func gateFixture() *gateBackend {
 	return &gateBackend{
 		changeBackend: *changeFixture(), views: fixtureGates(),
-		ask: FetchAsk{Told: Told{Hosts: []string{"hyprland.cachix.org", "mirror.example.org"}, Paths: 3}, Bytes: 1234567, Into: "the store"},
+		ask: FetchAsk{Told: Told{Hosts: []string{"hyprland.cachix.org", "mirror.example.org"}, Paths: 3}, Had: 2, Left: 1, Bytes: 1234567, Into: "the store"},
 		out: FetchOutcome{Paths: 3, Bytes: 1234567, Into: "the store"},
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -102,16 +101,16 @@ func (a *app) reloadDemo() {
 	}
 }
 
-func (a *app) demoGateView(ctx context.Context) (tui.GateView, error) {
+func (a *app) demoGateView(ctx context.Context) tui.GateView {
 	g, err := a.demoGate(ctx)
 	if err != nil {
-		return tui.GateView{Name: "the demo's gate", Text: err.Error()}, nil
+		return tui.GateView{Name: "the demo's gate", Text: err.Error()}
 	}
 	return tui.GateView{
 		Name: "the demo's gate", State: tui.GateRunning, Address: g.Address, Dir: g.Dir, Status: g.Status(),
 		Text: "It is a real one: it listens on this machine, fetches from the demo's caches over HTTP, and checks every byte. What is fetched goes into the folder below and is removed when the demo ends.",
 		Key:  tui.KeyInForce, KeyText: "The demo's own client believes it, and no daemon does.",
-	}, nil
+	}
 }
 
 // demoWant is what a grant of the demo pins for its machine.
@@ -152,14 +151,15 @@ func (a *app) demoFetchAsks(ctx context.Context, id string) (tui.FetchAsk, error
 		return tui.FetchAsk{}, err
 	}
 	out := tui.FetchAsk{Into: "the scratch folder " + g.Dir}
-	out.Paths = len(section.Paths)
-	for _, pin := range section.Paths {
+	for p, pin := range section.Paths {
+		if g.Has(p) {
+			out.Had++
+			continue
+		}
+		out.Paths++
 		out.Bytes += pin.Size
 	}
-	for _, c := range caches {
-		_, host, _ := strings.Cut(c.URL, "://")
-		out.Hosts = append(out.Hosts, host)
-	}
+	out.Hosts, out.Folders = hostsOf(caches)
 	return out, nil
 }
 

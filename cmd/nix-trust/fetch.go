@@ -73,23 +73,8 @@ func (a *app) fetch(ctx context.Context, arg string, f fetchFlags) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := g.mayUse(); err != nil {
-		return err
-	}
-	r, err := a.report(ctx, "")
+	c, err := a.newFetching(ctx, b, g, f)
 	if err != nil {
-		return err
-	}
-	systems, err := grantedSystems(g, f.systems, r.Platform.System)
-	if err != nil {
-		return err
-	}
-	w, err := closureOf(g.lock, systems, f.outputs)
-	if err != nil {
-		return err
-	}
-	c := &fetching{app: a, want: w, granted: g, systems: systems, nix: &nix.Nix{Runner: nix.Program{}, StoreDir: b.store}, report: r}
-	if err := c.look(ctx); err != nil {
 		return err
 	}
 	if !f.dryRun {
@@ -103,6 +88,27 @@ func (a *app) fetch(ctx context.Context, arg string, f fetchFlags) error {
 		}
 	}
 	return a.tellFetched(c, f)
+}
+
+// newFetching works out what a fetch has to bring. It asks nobody but the store.
+func (a *app) newFetching(ctx context.Context, b *grantBook, g granted, f fetchFlags) (*fetching, error) {
+	if err := g.mayUse(); err != nil {
+		return nil, err
+	}
+	r, err := a.report(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	systems, err := grantedSystems(g, f.systems, r.Platform.System)
+	if err != nil {
+		return nil, err
+	}
+	w, err := closureOf(g.lock, systems, f.outputs)
+	if err != nil {
+		return nil, err
+	}
+	c := &fetching{app: a, want: w, granted: g, systems: systems, nix: &nix.Nix{Runner: nix.Program{}, StoreDir: b.store}, report: r}
+	return c, c.look(ctx)
 }
 
 // grantFor finds the grant that is meant: of a flake, or of whoever accepted the

@@ -33,22 +33,47 @@ func (a *app) lookAtGrants(ctx context.Context, f *trust.Facts) {
 	for i := range f.Flakes {
 		f.Flakes[i].CacheLock = b.beside(f.Flakes[i].ID.Path)
 	}
-	b.lookAt(ctx, f, time.Now())
+	b.lookAt(ctx, f, b.lookUp(time.Now(), a.demo))
+}
+
+// lookUp reads the grants as a gate does, which takes nothing from a file that
+// others could have written. The demo's are in memory.
+func (b *grantBook) lookUp(now time.Time, inMemory bool) *grantLook {
+	l := &grantLook{grantBook: b, now: now, read: map[string]grants.Accepted{}}
+	if inMemory {
+		for _, s := range b.shelves {
+			l.scopes = append(l.scopes, s.Scope())
+		}
+		l.serve()
+		return l
+	}
+	k := newKeeper(b)
+	standings, _ := k.standings()
+	l.served = grants.NewPool(standings)
+	for _, s := range k.shelves {
+		l.scopes = append(l.scopes, s.scope)
+	}
+	for digest, a := range k.locks {
+		l.read[digest] = a
+	}
+	for _, bad := range k.failed {
+		l.read[bad.digest] = grants.ReadBack(nil, bad.err)
+	}
+	return l
 }
 
 // lookAt adds the grants and denials to the facts.
-func (b *grantBook) lookAt(ctx context.Context, f *trust.Facts, now time.Time) {
-	l := &grantLook{grantBook: b, ctx: ctx, now: now, read: map[string]grants.Accepted{}}
+func (b *grantBook) lookAt(ctx context.Context, f *trust.Facts, l *grantLook) {
+	l.ctx = ctx
 	empty := true
-	for _, s := range b.shelves {
-		scope := s.Scope()
-		l.scopes = append(l.scopes, scope)
+	for i, s := range b.shelves {
+		scope := l.scopes[i]
 		file := trust.GrantFile{Path: s.Path, State: nixconf.SourceMissing}
 		switch {
 		case scope.Err != nil:
 			at, text, _ := grants.Broken(scope.Err)
 			file.State, file.Err, file.Where = nixconf.SourceUnreadable, text, at
-		case s.State.Exists:
+		case s.State.Exists && scope.File != nil:
 			file.State = nixconf.SourceRead
 			empty = empty && len(scope.File.Grants)+len(scope.File.Denies) == 0
 		}
@@ -57,7 +82,6 @@ func (b *grantBook) lookAt(ctx context.Context, f *trust.Facts, now time.Time) {
 	if empty {
 		return
 	}
-	l.serve()
 	known := map[grants.Identity]bool{}
 	add := func(id grants.Identity, fl trust.FlakeID) {
 		known[id] = true
@@ -91,8 +115,8 @@ type grantLook struct {
 	ctx    context.Context
 	now    time.Time
 	scopes []grants.Scope             // of the shelves, in their order
-	read   map[string]grants.Accepted // accepted locks, by their file
-	served *grants.Pool
+	read   map[string]grants.Accepted // accepted locks, by their digest
+	served *grants.Pool               // what a gate serves: it goes by what was accepted, whatever the flakes offer by now
 }
 
 // ordered are the scopes, the given one first.
@@ -107,17 +131,15 @@ func (l *grantLook) ordered(first int) []grants.Scope {
 }
 
 func (l *grantLook) accepted(s shelf, digest string) grants.Accepted {
-	file := s.lockPath(digest)
-	a, ok := l.read[file]
+	a, ok := l.read[digest]
 	if !ok {
 		a = s.accepted(digest)
-		l.read[file] = a
+		l.read[digest] = a
 	}
 	return a
 }
 
-// serve finds what a gate would serve: it goes by what was accepted, whatever
-// the flakes offer by now.
+// serve finds what a gate would serve.
 func (l *grantLook) serve() {
 	var all []grants.Standing
 	for i, s := range l.shelves {
@@ -285,17 +307,18 @@ func (a *app) lookAtGate(files host.Files) trust.Gate {
 	return trust.Gate{User: a.gateKey(files, own), Machine: a.gateKey(files, machine), Address: own.address, URLs: own.urls()}
 }
 
-// gateKey reads the public half of a gate's key. One whose secret half is gone is
-// of no use to a gate, and nobody set up.
+// gateKey reads the public half of a gate's key. Without the secret half it is of
+// no use to a gate.
 func (a *app) gateKey(files host.Files, p gatePlace) trust.GateKey {
 	k := trust.GateKey{File: p.publicFile()}
 	text, err := files.ReadFile(k.File)
-	if err == nil && !a.demo { // the demo's gate makes up its secret half
-		if _, err = files.Lstat(p.keyFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			err = nil // others' keys lie where they cannot be seen
-		}
-	}
+	_, secret := files.Lstat(p.keyFile())
+	gone := errors.Is(secret, fs.ErrNotExist) && !a.demo // whose gate makes it up
 	switch {
+	case err == nil && gone:
+		k.State = nixconf.SourceMissing
+	case errors.Is(err, fs.ErrNotExist) && secret == nil:
+		k.State, k.Err = nixconf.SourceUnreadable, "it is not there, though the secret half is"
 	case err == nil:
 		k.State, k.Key = nixconf.SourceRead, strings.TrimSuffix(string(text), "\n")
 	case errors.Is(err, fs.ErrNotExist):

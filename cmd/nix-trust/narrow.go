@@ -121,6 +121,7 @@ type narrowing struct {
 	report  *trust.Report
 	cache   global.Cache
 	after   *trust.Report // without the cache
+	gateWhy string        // why what is granted would not be served, "" when it would
 	flakes  []*narrowed
 
 	plan    trust.Plan
@@ -134,13 +135,12 @@ func (a *app) narrow(ctx context.Context, url string, f narrowFlags) error {
 	if err != nil {
 		return err
 	}
-	why, err := n.gateMissing(ctx)
-	if err != nil {
+	if n.gateWhy, err = n.gateMissing(ctx); err != nil {
 		return err
 	}
-	if why != "" {
-		n.warn("%s Run `nix-trust setup` first: until then nothing serves what is granted here, and builds compile it.", why)
-		n.confirm = append(n.confirm, why+" Nothing serves what is granted until `nix-trust setup` has set it up, so that builds compile what they got from "+n.cache.URL+".")
+	if n.gateWhy != "" {
+		n.warn("%s", n.gateWhy)
+		n.confirm = append(n.confirm, n.gateWhy+" Until then nothing serves what is granted, and builds compile what they got from "+n.cache.URL+".")
 	}
 	if n.cache.Default() {
 		n.confirm = append(n.confirm, "This is Nix's own cache: whatever is not pinned for the chosen flakes is compiled from then on, from the compiler up — other flakes, other versions, other systems, nix-shell, and the system's own configuration.")

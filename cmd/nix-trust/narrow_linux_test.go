@@ -131,3 +131,87 @@ func TestRootNarrowsTheWholeMachineInOnePlan(t *testing.T) {
 	stop()
 	h.asItWas(before)
 }
+
+// Each of these stops, or has to be confirmed, and leaves every file as it is.
+func TestNarrowingStopsBeforeABuildWouldBreak(t *testing.T) {
+	h := newHousehold(t, realnix.Get(t, "2.34"), buildProgram(t))
+	h.daemon()
+	narrow := "nix-trust narrow " + h.cache + " --flake ./src/needs --yes"
+	before := h.files()
+
+	key := content(t, h.Root+"/home/alice/.local/state/nix-trust/gate.key")
+	h.alice(1, "mv .local/state/nix-trust/gate.key kept\n"+narrow, "nothing was changed. What has to be confirmed", "The gate has no key: run `nix-trust setup` first.", "--confirmed")
+	h.alice(0, narrow+" --dry-run", "nix-trust setup", "To be confirmed: The gate has no key: ")
+	h.alice(0, "mv kept .local/state/nix-trust/gate.key")
+	if content(t, h.Root+"/home/alice/.local/state/nix-trust/gate.key") != key {
+		t.Fatal("the key was not put back")
+	}
+	h.root(0, "sed -i 's/ nix-trust-gate-.*//' /etc/nix/nix.conf")
+	h.alice(1, narrow, "trusted-public-keys does not have the gate's key.")
+	putFile(t, h.Root+"/etc/nix/nix.conf", strings.SplitN(before["/etc/nix/nix.conf"], " ", 2)[1], 0o644)
+	h.asItWas(before)
+
+	// The cache lacks a part of it.
+	h.root(0, "cd /srv/cache; mv $(grep -l -- '-needs-dep$' *.narinfo | head -1) /srv/gone")
+	h.alice(1, narrow, "not pinned, as no cache has it", "the lock lacks something")
+	h.root(0, "mv /srv/gone /srv/cache/$(sed -n 's,^StorePath: /nix/store/\\([a-z0-9]*\\)-.*,\\1,p' /srv/gone).narinfo")
+	h.asItWas(before)
+
+	// Something else is locked than the cache has.
+	h.alice(0, "nix-trust lock --yes ./src/needs", "wrote")
+	other := strings.Replace(content(t, h.Root+"/home/alice/src/needs/flake.cache-lock"), "size = 128", "size = 129", 1)
+	h.root(0, "cat > /home/alice/src/needs/flake.cache-lock <<'END'\n"+other+"END")
+	locked := h.files()
+	h.alice(4, narrow+" --confirmed", "129 bytes", "nothing was changed, as there is no lock for")
+	h.asItWas(locked)
+	h.alice(4, narrow+" --confirmed --json", `"kind": "differs"`)
+	h.asItWas(locked)
+
+	// A cache that stays, and does not answer.
+	h.root(0, "rm /home/alice/src/needs/flake.cache-lock\nsed -i 's,^substituters = ,&http://127.0.0.1:9 ,' /etc/nix/nix.conf")
+	here := h.files()
+	h.alice(3, narrow+" --confirmed", "http://127.0.0.1:9")
+	h.asItWas(here)
+	h.alice(1, narrow+" --without http://127.0.0.1:9", "What has to be confirmed", "http://127.0.0.1:9 is trusted anyway and was not asked")
+	h.asItWas(here)
+}
+
+func TestNarrowingFindsWhoNeedsItAndWhatWasSaved(t *testing.T) {
+	h := newHousehold(t, realnix.Get(t, "2.34"), buildProgram(t))
+	stop := h.daemon()
+	putFile(t, h.Root+"/home/alice/.config/nix-trust/config.toml", "roots = [\"/home/alice/src\"]\n", 0o644)
+	saved := `{"extra-substituters":{"` + h.cache + `":true,"https://b.example":true},"extra-trusted-public-keys":{"` + h.key + `":true}}`
+	putFile(t, h.Root+"/home/alice/.local/share/nix/trusted-settings.json", saved, 0o600)
+	h.root(0, "chown -R alice: /home/alice")
+	before := h.files()
+	narrow := "nix-trust narrow " + h.cache + " --all-claiming --yes"
+	out := h.alice(0, narrow+" --dry-run", "to what the locks of 1 flake pin", "nix-trust answers forget "+h.cache)
+	if strings.Contains(out, "other/flake.cache-lock") {
+		t.Errorf("a flake that does not ask for it gets a grant:\n%s", out)
+	}
+	h.alice(0, narrow+" --probe --dry-run", "does not ask for it; the cache has 1 of its 1 output", "to what the locks of 2 flakes pin")
+	h.asItWas(before)
+
+	// A folder that the user may not write to: the lock lies elsewhere.
+	h.root(0, "chown -R root: /home/alice/src/needs")
+	h.alice(0, narrow+" --probe --forget-answers", "Done.", "You may not write to /home/alice/src/needs")
+	if got := content(t, h.Root+"/home/alice/.local/share/nix/trusted-settings.json"); got != `{"extra-substituters":{"https://b.example":true}}` {
+		t.Errorf("the answers are %s", got)
+	}
+	after := h.files()
+	if _, wrote := after["/home/alice/src/needs/flake.cache-lock"]; wrote || after["/home/alice/src/other/flake.cache-lock"] == "" {
+		t.Error("the locks are not where they belong")
+	}
+	h.alice(0, "nix-trust grants", "active  path:/home/alice/src/needs", "active  path:/home/alice/src/other")
+
+	// Again, with the system's list alone: the locks and grants are taken as they are.
+	out = h.alice(0, narrow+" --probe", "is complete, and is accepted as it is")
+	if strings.Contains(out, "Done.") {
+		t.Errorf("something was changed again:\n%s", out)
+	}
+	h.requests()
+	h.alice(0, "nix-trust fetch ./src/needs && nix-trust fetch ./src/other")
+	h.alice(0, "nix-trust undo --yes", "Done.")
+	stop()
+	h.asItWas(before)
+}

@@ -25,20 +25,21 @@ func (a *app) narrowApart() global.Options {
 	return o
 }
 
-// gateMissing says why what is granted would not be served and believed, in
-// sentences; "" when the configuration says that it would. What the running
-// daemon does is for setup --check to find out: it puts paths into the store.
+// gateMissing says why what is granted would not be served and believed, and
+// what to do about it, in sentences; "" when the configuration says that it
+// would. What the running daemon does is for setup --check to find out: it puts
+// paths into the store.
 func (n *narrowing) gateMissing(ctx context.Context) (string, error) {
 	place, err := n.gatePlace("")
 	if err != nil {
 		return "", err
 	}
 	if absent(place.keyFile()) {
-		return "The gate has no key.", nil
+		return "The gate has no key: run `nix-trust setup` first.", nil
 	}
 	key, _, err := readPublic(place)
 	if err != nil {
-		return "The gate cannot be used: " + err.Error() + ".", nil
+		return "The gate cannot be used: " + err.Error() + ". Run `nix-trust setup` first.", nil
 	}
 	j := &setupJob{app: n.app, place: place}
 	if err := j.look(ctx, ""); err != nil {
@@ -46,9 +47,9 @@ func (n *narrowing) gateMissing(ctx context.Context) (string, error) {
 	}
 	switch l := j.keyListing(key); {
 	case l.outcome != trust.Pass:
-		return l.text, nil
+		return l.text + " Run `nix-trust setup` first.", nil
 	case j.stale():
-		return "The daemon is older than its files, so whether it believes the gate's key is not known.", nil
+		return "The daemon is older than its files, so whether it believes the gate's key is not known: restart it, and look with `nix-trust setup --check`.", nil
 	}
 	return "", nil
 }

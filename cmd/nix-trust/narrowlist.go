@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
+	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/global"
@@ -74,11 +74,15 @@ func (a *app) narrowList(ctx context.Context) error {
 		}
 		a.printNarrowCache(s, r, c)
 	}
-	switch {
-	case shown == 0:
-		a.print("No cache is trusted whatever the flake, but for Nix's own.")
-	default:
+	if shown == 0 {
+		a.print("No cache that can be narrowed is trusted whatever the flake.")
+	} else {
 		a.print("", "`nix-trust narrow URL` turns one into grants for the flakes that need it.")
+	}
+	for _, l := range r.Listings() {
+		if _, err := lock.CanonicalURL(l.Item.Text); err != nil && l.Setting != "trusted-public-keys" {
+			a.warn("%s, in %s (%s), cannot be narrowed: %v", safetext.Redact(l.Item.Text), l.Setting, entryPlace(l.Item.Origin, s), err)
+		}
 	}
 	if r.Doubt != nil {
 		a.warn("there may be more than could be seen. %s", r.Doubt.Text)
@@ -153,5 +157,4 @@ func believedByDaemon(r *trust.Report, o nixconf.Origin) bool {
 	return o.Layer == nixconf.LayerSystem || r.Trust == trust.Trusted || r.Nix.Store == trust.StoreLocal
 }
 
-// sentence is a count of flakes.
-func flakeCount(n int) string { return fmt.Sprintf("%s", count(n, "flake", "flakes")) }
+func flakeCount(n int) string { return count(n, "flake", "flakes") }

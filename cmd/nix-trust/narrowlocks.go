@@ -45,7 +45,7 @@ func (n *narrowing) evaluate(ctx context.Context, chosen []string) error {
 			systems: n.f.systems, caches: []string{n.cache.URL}, keys: n.cache.Signers(), without: n.f.without,
 			netrc: n.f.netrc, consumer: n.f.consumer, build: n.f.build,
 		}
-		if fl.folder == "" {
+		if fl.folder == "" || !mayWriteTo(fl.folder) && absent(filepath.Join(fl.folder, lockFile)) {
 			f.file = n.handedOver(fl.id)
 		}
 		if w.job, err = n.newLockJob(ctx, []string{fl.ref}, f); err != nil {
@@ -76,6 +76,9 @@ func (n *narrowing) limit(j *lockJob, c *lockCaches) {
 		return true
 	})
 	for i, k := range c.claimed {
+		if k.URL == n.cache.URL { // also those that are not named after its host
+			k.Keys = appendOnce(slices.Clone(k.Keys), n.cache.Signers()...)
+		}
 		c.claimed[i].Keys = slices.DeleteFunc(slices.Clone(k.Keys), func(text string) bool {
 			return !n.believedNow(text) && !slices.Contains(old[k.URL], text)
 		})
@@ -199,12 +202,15 @@ func (n *narrowing) lockStep(w *narrowed) (*trust.FileChange, error) {
 		return nil, nil
 	}
 	moved := w.job.text
-	if w.folder != "" && unix.Access(w.folder, unix.W_OK) != nil {
-		w.file, moved = n.handedOver(w.id), nil
-		n.plan.Notes = appendOnce(n.plan.Notes, fmt.Sprintf("You may not write to %s, so its lock lies in %s.", w.folder, w.file))
+	beside := w.folder != "" && w.job.f.file == ""
+	if beside && !mayWriteTo(w.folder) {
+		w.file, moved, beside = n.handedOver(w.id), nil, false
 	}
 	if w.file, err = filepath.Abs(w.file); err != nil {
 		return nil, &problem{code: exitUnknown, text: err.Error()}
+	}
+	if w.folder != "" && !beside {
+		n.plan.Notes = appendOnce(n.plan.Notes, fmt.Sprintf("You may not write to %s, so its lock lies in %s.", w.folder, w.file))
 	}
 	before, err := n.book.read(w.file)
 	if err != nil {
@@ -213,12 +219,17 @@ func (n *narrowing) lockStep(w *narrowed) (*trust.FileChange, error) {
 	if moved != nil && !bytes.Equal(before.Data, moved) {
 		return nil, &problem{code: exitFindings, text: w.file + " was changed meanwhile", hints: []string{"run it again"}}
 	}
+	if before.Exists && bytes.Equal(before.Data, text) {
+		return nil, nil
+	}
 	mode := before.Mode
 	if !before.Exists {
 		mode = 0o644
 	}
-	return &trust.FileChange{Path: w.file, Before: before, After: trust.FileState{Exists: true, Data: text, Mode: mode}, Parents: w.folder == "" || filepath.Dir(w.file) != w.folder, Form: trust.FormText}, nil
+	return &trust.FileChange{Path: w.file, Before: before, After: trust.FileState{Exists: true, Data: text, Mode: mode}, Parents: !beside, Form: trust.FormText}, nil
 }
+
+func mayWriteTo(folder string) bool { return unix.Access(folder, unix.W_OK) == nil }
 
 func appendOnce(list []string, more ...string) []string {
 	for _, m := range more {

@@ -304,10 +304,17 @@ func (n *narrowing) finish() {
 		p.Notes = append(p.Notes, "These ask for it too and get no grant, so that they compile what no other cache has: "+strings.Join(left, ", ")+".")
 	}
 	p.Notes = append(p.Notes, "Whatever else took something from it — channels, nix-shell, the system's own configuration — gets nothing new from it any more. What is in the store stays.")
+	var fetch []trust.Fix
 	for _, w := range n.flakes {
-		if w.folder != "" && pinsAnything(w) {
-			p.Commands = append(p.Commands, trust.Fix{Title: "Get what is pinned through the gate, before the next build", Command: "nix-trust fetch " + shellQuote(w.folder)})
+		if pinsAnything(w) {
+			fetch = append(fetch, trust.Fix{Title: "Get what is pinned through the gate, before the cache is gone", Command: "nix-trust fetch " + shellQuote(w.name())})
 		}
+	}
+	p.Commands = append(fetch, p.Commands...)
+	if n.gateWhy == "" {
+		p.Notes = append(p.Notes, "The configuration says that the gate is believed; `nix-trust setup --check` asks the running daemon.")
+	} else {
+		p.Commands = append([]trust.Fix{{Title: "Set the gate up before anything else", Command: "nix-trust setup"}}, p.Commands...)
 	}
 	for _, c := range n.confirm {
 		p.Notes = appendOnce(p.Notes, "To be confirmed: "+c)

@@ -35,10 +35,13 @@ type app struct {
 		*demo.Host
 	}
 	demoRun demoRun
-	mu      sync.Mutex    // of home, last and later
-	home    string        // of the user looked at, shown as ~
-	last    *trust.Report // what the screens show
-	later   []string      // warnings to print once the screens are closed
+	mu      sync.Mutex // of home, seen and later
+	home    string     // of the user looked at, shown as ~
+	later   []string   // warnings to print once the screens are closed
+	seen    struct {   // by the screens last
+		facts  *trust.Facts
+		report *trust.Report
+	}
 }
 
 // run runs the program and returns its exit code.
@@ -171,13 +174,19 @@ func (a *app) machine(named string) (*host.Machine, host.Options, error) {
 
 // report looks at the machine and decides. named is a flake that the user named.
 func (a *app) report(ctx context.Context, named string) (*trust.Report, error) {
+	_, r, err := a.examine(ctx, named)
+	return r, err
+}
+
+// examine is report with what was seen.
+func (a *app) examine(ctx context.Context, named string) (*trust.Facts, *trust.Report, error) {
 	m, o, err := a.machine(named)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	f := host.Look(ctx, m, o)
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		return nil, nil, ctx.Err()
 	}
 	a.lookAtGrants(ctx, f)
 	r := trust.Decide(f)
@@ -185,18 +194,19 @@ func (a *app) report(ctx context.Context, named string) (*trust.Report, error) {
 	a.mu.Lock()
 	a.home = f.User.Home
 	a.mu.Unlock()
-	return r, nil
+	return f, r, nil
 }
 
 // Snapshot makes app the backend of the screens.
 func (a *app) Snapshot(ctx context.Context) (*trust.Report, error) {
-	r, err := a.report(ctx, "")
-	if err == nil {
-		a.mu.Lock()
-		a.last = r
-		a.mu.Unlock()
+	f, r, err := a.examine(ctx, "")
+	if err != nil {
+		return nil, err
 	}
-	return r, err
+	a.mu.Lock()
+	a.seen.facts, a.seen.report = f, r
+	a.mu.Unlock()
+	return r, nil
 }
 
 // tellLater keeps warnings for when the screens are closed.

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
@@ -22,7 +25,7 @@ type setupFlags struct {
 	check     bool
 	remove    bool
 	deleteKey bool
-	machine   bool
+	system    bool
 }
 
 func (a *app) setupCommand() *cobra.Command {
@@ -67,11 +70,17 @@ or determined.`,
 	fl := c.Flags()
 	fl.BoolVar(&f.check, "check", false, "ask the running daemon whether it believes the key and admits the addresses")
 	fl.BoolVar(&f.pushOnly, "push-only", false, "the key alone, for fetch; no address for exec")
-	fl.StringVar(&f.address, "address", "", "the gate's `ADDRESS` on the loopback interface (default "+gateAddress+")")
+	fl.StringVar(&f.address, "gate", "", "the gate's `ADDR` on the loopback interface (default "+gateAddress+", or gate in config.toml)")
+	fl.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "address" {
+			name = "gate"
+		}
+		return pflag.NormalizedName(name)
+	})
 	fl.StringVarP(&f.file, "output", "o", "", "write the administrator's part to `FILE` (default gate-setup.json beside the key)")
 	fl.BoolVar(&f.remove, "remove", false, "take the key and the addresses out of the configuration again")
 	fl.BoolVar(&f.deleteKey, "delete-key", false, "with --remove and --yes: remove the key's file, too")
-	fl.BoolVar(&f.machine, "machine", false, "with --check: of the machine's gate, where you have one of your own")
+	fl.BoolVar(&f.system, "system", false, "with --check: the machine's gate, where you have one of your own")
 	f.consentFlags.add(c)
 	return c
 }
@@ -115,9 +124,9 @@ func (a *app) setup(ctx context.Context, f setupFlags) error {
 func (f setupFlags) fit() error {
 	switch {
 	case f.check && (f.remove || f.yes || f.dryRun || f.file != ""):
-		return usage("--check changes nothing, so nothing else is said with it but --address, --push-only and --machine")
-	case f.machine && !f.check:
-		return usage("--machine goes with --check", "the machine's gate is set up by root: sudo nix-trust setup")
+		return usage("--check changes nothing, so nothing else is said with it but --gate, --push-only and --system")
+	case f.system && !f.check && os.Geteuid() != 0:
+		return usage("--system goes with --check", "the machine's gate is set up by root: sudo nix-trust setup")
 	case f.deleteKey && !f.remove:
 		return usage("--delete-key goes with --remove")
 	case f.remove && f.pushOnly:
@@ -139,8 +148,8 @@ func (a *app) newSetupJob(ctx context.Context, f setupFlags) (*setupJob, error) 
 	if j.place, err = a.gatePlace(f.address); err != nil {
 		return nil, err
 	}
-	if f.check && !j.place.system && (f.machine || absent(j.place.keyFile()) && !absent(systemGatePlace("").publicFile())) {
-		j.place = systemGatePlace(f.address)
+	if f.check && !j.place.system && (f.system || absent(j.place.keyFile()) && !absent(systemGatePlace("").publicFile())) {
+		j.place = systemGatePlace(cmp.Or(f.address, systemAddress()))
 	}
 	if j.owner, err = j.place.owner(); err != nil {
 		return nil, err
@@ -151,9 +160,19 @@ func (a *app) newSetupJob(ctx context.Context, f setupFlags) (*setupJob, error) 
 	return j, j.look(ctx, "")
 }
 
+// systemAddress is where the machine's gate listens, "" when nothing says so.
+func systemAddress() string {
+	address, _ := host.GateAddress(host.Under("/"), systemGrants+"/config.toml")
+	return address
+}
+
 // look looks at the machine, as the user who runs the program or as another.
 func (j *setupJob) look(ctx context.Context, user string) error {
-	j.facts = host.Look(ctx, host.Real(""), host.Options{User: user})
+	m := host.Real("")
+	if j.place.system && !j.f.check {
+		m = m.Bare() // what root changes goes by no variable
+	}
+	j.facts = host.Look(ctx, m, host.Options{User: user})
 	j.report = trust.Decide(j.facts)
 	j.mu.Lock()
 	j.home = j.facts.User.Home
@@ -192,20 +211,21 @@ func (j *setupJob) planUser(key gateKey) (trust.Plan, error) {
 		return p, err
 	}
 	w, doubt := j.wanted(key)
-	if doubt != "" {
-		p.Notes = append(p.Notes, doubt)
-	}
 	if len(w.Keys)+len(w.Caches) == 0 {
 		p.Notes = append(p.Notes, "The configuration has all of it already.")
 		j.conclude(&p)
 		return p, nil
+	}
+	if doubt != "" {
+		p.Notes = append(p.Notes, doubt)
 	}
 	s, err := j.report.Platform.Snippet(trust.TargetSystem, w)
 	if err != nil {
 		return p, &problem{code: exitFindings, text: err.Error()}
 	}
 	byHand := trust.Fix{Title: "Write it into " + s.File, Command: s.Text, File: s.File, Admin: true}
-	if !j.modules() {
+	// Where modules make the file, apply can say no more than what is said here.
+	if !j.modules() || j.f.file != "" {
 		file, err := j.adminFile()
 		if err != nil {
 			return p, err
@@ -227,10 +247,24 @@ func (j *setupJob) planUser(key gateKey) (trust.Plan, error) {
 	}
 	p.Notes = append(p.Notes, s.Notes...)
 	if j.ownCounts() && len(w.Keys) > 0 {
-		p.Notes = append(p.Notes, "Your own configuration counts on this machine, so that for you alone this line in "+j.ownConf()+" does the same, without an administrator: extra-trusted-public-keys = "+key.public.String())
+		p.Commands = append(p.Commands, j.ownWay(w))
 	}
 	j.conclude(&p)
 	return p, nil
+}
+
+// ownWay is for a user whose own configuration counts.
+func (j *setupJob) ownWay(w trust.Want) trust.Fix {
+	f := trust.Fix{
+		Title: "Or, for you alone and without an administrator, write it into " + j.ownConf(), File: j.ownConf(),
+		Command: "extra-trusted-public-keys = " + strings.Join(w.Keys, " "),
+	}
+	if j.report.Platform.HomeManager {
+		if s, err := j.report.Platform.Snippet(trust.TargetHomeManager, trust.Want{Keys: w.Keys}); err == nil {
+			f.Title, f.File, f.Command = "Or, for you alone, write it into "+s.File+", and then: "+s.Then, s.File, s.Text
+		}
+	}
+	return f
 }
 
 // introduce says what the key is, and what becomes of it.
@@ -238,6 +272,12 @@ func (j *setupJob) introduce(p *trust.Plan, key gateKey) {
 	p.Changes = append(p.Changes, setupMeans[0])
 	if !j.place.system {
 		p.Changes = append(p.Changes, setupMeans[1])
+	}
+	if file, said := j.addressFile(); said != j.place.address && !j.f.pushOnly {
+		p.Notes = append(p.Notes, "The gate has to listen at "+j.place.address+": "+file+" says so with the line gate = \""+j.place.address+"\".")
+	}
+	if other := systemGatePlace(systemAddress()); !j.place.system && !j.f.pushOnly && other.address == j.place.address && !absent(other.publicFile()) {
+		p.Notes = append(p.Notes, "The machine has a gate of its own, at the same address. Only one of the two can listen there: give yours another one with --gate.")
 	}
 	if key.made == nil {
 		p.Changes = append(p.Changes, "The key in "+j.place.keyFile()+" stays as it is.")
@@ -251,6 +291,18 @@ func (j *setupJob) introduce(p *trust.Plan, key gateKey) {
 	for _, old := range key.taken {
 		p.Notes = append(p.Notes, "An earlier key is believed still, "+old+": if its secret half is lost or of no use, have it taken out with `nix-trust propose disallow`.")
 	}
+}
+
+// addressFile is where the address of the gate is written down, and the address
+// that it has.
+func (j *setupJob) addressFile() (file, address string) {
+	dir, err := grantsDir(os.Geteuid(), os.Getenv)
+	if err != nil {
+		return "config.toml", gateAddress
+	}
+	file = filepath.Join(dir, "config.toml")
+	address, _ = host.GateAddress(host.Under("/"), file)
+	return file, cmp.Or(address, gateAddress)
 }
 
 // publish adds the file of the public half.
@@ -281,7 +333,7 @@ func (j *setupJob) checkCommand() string {
 		c += " --push-only"
 	}
 	if j.place.address != gateAddress {
-		c += " --address " + j.place.address
+		c += " --gate " + j.place.address
 	}
 	return c
 }

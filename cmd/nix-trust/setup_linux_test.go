@@ -90,7 +90,7 @@ func (g *gated) user(args ...string) realnix.Result {
 func (g *gated) check(more ...string) setupCheckJSON {
 	g.t.Helper()
 	var got setupCheckJSON
-	r := g.user(append([]string{"setup", "--check", "--json", "--address", g.address}, more...)...)
+	r := g.user(append([]string{"setup", "--check", "--json", "--gate", g.address}, more...)...)
 	decode(g.t, r.Stdout, &got)
 	code := map[force]int{forceYes: exitOK, forceNotLooked: exitOK, forceNotYet: exitFindings, forceNot: exitFindings, forceUnknown: exitUnknown}
 	want := max(code[got.Push], code[got.Pull])
@@ -117,7 +117,7 @@ func (g *gated) stands(what string, got setupCheckJSON, push, pull force) string
 func (g *gated) setUp() string {
 	g.t.Helper()
 	var made planResultJSON
-	r := g.user("setup", "--yes", "--json", "--address", g.address)
+	r := g.user("setup", "--yes", "--json", "--gate", g.address)
 	decode(g.t, r.Stdout, &made)
 	if r.Code != exitOK || !made.Applied {
 		g.t.Fatalf("%d %s%s", r.Code, r.Stdout, r.Stderr)
@@ -200,7 +200,7 @@ func checkTells(t *testing.T, bin string) {
 		}
 		g.conf(strings.Replace(lines, "/e3/", "/e3", 1))
 		g.start()
-		if text := g.stands("a slash is missing", g.check(), forceYes, forceNot); !strings.Contains(text, "a URL with a slash at its end is another one") {
+		if text := g.stands("a slash is missing", g.check(), forceYes, forceNot); !strings.Contains(text, "letter by letter") {
 			t.Error(text)
 		}
 		pushOnly := lines[strings.Index(lines, "extra-trusted-public-keys"):]
@@ -236,6 +236,12 @@ func checkIsNotFooled(t *testing.T, bin string) {
 			g.conf("trusted-public-keys = " + other.String() + "\n" + lines)
 			g.start()
 			if text := g.stands("another key", g.check(), forceNot, forceNot); !strings.Contains(text, "another key called") || !strings.Contains(text, "propose disallow") {
+				t.Error(text)
+			}
+
+			g.conf("trusted-public-keys = nonsense\n" + lines)
+			g.start()
+			if text := g.stands("a key that is none", g.check(), forceUnknown, forceUnknown); !strings.Contains(text, "which is no key") {
 				t.Error(text)
 			}
 
@@ -308,7 +314,7 @@ func checkGoesBy(t *testing.T, bin string) {
 		t.Run("nix-"+version+"-local", func(t *testing.T) {
 			g := newGated(t, nix, bin, "")
 			root := func(args ...string) realnix.Result {
-				return nix.Run(t, realnix.Cmd{Args: append([]string{g.inside + "/nix-trust", "setup", "--address", g.address}, args...), Dir: g.dir,
+				return nix.Run(t, realnix.Cmd{Args: append([]string{g.inside + "/nix-trust", "setup", "--gate", g.address}, args...), Dir: g.dir,
 					Env: append([]string{"HOME=" + g.dir + "/home", "NIX_TRUST_STATE_DIR=" + g.dir + "/home/state", "NIX_TRUST_CONFIG_DIR=" + g.dir + "/home/config"}, g.places()...)})
 			}
 			if r := root("--yes"); r.Code != exitOK {
@@ -401,8 +407,8 @@ func machineGate(t *testing.T, bin string) {
 				t.Helper()
 				script := "mount --bind " + g.dir + "/own/etc /etc && mount --bind " + g.dir + "/own/lib /var/lib && exec setpriv --reuid=$U --regid=$U --clear-groups \"$@\""
 				cmd := g.nix.Command(context.Background(), realnix.Cmd{
-					Args: append([]string{"/bin/sh", "-c", script, "sh", g.inside + "/nix-trust", "setup"}, args...), Dir: "/",
-					Env: append([]string{"HOME=" + g.dir + "/home", fmt.Sprintf("U=%d", uid)}, g.places()...),
+					Args: append([]string{"/bin/sh", "-c", script, "sh", g.inside + "/nix-trust"}, args...), Dir: "/",
+					Env: append([]string{"HOME=" + g.dir + "/home", fmt.Sprintf("U=%d", uid), fmt.Sprintf("SUDO_UID=%d", g.uid)}, g.places()...),
 				})
 				cmd.SysProcAttr.Unshareflags = syscall.CLONE_NEWNS
 				var out, errs bytes.Buffer
@@ -415,7 +421,7 @@ func machineGate(t *testing.T, bin string) {
 			check := func(what string, uid uint32, push, pull force) string {
 				t.Helper()
 				var got setupCheckJSON
-				r := run(uid, "--check", "--json", "--address", g.address)
+				r := run(uid, "setup", "--check", "--json", "--gate", g.address)
 				decode(t, r.Stdout, &got)
 				if got.Gate != "machine" {
 					t.Errorf("%s: asked of the gate of a %s: %s", what, got.Gate, r.Stderr)
@@ -423,15 +429,15 @@ func machineGate(t *testing.T, bin string) {
 				return g.stands(what, got, push, pull)
 			}
 
-			if r := run(0, "--yes"); r.Code != exitFindings || !strings.Contains(r.Stderr, "useradd --system") || content(t, conf) != before || !absent(own+"/lib/nix-trust-gate") {
+			if r := run(0, "setup", "--yes"); r.Code != exitFindings || !strings.Contains(r.Stderr, "useradd --system") || content(t, conf) != before || !absent(own+"/lib/nix-trust-gate") {
 				t.Fatalf("without its user: %d %s%s", r.Code, r.Stdout, r.Stderr)
 			}
 			const uid = 54321
 			putFile(t, own+"/etc/passwd", content(t, own+"/etc/passwd")+fmt.Sprintf("%s:x:%d:%d::%s:/usr/sbin/nologin\n", gateUser, uid, uid, systemGate), 0o644)
-			if r := run(0, "--address", g.address); r.Code != exitFindings || content(t, conf) != before || !absent(own+"/lib/nix-trust-gate") {
+			if r := run(0, "setup", "--gate", g.address); r.Code != exitFindings || content(t, conf) != before || !absent(own+"/lib/nix-trust-gate") {
 				t.Fatalf("unasked: %d %s%s", r.Code, r.Stdout, r.Stderr)
 			}
-			if r := run(0, "--yes", "--address", g.address); r.Code != exitOK {
+			if r := run(0, "setup", "--yes", "--gate", g.address); r.Code != exitOK {
 				t.Fatalf("%d %s%s", r.Code, r.Stdout, r.Stderr)
 			}
 			key, err := gate.ReadKeyOf(own+"/lib/nix-trust-gate/gate.key", uid)
@@ -468,11 +474,32 @@ func machineGate(t *testing.T, bin string) {
 			check("a user, the gate runs", g.uid, forceYes, forceYes)
 			s.Close()
 
-			if r := run(0, "--remove", "--yes", "--address", g.address); r.Code != exitOK || strings.Contains(content(t, conf), "nix-trust-gate") || strings.Contains(content(t, conf), g.address) {
+			if r := run(0, "setup", "--remove", "--yes", "--gate", g.address); r.Code != exitOK || strings.Contains(content(t, conf), "nix-trust-gate") || strings.Contains(content(t, conf), g.address) {
 				t.Errorf("%d %s%s%s", r.Code, r.Stdout, r.Stderr, content(t, conf))
 			}
 			if absent(own + "/lib/nix-trust-gate/gate.key") {
 				t.Error("the key went without a word")
+			}
+
+			// A user's own gate beside it, by way of the administrator.
+			if r := run(g.uid, "setup", "--yes", "--gate", g.address); r.Code != exitOK {
+				t.Fatalf("%d %s%s", r.Code, r.Stdout, r.Stderr)
+			}
+			file := g.dir + "/home/.local/state/nix-trust/gate-setup.json"
+			var plan planResultJSON
+			decode(t, run(0, "apply", file, "--dry-run", "--json").Stdout, &plan)
+			if r := run(0, "apply", file, "--yes", "--digest", plan.Plan.Digest); r.Code != exitOK {
+				t.Fatalf("%d %s%s", r.Code, r.Stdout, r.Stderr)
+			}
+			g.start()
+			var got setupCheckJSON
+			decode(t, run(g.uid, "setup", "--check", "--json", "--gate", g.address).Stdout, &got)
+			if got.Gate != "user" || got.PublicKey != g.key().String() {
+				t.Errorf("asked of %+v", got)
+			}
+			g.stands("a user's own gate", got, forceYes, forceYes)
+			if r := run(g.uid, "setup", "--check", "--system", "--json", "--gate", g.address); r.Code == exitOK {
+				t.Errorf("the machine's gate is said to be in force after it was taken out: %s", r.Stdout)
 			}
 		})
 	}

@@ -108,6 +108,10 @@ func (c *setupCheck) look(ctx context.Context) error {
 		c.step(checkStep{name: "store", text: "Which store Nix opens here is not known, or is one of another kind: " + c.facts.Nix.StoreWhy + "."})
 		return nil
 	}
+	if c.facts.Nix.Path == "" {
+		c.step(checkStep{name: "store", text: "There is no nix in PATH that could ask."})
+		return nil
+	}
 	p, err := newProber(as)
 	if err != nil {
 		return &problem{code: exitUnknown, text: fmt.Sprintf("the check has no folder to work in: %v", cause(err))}
@@ -128,13 +132,10 @@ func (c *setupCheck) lookAtKey() bool {
 	file := c.place.keyFile()
 	s := checkStep{name: "key", where: nixconf.Pos{File: file}}
 	defer func() { c.step(s) }()
-	make := "nix-trust setup"
-	if c.place.system {
-		make = "sudo nix-trust setup"
-	}
 	if absent(file) {
 		s.outcome, s.text = trust.Fail, "There is no key."
-		s.fixes = []trust.Fix{{Title: "Make the key, and have it believed", Command: make, Admin: c.place.system}}
+		s.fixes = []trust.Fix{c.again()}
+		s.fixes[0].Title = "Make the key, and have it believed"
 		return false
 	}
 	var err error
@@ -159,6 +160,8 @@ func (c *setupCheck) lookAtLists() listing {
 	s := checkStep{name: "key-configured", outcome: key.outcome, text: key.text, where: key.where}
 	switch {
 	case key.outcome != trust.Fail:
+	case key.bad != nil:
+		s.fixes = []trust.Fix{c.report.Platform.Removal(key.bad.Origin, key.bad.Text)}
 	case key.also == "":
 		s.fixes = []trust.Fix{c.again()}
 	default:
@@ -178,7 +181,7 @@ func (c *setupCheck) lookAtLists() listing {
 				u.where = l.where
 			}
 			continue
-		case u.text == "" || l.also != "" && !strings.Contains(u.text, "slash"):
+		case u.text == "" || l.also != "" && !strings.Contains(u.text, "letter by letter"):
 			u.text, u.outcome, u.where = l.text, l.outcome, l.where
 		}
 	}
@@ -208,7 +211,7 @@ func (c *setupCheck) again() trust.Fix {
 		command += " --push-only"
 	}
 	if c.f.address != "" {
-		command += " --address " + c.f.address
+		command += " --gate " + c.f.address
 	}
 	return trust.Fix{Title: "Have what is missing listed", Command: command, Admin: c.place.system}
 }
@@ -369,7 +372,11 @@ func (c *setupCheck) askPull(ctx context.Context, p *prober) {
 		s.text = "It could not be asked: " + err.Error() + "."
 	case len(refused) > 0:
 		s.outcome, s.said = trust.Fail, "warning: ignoring untrusted substituter '"+refused[0]+"', you are not a trusted user."
-		c.pull, s.text, s.fixes = c.whyNot(listed, fmt.Sprintf("%d of the gate's %d addresses", len(refused), len(all)))
+		what := fmt.Sprintf("%d of the gate's %d addresses", len(refused), len(all))
+		if len(refused) == len(all) {
+			what = "any of the gate's addresses"
+		}
+		c.pull, s.text, s.fixes = c.whyNot(listed, what)
 	case got.answer == probeTaken && c.push == forceYes:
 		c.pull, s.outcome, s.text = forceYes, trust.Pass, "The gate's addresses are admitted, and a path came from there."
 	case got.answer == probeTaken:

@@ -118,16 +118,19 @@ func (j *setupJob) findKey() (gateKey, error) {
 // the same one: the user's name is in it, and where that cannot be written in a
 // key's name the user's id is. The machine's gate has an owner without a name.
 func keyName(host string, owner gateOwner, n int) string {
+	name := strings.TrimSuffix(gate.KeyName(host), "-1")
 	if owner.name != "" {
 		who := owner.name
-		if gate.KeyName(who) != "nix-trust-gate-"+who+"-1" || strings.HasPrefix(who, "uid-") || len(who) > 24 {
+		if strings.Trim(who, plainName) != "" || strings.HasPrefix(who, "uid-") || len(who) > 32 {
 			who = "uid-" + strconv.Itoa(owner.uid)
 		}
-		// KeyName shortens what is longer.
-		host = host[:min(len(host), 64-1-len(who))] + "-" + who
+		name += "_" + who // KeyName leaves no such character in a host's name
 	}
-	return strings.TrimSuffix(gate.KeyName(host), "1") + strconv.Itoa(n)
+	return name + "-" + strconv.Itoa(n)
 }
+
+// plainName are the characters of a user's name that a key's name may have, too.
+const plainName = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 // save puts a key that was just made into its place, and returns what takes it
 // out again.

@@ -18,8 +18,9 @@ import (
 type listing struct {
 	outcome trust.Outcome
 	where   nixconf.Pos
-	text    string // a sentence
-	also    string // what stands there in its stead: a key under the same name, a URL with other slashes
+	text    string        // a sentence
+	also    string        // what stands there in its stead: a key under the same name, a URL with other slashes
+	bad     *nixconf.Item // what keeps Nix from reading the list
 }
 
 // deciding is the configuration that says what is believed: the daemon's for a
@@ -77,18 +78,18 @@ func (j *setupJob) keyListing(want bincache.PublicKey) listing {
 	}
 	ring := bincache.NewKeyring(texts)
 	if bad := ring.Bad(); bad != nil {
-		return listing{trust.Fail, items[bad.Index].Origin.Pos, fmt.Sprintf("trusted-public-keys has %q, which is no key, so that Nix believes none at all.", bad.Text), bad.Text}
+		return listing{outcome: trust.Fail, where: items[bad.Index].Origin.Pos, text: fmt.Sprintf("trusted-public-keys has %q, which is no key, so that Nix believes none at all.", bad.Text), bad: &items[bad.Index]}
 	}
 	have, i, found := ring.Find(want.Name)
 	switch {
 	case found && bytes.Equal(have.Key, want.Key):
-		return listing{trust.Pass, items[i].Origin.Pos, "trusted-public-keys has the gate's key.", ""}
+		return listing{outcome: trust.Pass, where: items[i].Origin.Pos, text: "trusted-public-keys has the gate's key."}
 	case found:
-		return listing{trust.Fail, items[i].Origin.Pos, fmt.Sprintf("trusted-public-keys has another key called %s. Nix tries the first one of a name alone, so the gate's own would not be believed.", want.Name), have.String()}
+		return listing{outcome: trust.Fail, where: items[i].Origin.Pos, also: have.String(), text: fmt.Sprintf("trusted-public-keys has another key called %s. Nix tries the first one of a name alone, so the gate's own would not be believed.", want.Name)}
 	case doubt != "":
-		return listing{trust.Unknown, nixconf.Pos{}, "The gate's key is in none of the files that could be read. " + doubt, ""}
+		return listing{text: "The gate's key is in none of the files that could be read. " + doubt}
 	}
-	return listing{trust.Fail, nixconf.Pos{}, "trusted-public-keys does not have the gate's key.", ""}
+	return listing{outcome: trust.Fail, text: "trusted-public-keys does not have the gate's key."}
 }
 
 // urlListing looks for one address of the gate among the caches that a user may
@@ -103,15 +104,15 @@ func (j *setupJob) urlListing(url string) listing {
 		for _, it := range cfg.Get(list).Items {
 			switch {
 			case it.Text == url:
-				return listing{trust.Pass, it.Origin.Pos, list + " has " + url + ".", ""}
+				return listing{outcome: trust.Pass, where: it.Origin.Pos, text: list + " has " + url + "."}
 			case trust.SameItem(it.Text, url):
 				out.where, out.also = it.Origin.Pos, it.Text
-				out.text = fmt.Sprintf("%s has %s, and not %s: to the daemon, a URL with a slash at its end is another one.", list, it.Text, url)
+				out.text = fmt.Sprintf("%s has %s, and not %s: the daemon compares them letter by letter, and the slash at the end is one.", list, it.Text, url)
 			}
 		}
 	}
 	if doubt != "" && out.also == "" {
-		return listing{trust.Unknown, nixconf.Pos{}, url + " is in none of the files that could be read. " + doubt, ""}
+		return listing{text: url + " is in none of the files that could be read. " + doubt}
 	}
 	return out
 }
@@ -123,8 +124,8 @@ func (j *setupJob) wanted(key gateKey) (w trust.Want, doubt string) {
 	if j.keyListing(key.public).outcome != trust.Pass {
 		w.Keys = []string{key.public.String()}
 	}
-	if j.f.pushOnly {
-		return w, doubt
+	if j.f.pushOnly || j.ownCounts() {
+		return w, doubt // who is believed asks for any address
 	}
 	for _, u := range j.place.urls() {
 		if j.urlListing(u).outcome != trust.Pass {

@@ -13,6 +13,7 @@ import (
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/gate"
+	"github.com/nix-trust/nix-trust/trust/ledger"
 	"github.com/nix-trust/nix-trust/trust/operation"
 )
 
@@ -22,87 +23,89 @@ func (j *setupJob) takeOut(ctx context.Context) error {
 	if j.f.deleteKey && !j.f.yes && !j.terminal && !j.f.dryRun {
 		return usage("--delete-key without a terminal needs --yes")
 	}
-	p, err := j.planTakeOut(ctx)
+	_, key, err := readPublic(j.place)
+	if err != nil && !absent(j.place.keyFile()) {
+		return err
+	}
+	plan := j.planTakeOut
+	if j.place.system {
+		plan = j.planTakeOutMachine
+	}
+	p, led, err := plan(ctx, key)
 	if err != nil {
 		return err
 	}
-	if j.place.system {
-		adm, err := j.administrator()
-		if err != nil {
-			return err
-		}
-		if err := j.carryOut(ctx, adm.journal, p, j.f.consentFlags); err != nil {
-			return err
-		}
-	} else {
-		led, err := j.journal(storeDir())
-		if err != nil {
-			return err
-		}
-		if err := j.carryOut(ctx, led, p, j.f.consentFlags); err != nil {
-			return err
-		}
+	switch file := j.place.keyFile(); {
+	case absent(file):
+	case j.f.deleteKey && (j.f.yes || j.f.dryRun):
+		p.Notes = append(p.Notes, "The key in "+file+" is removed then, and nothing brings it back. "+stillBelieved)
+	default:
+		p.Notes = append(p.Notes, "The key in "+file+" stays, unless you say otherwise when this is done.")
+	}
+	if err := j.carryOut(ctx, led, p, j.f.consentFlags); err != nil {
+		return err
 	}
 	return j.deleteKey(ctx)
 }
 
-// planTakeOut is the plan that takes out what setup has put in: every address of
-// the gate that is listed, and its key.
-func (j *setupJob) planTakeOut(ctx context.Context) (trust.Plan, error) {
+// stillBelieved is what to know before a key is removed.
+const stillBelieved = "Daemons believe it until it is out of their files and they were restarted."
+
+// planTakeOutMachine is what root changes: all that setup may have put in.
+func (j *setupJob) planTakeOutMachine(ctx context.Context, key string) (p trust.Plan, led ledger.Journal, err error) {
+	adm, err := j.administrator()
+	if err != nil {
+		return p, led, err
+	}
+	sys, err := adm.system(ctx)
+	if err != nil {
+		return p, led, err
+	}
+	gone := operation.Operation{Do: operation.Disallow, Caches: j.place.urls()}
+	if key != "" {
+		gone.Keys = []string{key}
+	}
+	if p, err = sys.Plan([]operation.Operation{gone}); err != nil {
+		return p, led, operationProblem(err)
+	}
+	adm.journal.Writer.Stores = storesOf(sys)
+	return p, adm.journal, nil
+}
+
+// planTakeOut is what a user asks the administrator for: that every address of
+// the gate that is listed goes, and its key.
+func (j *setupJob) planTakeOut(_ context.Context, key string) (p trust.Plan, led ledger.Journal, err error) {
+	if led, err = j.journal(storeDir()); err != nil {
+		return p, led, err
+	}
 	gone := operation.Operation{Do: operation.Disallow, Caches: j.listedURLs()}
-	public, text, err := readPublic(j.place)
-	switch {
-	case err == nil:
-		if !slices.Contains(j.mentioned("trusted-public-keys"), text) {
-			break
-		}
-		gone.Keys = []string{public.String()}
-	case !absent(j.place.keyFile()):
-		return trust.Plan{}, err
+	if key != "" && slices.Contains(j.mentioned("trusted-public-keys"), key) {
+		gone.Keys = []string{key}
 	}
-	p := trust.Plan{Summary: "Take the gate out of the configuration", Risk: trust.PlanNarrows}
-	if !absent(j.place.keyFile()) {
-		p.Notes = append(p.Notes, "The key in "+j.place.keyFile()+" stays, unless you say otherwise when this is done.")
-	}
+	p = trust.Plan{Summary: "Take the gate out of the configuration", Risk: trust.PlanNarrows}
 	if len(gone.Caches)+len(gone.Keys) == 0 {
 		p.Notes = append(p.Notes, "No configuration that could be read has the gate's key or its addresses.")
-		return p, nil
+		return p, led, nil
 	}
-	if j.place.system {
-		adm, err := j.administrator()
-		if err != nil {
-			return p, err
-		}
-		sys, err := adm.system(ctx)
-		if err != nil {
-			return p, err
-		}
-		made, err := sys.Plan([]operation.Operation{gone})
-		if err != nil {
-			return p, operationProblem(err)
-		}
-		made.Summary, made.Notes = p.Summary, append(made.Notes, p.Notes...)
-		return made, nil
-	}
-	if j.modules() {
+	if j.modules() && j.f.file == "" {
 		for _, item := range slices.Concat(gone.Keys, gone.Caches) {
 			p.Commands = append(p.Commands, j.removals(item)...)
 		}
 	} else {
 		file, err := j.adminFile()
 		if err != nil {
-			return p, err
+			return p, led, err
 		}
 		step, err := j.propose(file, gone)
 		if err != nil {
-			return p, err
+			return p, led, err
 		}
 		p.Steps = append(p.Steps, step)
 		p.Changes = append(p.Changes, file+" has what the administrator is asked to do.")
 		p.Commands = append(p.Commands, trust.Fix{Title: "As the administrator, take it out of the configuration", Command: "sudo nix-trust apply " + shellQuote(file), Admin: true}, j.restart())
 	}
 	p.Residual = j.report.StillTrusts(slices.Concat(gone.Caches, gone.Keys))
-	return p, nil
+	return p, led, nil
 }
 
 // mentioned are the items of a list in every configuration that is known.
@@ -154,7 +157,7 @@ func (j *setupJob) deleteKey(ctx context.Context) error {
 			return nil
 		}
 	default:
-		fmt.Fprintf(j.err, "\nnix-trust: the key in %s is there still. Daemons believe it until it is out of their files and they were restarted. Once it is removed nothing brings it back, and the gate needs another one.\nnix-trust: remove it? type yes to do so: ", j.style().Path(file))
+		fmt.Fprintf(j.err, "\nnix-trust: the key in %s is there still. %s Once it is removed nothing brings it back, and the gate needs another one.\nnix-trust: remove it? type yes to do so: ", j.style().Path(file), stillBelieved)
 		if line, ok := j.reply(ctx, bufio.NewReader(io.LimitReader(j.in, 4096))); !ok || strings.TrimSpace(line) != "yes" {
 			return nil
 		}

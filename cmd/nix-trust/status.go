@@ -33,6 +33,8 @@ type statusJSON struct {
 	Flakes   []statusFlake `json:"flakes"`
 	Findings []jsonFinding `json:"findings"`
 	Notes    []jsonNote    `json:"notes"`
+
+	Remembered []jsonRemembered `json:"remembered"`
 }
 
 type statusCache struct {
@@ -90,7 +92,7 @@ func statusCode(r *trust.Report) int {
 }
 
 func statusOf(r *trust.Report) statusJSON {
-	out := statusJSON{jsonHead: headOf(r), Findings: findingsOf(r.Findings), Notes: notesOf(r.Notes)}
+	out := statusJSON{jsonHead: headOf(r), Findings: findingsOf(r.Findings), Notes: notesOf(r.Notes), Remembered: rememberedOf(r)}
 	out.Caches = list(r.Caches, func(c trust.CacheReport) statusCache {
 		s := statusCache{
 			URL: safetext.Redact(c.URL), InEffect: c.InEffect, State: c.State.String(), Keys: list(c.Keys, same),
@@ -163,6 +165,11 @@ func (a *app) printStatus(r *trust.Report) {
 		}
 		for _, c := range claimed {
 			a.print("    " + explain.Headline(c, narrow(s, 4)))
+			for _, r := range c.Reasons {
+				if r.Code == trust.CodeCachedMiss {
+					a.print("      " + a.faint(safetext.Text(r.Text).String()))
+				}
+			}
 		}
 		for _, v := range otherSettings(f.Settings) {
 			a.print("    " + explain.SettingHeadline(v, narrow(s, 4)))

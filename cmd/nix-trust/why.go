@@ -79,6 +79,8 @@ type whyJSON struct {
 	Inputs   []jsonInput   `json:"inputs"`
 	Findings []jsonFinding `json:"findings"`
 	Notes    []jsonNote    `json:"notes"`
+
+	Remembered []jsonRemembered `json:"remembered"`
 }
 
 func (a *app) why(ctx context.Context, named, url string) error {
@@ -220,6 +222,7 @@ func whyOf(r *trust.Report, f *trust.FlakeReport) whyJSON {
 	out := whyJSON{
 		jsonHead: headOf(r), Settings: settingsOf(f.Settings), Caches: cachesOf(f.Caches), Inputs: inputsOf(f.Inputs),
 		Findings: findingsOf(r.Findings), Notes: notesOf(r.Notes), Error: safetext.Redact(f.Err),
+		Remembered: rememberedOf(r),
 	}
 	if f.ID != (trust.FlakeID{}) {
 		out.Flake = &jsonFlake{safetext.Redact(f.ID.Ref), f.ID.Path, list(f.Found, same)}
@@ -275,6 +278,15 @@ func (a *app) printWhy(r *trust.Report, f *trust.FlakeReport) {
 				a.print("  " + safetext.Line(in.Name).String() + ": " + plural(len(in.Settings), "setting"))
 			}
 		}
+	}
+	if len(claimed) == 0 {
+		claimed = rest
+	}
+	for i, l := range rememberedLines(r, claimed, f.Locked, s) {
+		if i == 0 {
+			a.print("")
+		}
+		a.print(a.faint(l))
 	}
 	a.printAlarms(r)
 }

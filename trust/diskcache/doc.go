@@ -24,6 +24,17 @@ import (
 // which keeps it in WAL mode, and 8 that of 2.35.
 var names = []string{"binary-cache-v6.sqlite", "binary-cache-v7.sqlite", "binary-cache-v8.sqlite"}
 
+// Generation is the index in Files of the database that a release uses.
+func Generation(major, minor int) int {
+	switch {
+	case major > 2 || major == 2 && minor >= 35:
+		return 2
+	case major == 2 && minor >= 31:
+		return 1
+	}
+	return 0
+}
+
 // Files are the databases that there may be in a cache folder, such as
 // ~/.cache/nix.
 func Files(dir string) []string {

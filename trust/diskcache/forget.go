@@ -60,13 +60,23 @@ func Forget(ctx context.Context, file string, match func(url string) bool) (path
 			err = plain(closed)
 		}
 	}()
-	paths, err = forget(ctx, c, match)
-	return paths, plain(err)
+	bounded, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	paths, err = forget(bounded, c, match)
+	switch {
+	case err == nil:
+		return paths, nil
+	case ctx.Err() != nil:
+		return 0, ctx.Err()
+	case bounded.Err() != nil:
+		return 0, fmt.Errorf("%w: another process has been writing for %d seconds", ErrBusy, int(wait.Seconds()))
+	}
+	return 0, plain(err)
 }
 
 func forget(ctx context.Context, c *sqlite.Conn, match func(string) bool) (paths int, err error) {
 	c.SetInterrupt(ctx.Done())
-	c.SetBusyTimeout(wait)
+	c.SetBlockOnBusy() // until it is interrupted
 	if err := c.SetDefensive(true); err != nil {
 		return 0, err
 	}
@@ -128,15 +138,13 @@ func plain(err error) error {
 	case sqlite.ResultOK:
 		return nil
 	case sqlite.ResultBusy, sqlite.ResultLocked:
-		return fmt.Errorf("%w: another process has been writing for %d seconds", ErrBusy, int(wait.Seconds()))
+		return ErrBusy
 	case sqlite.ResultReadOnly, sqlite.ResultPerm, sqlite.ResultCantOpen:
 		return fmt.Errorf("it may not be written to: %w", fs.ErrPermission)
 	case sqlite.ResultCorrupt, sqlite.ResultNotADB:
 		return dbfile.ErrCorrupt
 	case sqlite.ResultFull, sqlite.ResultIOErr:
 		return fmt.Errorf("it could not be written: %v", err)
-	case sqlite.ResultInterrupt:
-		return fmt.Errorf("interrupted: %w", context.Canceled)
 	case sqlite.ResultError, sqlite.ResultAuth:
 		return fmt.Errorf("%w: %v", ErrSchema, err)
 	}

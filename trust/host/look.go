@@ -77,6 +77,7 @@ func Look(ctx context.Context, m *Machine, o Options) *trust.Facts {
 	f.Daemon.FilesChanged, f.Daemon.ChangedFile = l.lastChange(f.System)
 	f.Answers = l.lookAnswers(l.places.answers(), f.Nix.Version)
 	f.RootAnswers = l.rootAnswers()
+	l.lookRemembered(env)
 	if ctx.Err() != nil {
 		l.note("", "The look ended early: what it had not come to is not known.")
 	}

@@ -179,3 +179,12 @@ func statFD(fd int, name string) (fs.FileInfo, error) {
 	}
 	return fdInfo{name, st}, nil
 }
+
+// Open opens a file to read a part of it; see opener.
+func (r *rootFiles) Open(p string) (*os.File, error) {
+	fd, err := r.open(p, openFlags)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), p), nil
+}

@@ -186,6 +186,12 @@ func (g *Gate) fetch(ctx context.Context, from *bincache.Cache, n *bincache.NarI
 	return false, dir.Rename(unpacked, name)
 }
 
+// Has reports whether a path lies in the scratch folder.
+func (g *Gate) Has(p lock.StorePath) bool {
+	_, err := os.Lstat(g.At(p))
+	return err == nil
+}
+
 // At is where a path lies in the scratch folder.
 func (g *Gate) At(p lock.StorePath) string { return filepath.Join(g.Dir, storeIn, string(p)) }
 
