@@ -47,8 +47,15 @@ const (
 
 func (a *app) tour(ctx context.Context) error {
 	a.made().Hurry()
-	t := &tour{app: a}
-	err := t.walk(ctx)
+	g, err := a.demoGate(ctx)
+	if ctx.Err() != nil {
+		return errors.Join(ctx.Err(), a.endDemo())
+	}
+	if err != nil {
+		return &problem{code: exitUnknown, text: err.Error(), hints: []string{"set TMPDIR to a folder that you can write to"}}
+	}
+	t := &tour{app: a, gate: g}
+	err = t.walk(ctx)
 	if ended := t.leave(); err == nil {
 		err = ended
 	}
@@ -68,10 +75,7 @@ func (a *app) tour(ctx context.Context) error {
 	return nil
 }
 
-func (t *tour) walk(ctx context.Context) (err error) {
-	if t.gate, err = t.demoGate(ctx); err != nil {
-		return err
-	}
+func (t *tour) walk(ctx context.Context) error {
 	for _, s := range []struct {
 		name string
 		do   func(context.Context) ([]string, error)
@@ -90,9 +94,6 @@ func (t *tour) walk(ctx context.Context) (err error) {
 // leave ends the gate, and sees that nothing is left.
 func (t *tour) leave() error {
 	g := t.gate
-	if g == nil {
-		return t.endDemo()
-	}
 	err := t.endDemo()
 	lines := []string{"The gate and the caches are closed."}
 	if c, dialed := net.Dial("tcp", g.Address); dialed == nil {
@@ -347,7 +348,7 @@ func (t *tour) hostile(ctx context.Context) ([]string, error) {
 			return lines, fmt.Errorf("%s came to lie in the folder with other bytes", p)
 		}
 	}
-	return append(lines, fmt.Sprintf("Nothing wrong came to lie in the folder; the gate keeps %d pieces of evidence.", len(t.gate.Evidence()))), nil
+	return append(lines, fmt.Sprintf("Nothing wrong came to lie in the folder; the gate keeps %s.", count(len(t.gate.Evidence()), "piece of evidence", "pieces of evidence"))), nil
 }
 
 func (t *tour) revoke(ctx context.Context) ([]string, error) {

@@ -209,7 +209,9 @@ func checkTells(t *testing.T, bin string) {
 		g.stands("the key alone", g.check(), forceYes, forceNot)
 		g.conf(strings.TrimSuffix(lines, pushOnly))
 		g.start()
-		g.stands("the addresses alone", g.check(), forceNot, forceNot)
+		if text := g.stands("the addresses alone", g.check(), forceNot, forceNot); !strings.Contains(text, "The gate's addresses are admitted, and nothing can come") {
+			t.Error(text)
+		}
 	})
 }
 
@@ -239,6 +241,9 @@ func checkIsNotFooled(t *testing.T, bin string) {
 				t.Error(text)
 			}
 
+			g.conf("allowed-users = bob\n" + lines)
+			g.start()
+			g.stands("a user whom the daemon turns away", g.check(), forceUnknown, forceUnknown)
 			g.conf("trusted-public-keys = nonsense\n" + lines)
 			g.start()
 			if text := g.stands("a key that is none", g.check(), forceUnknown, forceUnknown); !strings.Contains(text, "which is no key") {

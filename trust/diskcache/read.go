@@ -16,7 +16,7 @@ var limits = dbfile.Limits{File: 4 << 30, Log: 64 << 20, Steps: 2 << 20}
 
 const (
 	maxCaches = 1000
-	maxRows   = 20000
+	maxRows   = 10000
 )
 
 // A Question is what is wanted of a database.
@@ -61,7 +61,7 @@ func contents(ctx context.Context, db *dbfile.DB, q Question) (*Contents, error)
 		}
 		ids[id] = len(out.Caches)
 		out.Caches = append(out.Caches, Cache{
-			URL: row[1].Text, Asked: moment(row[2].Int), StoreDir: row[3].Text, Mass: row[4].Int != 0, Priority: row[5].Int,
+			URL: row[1].String(), Asked: moment(row[2].Int), StoreDir: row[3].String(), Mass: row[4].Int != 0, Priority: row[5].Int,
 		})
 		return true, nil
 	})
@@ -114,7 +114,7 @@ func (c *Contents) count(ctx context.Context, db *dbfile.DB, nars uint32, ids ma
 
 // entry looks one path of one cache up.
 func entry(db *dbfile.DB, at tables, cache int64, hash string) (Entry, bool, error) {
-	id, ok, err := db.Find(at.index, dbfile.Value{Kind: dbfile.Integer, Int: cache}, dbfile.Value{Kind: dbfile.Text, Text: hash})
+	id, ok, err := db.Find(at.index, dbfile.Num(cache), dbfile.Str(hash))
 	if err != nil || !ok {
 		return Entry{}, false, err
 	}
@@ -123,7 +123,7 @@ func entry(db *dbfile.DB, at tables, cache int64, hash string) (Entry, bool, err
 		return Entry{}, false, err
 	}
 	e, err := entryOf(row)
-	if err == nil && (row[0].Int != cache || row[1].Text != hash) {
+	if err == nil && (row[0].Int != cache || row[1].String() != hash) {
 		err = ErrSchema // the index leads elsewhere
 	}
 	return e, true, err

@@ -28,7 +28,8 @@ func BenchmarkNarinfo(b *testing.B) {
 	}
 }
 
-// BenchmarkNar has a plain reverse proxy beside the gate.
+// BenchmarkNar has a plain reverse proxy beside the gate, in turn; the best of
+// each counts, as other programs take their time too.
 func BenchmarkNar(b *testing.B) {
 	const size = 64 << 20
 	nar := contents(1, size)
@@ -42,19 +43,22 @@ func BenchmarkNar(b *testing.B) {
 	}
 	proxy := httptest.NewServer(httputil.NewSingleHostReverseProxy(to))
 	defer proxy.Close()
-	for name, url := range map[string]string{
-		"gate":  g.url + "/" + narURL(grants.Served{Path: storePath(1), Pin: pins[storePath(1)]}),
-		"proxy": proxy.URL + "/nar/" + storePath(1).Digest(),
-	} {
-		b.Run(name, func(b *testing.B) {
-			b.SetBytes(size)
-			for b.Loop() {
-				if n := read(b, url); n != size {
-					b.Fatal(n)
-				}
-			}
-		})
+	best := func(url string, so time.Duration) time.Duration {
+		start := time.Now()
+		if n := read(b, url); n != size {
+			b.Fatal(n)
+		}
+		return min(so, time.Since(start))
 	}
+	gate, plain := time.Hour, time.Hour
+	for b.Loop() {
+		gate = best(g.url+"/"+narURL(grants.Served{Path: storePath(1), Pin: pins[storePath(1)]}), gate)
+		plain = best(proxy.URL+"/nar/"+storePath(1).Digest(), plain)
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(size/1e6/gate.Seconds(), "gate-MB/s")
+	b.ReportMetric(size/1e6/plain.Seconds(), "proxy-MB/s")
+	b.ReportMetric(plain.Seconds()/gate.Seconds(), "gate:proxy")
 }
 
 func read(b *testing.B, url string) int64 {

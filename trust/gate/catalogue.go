@@ -3,10 +3,12 @@ package gate
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -139,22 +141,50 @@ func (c *catalogue) narinfo(hashPart string) []byte {
 	if !ok {
 		return nil
 	}
-	info := c.describe(s)
 	v, ok := c.signatures.Load(hashPart)
 	if !ok {
 		// The text from a request must not keep the request's memory alive.
 		v, _ = c.signatures.LoadOrStore(s.Path.Digest(), &signature{})
 	}
 	sig := v.(*signature)
-	sig.once.Do(func() { sig.bytes = c.key.sign(info) })
-	info.Signatures = []string{c.key.signature(sig.bytes)}
-	return []byte(info.String())
+	sig.once.Do(func() { sig.bytes = c.key.sign(c.describe(s)) })
+	return c.text(s, sig.bytes)
+}
+
+// text is the signed narinfo of a path as NarInfo.String has it, put together
+// without the garbage.
+func (c *catalogue) text(s grants.Served, sig [ed25519.SignatureSize]byte) []byte {
+	size := 400 + 2*len(s.Path) + len(c.storeDir) + len(c.key.name) + len(s.Pin.CA)
+	for _, ref := range s.Pin.Refs {
+		size += len(ref) + 1
+	}
+	b := make([]byte, 0, size)
+	hash := s.Pin.NAR.Nix32()
+	b = append(append(append(append(b, "StorePath: "...), c.storeDir...), '/'), s.Path...)
+	b = append(append(b, "\nURL: "...), narName(s, hash)...)
+	b = append(append(b, "\nCompression: none\nNarHash: "...), hash...)
+	b = strconv.AppendInt(append(b, "\nNarSize: "...), s.Pin.Size, 10)
+	b = append(b, "\nReferences: "...)
+	for i, ref := range s.Pin.Refs {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = append(b, ref...)
+	}
+	b = append(append(append(b, "\nSig: "...), c.key.name...), ':')
+	b = append(base64.StdEncoding.AppendEncode(b, sig[:]), '\n')
+	if s.Pin.CA != "" {
+		b = append(append(append(b, "CA: "...), s.Pin.CA...), '\n')
+	}
+	return b
 }
 
 // narURL names the path and the pinned bytes, so that a URL that Nix remembers
 // for 30 days leads to these bytes or to nothing, whatever is granted by then.
-func narURL(s grants.Served) string {
-	return "nar/" + s.Path.Digest() + "-" + strings.TrimPrefix(s.Pin.NAR.Nix32(), "sha256:") + ".nar"
+func narURL(s grants.Served) string { return narName(s, s.Pin.NAR.Nix32()) }
+
+func narName(s grants.Served, hash string) string {
+	return "nar/" + s.Path.Digest() + "-" + strings.TrimPrefix(hash, "sha256:") + ".nar"
 }
 
 // nar finds the path whose contents a URL names.

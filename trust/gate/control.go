@@ -48,11 +48,11 @@ func sendJSON(w http.ResponseWriter, what any) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	send(w, "application/json", append(text, '\n'))
+	send(w, jsonType, append(text, '\n'))
 }
 
 func sendMetrics(w http.ResponseWriter, s Status) {
-	send(w, "text/plain; version=0.0.4; charset=utf-8", metrics(s))
+	send(w, metricsType, metrics(s))
 }
 
 // ReadStatus asks the gate whose Control answers on a socket. The error is an

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/trust/grants"
 )
@@ -50,6 +52,7 @@ type Gate struct {
 	cacheInfo []byte
 	deadline  time.Duration
 	streams   chan struct{}
+	room      *semaphore.Weighted // bytes, for decoders
 	now       func() time.Time
 	log       *slog.Logger
 	health    *health
@@ -101,7 +104,7 @@ func New(o Options) (*Gate, error) {
 		}})
 	}
 	g := &Gate{
-		key: o.Key, client: o.Client, deadline: o.Deadline, streams: make(chan struct{}, o.Streams),
+		key: o.Key, client: o.Client, deadline: o.Deadline, streams: make(chan struct{}, o.Streams), room: semaphore.NewWeighted(roomSize),
 		now: o.Now, log: o.Log, health: newHealth(), started: o.Now(), born: time.Now(), grants: o.Grants, problems: o.Problems,
 		evidence: openEvidence(o.Evidence, o.Log), epochs: newEpochs(o.Epochs, o.Remembered, o.Now),
 		cacheInfo: fmt.Appendf(nil, "StoreDir: %s\nWantMassQuery: 1\nPriority: %d\n", o.Client.StoreDir(), o.Priority),

@@ -145,7 +145,9 @@ func serve(t testing.TB, o Options, standings ...grants.Standing) *served {
 		t.Fatal(err)
 	}
 	s.Gate = gate
-	gate.Load(standings)
+	if o.Grants == nil {
+		gate.Load(standings)
+	}
 	listener, err := Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

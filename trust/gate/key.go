@@ -187,11 +187,6 @@ func (k *Key) sign(n *bincache.NarInfo) [ed25519.SignatureSize]byte {
 	return [ed25519.SignatureSize]byte(ed25519.Sign(k.secret, []byte(n.Fingerprint())))
 }
 
-// signature writes a signature as a narinfo has it.
-func (k *Key) signature(sig [ed25519.SignatureSize]byte) string {
-	return k.name + ":" + base64.StdEncoding.EncodeToString(sig[:])
-}
-
 // PublicText is the public half as trusted-public-keys has it, NAME:BASE64.
 func (k *Key) PublicText() string { return k.Public().String() }
 

@@ -1,11 +1,10 @@
 package gate
 
 import (
+	"bufio"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"net/http"
 	"slices"
@@ -54,7 +53,7 @@ func (g *Gate) deliver(ctx context.Context, reply *narReply, s grants.Served) (r
 		if err != nil {
 			break
 		}
-		err = g.pass(reply, from, s.Pin)
+		err = g.pass(ctx, reply, from, s.Pin)
 		from.close()
 		if err == nil {
 			g.health.delivered(from.cache, s.Pin.Size)
@@ -80,49 +79,42 @@ func (g *Gate) deliver(ctx context.Context, reply *narReply, s grants.Served) (r
 }
 
 // pass unpacks and hashes what comes, and releases its end when it is the pin's.
-func (g *Gate) pass(reply *narReply, from *source, pin lock.Pin) error {
-	size := uint64(pin.Size)
+func (g *Gate) pass(ctx context.Context, reply *narReply, from *source, pin lock.Pin) error {
 	// No format makes contents much longer: what is longer holds padding or
 	// empty blocks, and need not end.
-	packed := &bounded{r: from.body, left: pin.Size + pin.Size/16 + 64<<10}
-	plain, err := bincache.Decompress(from.compression, packed, size, bincache.Limits{})
+	packed := bufio.NewReaderSize(&bounded{r: from.body, left: pin.Size + pin.Size/16 + 64<<10}, headSize)
+	var window int64
+	if from.compression != "none" {
+		head, _ := packed.Peek(headSize) // an error comes again
+		var err error
+		if window, err = windowOf(from.compression, head, pin.Size); err != nil {
+			return err
+		}
+		held := min(window, roomSize)
+		if err := g.room.Acquire(ctx, held); err != nil {
+			return err
+		}
+		defer g.room.Release(held)
+	}
+	plain, err := bincache.Decompress(from.compression, packed, uint64(pin.Size), bincache.Limits{Window: uint64(window)})
 	if err != nil {
 		return err
 	}
 	defer plain.Close()
 	held := newHold(reply, pin.Size)
-	sum := sha256.New()
-	buf := make([]byte, 64<<10)
-	var got uint64
-	for {
-		n, err := plain.Read(buf)
-		got += uint64(n)
-		if got > size {
-			return &mismatch{fmt.Sprintf("contents of more than the %d bytes that are pinned", size)}
-		}
-		sum.Write(buf[:n])
-		if _, err := held.Write(buf[:n]); err != nil {
-			return err
-		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
+	defer held.stop()
+	for err == nil {
+		if err = held.from(plain); held.got > pin.Size {
+			return &mismatch{fmt.Sprintf("contents of more than the %d bytes that are pinned", pin.Size)}
 		}
 	}
-	if err := compare(sum, got, pin); err != nil {
+	if err != io.EOF {
 		return err
 	}
-	return held.release()
-}
-
-func compare(sum hash.Hash, got uint64, pin lock.Pin) error {
-	is := lock.Hash(sum.Sum(nil))
-	if got != uint64(pin.Size) || is != pin.NAR || pin.NAR.IsZero() {
-		return &mismatch{fmt.Sprintf("contents of %d bytes with the hash %s", got, is)}
+	if is := held.stop(); held.got != pin.Size || is != pin.NAR || pin.NAR.IsZero() {
+		return &mismatch{fmt.Sprintf("contents of %d bytes with the hash %s", held.got, is)}
 	}
-	return nil
+	return held.release()
 }
 
 // A bounded reader fails when there is more than it may read.
@@ -165,7 +157,7 @@ func (n *narReply) Write(p []byte) (int, error) {
 // that was cut may be wrong, and must not be completed.
 func narHeader(w http.ResponseWriter, size int64) {
 	h := w.Header()
-	h.Set("Content-Type", "application/x-nix-nar")
-	h.Set("Content-Length", strconv.FormatInt(size, 10))
-	h.Set("Accept-Ranges", "none")
+	h["Content-Type"] = narType
+	h["Content-Length"] = []string{strconv.FormatInt(size, 10)}
+	h["Accept-Ranges"] = []string{"none"}
 }

@@ -84,7 +84,7 @@ func (g *Gate) serveProbe(w http.ResponseWriter) {
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	send(w, "text/plain; charset=utf-8", []byte(path.In(g.client.StoreDir())+"\n"))
+	send(w, plainType, []byte(path.In(g.client.StoreDir())+"\n"))
 }
 
 // probed answers a question for a probe, if it is one.
@@ -96,9 +96,8 @@ func (g *Gate) probed(w http.ResponseWriter, path string) bool {
 	p, ok := g.probes.find(digest, g.now())
 	switch {
 	case ok && isInfo:
-		info := g.current().describe(p.Served)
-		info.Signatures = []string{g.key.signature(g.key.sign(info))}
-		send(w, "text/x-nix-narinfo", []byte(info.String()))
+		c := g.current()
+		send(w, narinfoType, c.text(p.Served, g.key.sign(c.describe(p.Served))))
 	case ok && narURL(p.Served) == path:
 		narHeader(w, p.Pin.Size)
 		w.Write(p.nar)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +22,6 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		forbidden(w)
 		return
 	}
-	patience(w)
 	if (r.Method != http.MethodGet && r.Method != http.MethodHead) || r.ContentLength != 0 {
 		// Nobody reads the body, or waits for it.
 		w.Header().Set("Connection", "close")
@@ -31,14 +31,14 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	epoch, path := cutEpoch(strings.TrimPrefix(r.URL.Path, "/"))
 	if path == "nix-cache-info" {
-		send(w, "text/x-nix-cache-info", g.cacheInfo)
+		send(w, cacheInfoType, g.cacheInfo)
 		return
 	}
 	digest, isInfo := strings.CutSuffix(path, ".narinfo")
 	if isInfo {
 		if text := g.current().narinfo(digest); text != nil {
 			g.tally.infos.Add(1)
-			send(w, "text/x-nix-narinfo", text)
+			send(w, narinfoType, text)
 			return
 		}
 	} else if s, ok := g.current().nar(path); ok {
@@ -59,9 +59,26 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	notFound(w)
 }
 
-func send(w http.ResponseWriter, kind string, text []byte) {
-	w.Header().Set("Content-Type", kind)
-	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+// The types of what is sent. net/http changes none of them.
+var (
+	cacheInfoType = []string{"text/x-nix-cache-info"}
+	narinfoType   = []string{"text/x-nix-narinfo"}
+	narType       = []string{"application/x-nix-nar"}
+	plainType     = []string{"text/plain; charset=utf-8"}
+	metricsType   = []string{"text/plain; version=0.0.4; charset=utf-8"}
+	jsonType      = []string{"application/json"}
+	noSniff       = []string{"nosniff"}
+
+	notFoundText   = []byte("404\n")
+	notFoundLength = []string{strconv.Itoa(len(notFoundText))}
+)
+
+// send answers with a text that is there. It sets headers by their canonical
+// names, which saves a tenth of the time that a narinfo takes.
+func send(w http.ResponseWriter, kind []string, text []byte) {
+	h := w.Header()
+	h["Content-Type"] = kind
+	h["Content-Length"] = []string{strconv.Itoa(len(text))}
 	w.Write(text) // for HEAD net/http sends none of it
 }
 
@@ -69,7 +86,14 @@ func forbidden(w http.ResponseWriter) {
 	http.Error(w, "this is for programs on this machine, under the address it listens on", http.StatusForbidden)
 }
 
-func notFound(w http.ResponseWriter) { http.Error(w, "404", http.StatusNotFound) }
+func notFound(w http.ResponseWriter) {
+	h := w.Header()
+	h["Content-Type"] = plainType
+	h["X-Content-Type-Options"] = noSniff
+	h["Content-Length"] = notFoundLength
+	w.WriteHeader(http.StatusNotFound)
+	w.Write(notFoundText)
+}
 
 // writePatience is how long a client may take to read what one write sends.
 const writePatience = time.Minute
@@ -86,17 +110,23 @@ func fromHere(r *http.Request) bool {
 	if !ok || !local.IP.IsLoopback() {
 		return false
 	}
-	remote, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil || !net.ParseIP(remote).IsLoopback() {
+	remote, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !remote.Addr().Unmap().IsLoopback() {
 		return false
 	}
-	port := strconv.Itoa(local.Port)
-	for _, name := range []string{"127.0.0.1", "[::1]", "localhost"} {
-		if r.Host == name+":"+port || port == "80" && r.Host == name {
-			return true
-		}
+	name, port, hasPort := cutPort(r.Host)
+	switch name {
+	case "127.0.0.1", "[::1]", "localhost":
+		return !hasPort && local.Port == 80 || hasPort && port == strconv.Itoa(local.Port)
 	}
 	return false
+}
+
+func cutPort(host string) (name, port string, ok bool) {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		return host[:i], host[i+1:], true
+	}
+	return host, "", false
 }
 
 // Listen opens an address such as "127.0.0.1:8128", which has to be on the

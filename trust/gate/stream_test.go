@@ -2,12 +2,15 @@ package gate
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/nix-trust/nix-trust/lock"
@@ -15,22 +18,43 @@ import (
 )
 
 func TestTheEndIsHeldBackUntilItIsReleased(t *testing.T) {
-	for _, size := range []int{0, 1, holdSize - 1, holdSize, holdSize + 1, 2 * holdSize, 2*holdSize + 1, 7*holdSize + 5} {
+	for _, size := range []int{0, 1, holdSize - 1, holdSize, holdSize + 1, 2*holdSize - 1, 2 * holdSize, 2*holdSize + 1, 7*holdSize + 5} {
 		all := contents(1, size)
-		for _, piece := range []int{1000, 64 << 10, holdSize, 10 * holdSize} {
+		for name, reader := range map[string]func(io.Reader) io.Reader{
+			"plain": func(r io.Reader) io.Reader { return r }, "one byte": iotest.OneByteReader, "half": iotest.HalfReader, "with its end": iotest.DataErrReader,
+		} {
 			var out bytes.Buffer
 			h := newHold(&out, int64(size))
-			for rest := all; len(rest) > 0; rest = rest[min(piece, len(rest)):] {
-				if n, err := h.Write(rest[:min(piece, len(rest))]); n != min(piece, len(rest)) || err != nil {
-					t.Fatal(n, err)
-				}
+			r := reader(bytes.NewReader(all))
+			var err error
+			for err == nil {
+				err = h.from(r)
+			}
+			if err != io.EOF || h.got != int64(size) || h.stop() != sha256.Sum256(all) || h.stop() != sha256.Sum256(all) {
+				t.Errorf("%d, %s: %d, %v", size, name, h.got, err)
 			}
 			if kept := size - out.Len(); kept < min(size, holdSize) || kept > 2*holdSize || !bytes.HasPrefix(all, out.Bytes()) {
-				t.Errorf("%d in pieces of %d: %d are kept", size, piece, kept)
+				t.Errorf("%d, %s: %d are kept", size, name, kept)
 			}
 			if err := h.release(); err != nil || !bytes.Equal(out.Bytes(), all) {
-				t.Errorf("%d in pieces of %d: %v", size, piece, err)
+				t.Errorf("%d, %s: %v", size, name, err)
 			}
+		}
+	}
+}
+
+func TestNoMoreThanOneByteTooManyIsRead(t *testing.T) {
+	for _, size := range []int64{0, 1, holdPart, holdSize, 3 * holdSize} {
+		h := newHold(io.Discard, size)
+		endless := &io.LimitedReader{R: rand.NewChaCha8([32]byte{}), N: 1 << 40}
+		for h.got <= size {
+			if err := h.from(endless); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.stop()
+		if h.got != size+1 || endless.N != 1<<40-size-1 {
+			t.Errorf("%d of %d", h.got, size)
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/trust/grants"
@@ -146,6 +148,9 @@ func (g *Gate) refused(s grants.Served, cache string, began time.Time, err error
 	var other *mismatch
 	switch {
 	case errors.Is(err, context.Canceled):
+	case errors.Is(err, errRoom), errors.Is(err, zstd.ErrWindowSizeExceeded):
+		g.health.wronged(cache, s.Path, false, now)
+		g.log.Warn("a cache cannot deliver a pinned path", "cache", cache, "path", string(s.Path), "error", err.Error())
 	case errors.As(err, &other), errors.Is(err, bincache.Misbehaved):
 		got := err.Error()
 		if other != nil {
