@@ -148,7 +148,7 @@ const tourWidth = 80
 func (t *tour) start(context.Context) ([]string, error) {
 	return []string{
 		"The host is made up; its caches and its gate are real servers on this machine alone.",
-		"The gate serves at http://" + t.gate.Address + "/ under a key of its own, " + t.gate.Status().PublicKey + ", which no daemon believes.",
+		"The gate serves at http://" + t.gate.Address + "/ under a key of its own, " + t.gate.Status().PublicKey + ", which the made-up host's daemon believes, and no real one.",
 		"What is fetched goes into " + t.gate.Dir + ". No Nix is touched.",
 	}, nil
 }
@@ -214,7 +214,27 @@ func (t *tour) grant(ctx context.Context) ([]string, error) {
 	if pinned := len(l.Systems[demoSystem].Paths); n != pinned {
 		return nil, fmt.Errorf("the gate serves %d paths, and the lock pins %d for this machine", n, pinned)
 	}
-	return []string{sentence(p.Summary), fmt.Sprintf("The gate serves %d paths at once, and nothing else.", n)}, nil
+	if err := t.verdict(ctx, trust.StateScoped); err != nil {
+		return nil, err
+	}
+	return []string{
+		sentence(p.Summary), fmt.Sprintf("The gate serves %d paths at once, and nothing else.", n),
+		"The flake was ignored, as its cache is not the daemon's to ask. Now what its lock pins comes through the gate, and nothing else of the cache is trusted.",
+	}, nil
+}
+
+// verdict fails unless the flake is what it has to be.
+func (t *tour) verdict(ctx context.Context, want trust.CacheState) error {
+	r, err := t.report(ctx, "")
+	if err != nil {
+		return err
+	}
+	for i := range r.Flakes {
+		if f := &r.Flakes[i]; f.ID.Path == tourFine && f.State != want {
+			return fmt.Errorf("%s is %s, and has to be %s", tourFine, f.State, want)
+		}
+	}
+	return nil
 }
 
 func (t *tour) fetch(ctx context.Context) ([]string, error) {
@@ -354,6 +374,9 @@ func (t *tour) hostile(ctx context.Context) ([]string, error) {
 func (t *tour) revoke(ctx context.Context) ([]string, error) {
 	p, err := t.change(ctx, tui.Action{Kind: tui.Revoke, Flake: trust.FlakeID{Path: tourFine}})
 	if err != nil {
+		return nil, err
+	}
+	if err := t.verdict(ctx, trust.StateIgnored); err != nil {
 		return nil, err
 	}
 	lines := []string{sentence(p.Summary)}
