@@ -26,7 +26,7 @@ func named(config []flake.Setting) int {
 // flake judges one flake.
 func (e *engine) flake(f *Flake) FlakeReport {
 	r := FlakeReport{ID: f.ID, Found: f.Found, Err: f.Err, State: StateNone}
-	r.Inputs = e.inputs(f.Inputs)
+	r.Inputs = e.inputs(e.writable(f.ID.Path), f.Inputs)
 	switch {
 	case f.Err != "":
 		r.State = StateUnknown
@@ -153,7 +153,7 @@ func located(s flake.Setting) []nixconf.Item {
 }
 
 // inputs lists the inputs that declare settings of their own.
-func (e *engine) inputs(ins []Input) []InputReport {
+func (e *engine) inputs(folder string, ins []Input) []InputReport {
 	var out []InputReport
 	for _, in := range ins {
 		if len(in.Config) == 0 {
@@ -170,6 +170,9 @@ func (e *engine) inputs(ins []Input) []InputReport {
 			}
 			why := e.reason(CodeInputConfig, Fail, s.Name, fmt.Sprintf("%s is an input; Nix applies the nixConfig of the flake named on the command line alone.", in.Name))
 			why.Where = s.Pos
+			if f, ok := lockInputs(folder); ok && len(r.URLs) > 0 {
+				why.Fixes = []Fix{f}
+			}
 			v.Reasons = []Reason{why}
 			r.Settings = append(r.Settings, v)
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
 // scope adds to a flake's verdicts what grants and denials make of them: the
@@ -25,7 +27,7 @@ func (e *engine) scope(f *Flake, r *FlakeReport, during *view, unsure *Reason) {
 			if v.Claimed {
 				e.deny(v, *g, c)
 			}
-		case g.covers(v.URL):
+		case g.Covers(v.URL):
 			v.Grant = g
 			c.helps = false
 			b := user
@@ -80,6 +82,9 @@ func (e *engine) deny(v *CacheVerdict, g Granted, c scopedCase) {
 		return
 	case StateUnknown:
 	default:
+		if v.State == StateAsks {
+			r.Text += " Nix does not know of that, and still asks."
+		}
 		v.State = StateDenied
 		for i := range v.Reasons {
 			v.Reasons[i].Fixes = nil // the no comes first
@@ -201,15 +206,23 @@ func (e *engine) scopedCase(f *Flake, v *CacheVerdict, user, machine belief) sco
 		locked: f.CacheLock.names(v.URL), viaRoot: machine.of == Pass && user.of == Fail && e.f.User.UID != 0,
 		setup: machine.of == Fail && user.of == Fail && (user.by.Code == CodeGateKeyMissing || machine.by.Code == CodeGateKeyMissing),
 	}
-	if dir := e.f.Nix.StoreDir; dir == "" || !strings.HasPrefix(f.ID.Path+"/", strings.TrimSuffix(dir, "/")+"/") {
-		c.dir = onCommandLine(f.ID.Path) // nothing can be written beside a flake in the store
-	}
+	c.dir = e.writable(f.ID.Path)
 	switch v.State {
 	case StateAsks, StateDenied, StateIgnored, StateWrongKey, StateOff:
 		_, nameable := cacheName(v.URL)
-		c.helps = v.Claimed && nameable && e.lockable(v) && e.f.Nix.Store != StoreOther && e.f.Daemon.State != DaemonRefused
+		_, disguised := safetext.SuspectHost(v.URL)
+		c.helps = v.Claimed && nameable && !disguised && e.lockable(v) && e.f.Nix.Store != StoreOther && e.f.Daemon.State != DaemonRefused
 	}
 	return c
+}
+
+// writable is a flake's folder for a command line, "" where a command cannot name
+// it, and in the store, where nothing can be written beside the flake.
+func (e *engine) writable(folder string) string {
+	if dir := e.f.Nix.StoreDir; dir != "" && strings.HasPrefix(folder+"/", strings.TrimSuffix(dir, "/")+"/") {
+		return ""
+	}
+	return onCommandLine(folder)
 }
 
 // lockable reports whether a lock could hold what the cache delivers against one

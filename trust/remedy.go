@@ -115,7 +115,11 @@ func (c remedyCase) fix(r Remedy) (Fix, bool) {
 			title += " and its key"
 			detail = "Every user of the machine may then use the cache, for any flake, and its key is believed for every path."
 		}
-		return c.snippet(title, detail+" Nobody becomes trusted."+c.proposal(), Want{Caches: []string{c.url}}), true
+		f := c.snippet(title, detail+" Nobody becomes trusted.", Want{Caches: []string{c.url}})
+		if f.Command != "" {
+			f.Detail += c.proposal()
+		}
+		return f, true
 	case RemedyAdminKey:
 		if len(c.keys) == 0 {
 			return Fix{}, false
@@ -219,7 +223,7 @@ func (c remedyCase) proposal() string {
 			return ""
 		}
 	}
-	return " Where that is somebody else: nix-trust propose allow " + strings.Join(words, " ") + " -o change.json writes it down to be applied."
+	return " If the administrator is somebody else, this writes it down for them: nix-trust propose allow " + strings.Join(words, " ") + " -o change.json"
 }
 
 // isName reports whether a user's name means itself on a command line and in a

@@ -71,6 +71,15 @@ func (c scopedCase) fix(r Remedy) (Fix, bool) {
 	return Fix{}, false
 }
 
+// lockInputs is the way to what a flake's inputs ask for, which Nix never applies.
+func lockInputs(dir string) (Fix, bool) {
+	return Fix{
+		Title:   "Pin what the inputs' caches may deliver to this flake",
+		Detail:  "It writes flake.cache-lock, with the hash of each path. nix-trust grant " + dir + " then accepts it. Nothing else of the caches is trusted.",
+		Command: "nix-trust lock --inputs " + dir,
+	}, dir != ""
+}
+
 // grant is the command that gives the grant, as the user or as root.
 func (c scopedCase) grant(root bool) Fix {
 	if root {

@@ -109,7 +109,7 @@ func (a *app) demoGateView(ctx context.Context) tui.GateView {
 	return tui.GateView{
 		Name: "the demo's gate", State: tui.GateRunning, Address: g.Address, Dir: g.Dir, Status: g.Status(),
 		Text: "It is a real one: it listens on this machine, fetches from the demo's caches over HTTP, and checks every byte. What is fetched goes into the folder below and is removed when the demo ends.",
-		Key:  tui.KeyInForce, KeyText: "The demo's own client believes it, and no daemon does.",
+		Key:  tui.KeyInForce, KeyText: "The daemon of the made-up host has it, as if its administrator had run `nix-trust setup`. No real one does.",
 	}
 }
 

@@ -47,8 +47,15 @@ const (
 
 func (a *app) tour(ctx context.Context) error {
 	a.made().Hurry()
-	t := &tour{app: a}
-	err := t.walk(ctx)
+	g, err := a.demoGate(ctx)
+	if ctx.Err() != nil {
+		return errors.Join(ctx.Err(), a.endDemo())
+	}
+	if err != nil {
+		return &problem{code: exitUnknown, text: err.Error(), hints: []string{"set TMPDIR to a folder that you can write to"}}
+	}
+	t := &tour{app: a, gate: g}
+	err = t.walk(ctx)
 	if ended := t.leave(); err == nil {
 		err = ended
 	}
@@ -68,10 +75,7 @@ func (a *app) tour(ctx context.Context) error {
 	return nil
 }
 
-func (t *tour) walk(ctx context.Context) (err error) {
-	if t.gate, err = t.demoGate(ctx); err != nil {
-		return err
-	}
+func (t *tour) walk(ctx context.Context) error {
 	for _, s := range []struct {
 		name string
 		do   func(context.Context) ([]string, error)
@@ -90,9 +94,6 @@ func (t *tour) walk(ctx context.Context) (err error) {
 // leave ends the gate, and sees that nothing is left.
 func (t *tour) leave() error {
 	g := t.gate
-	if g == nil {
-		return t.endDemo()
-	}
 	err := t.endDemo()
 	lines := []string{"The gate and the caches are closed."}
 	if c, dialed := net.Dial("tcp", g.Address); dialed == nil {
@@ -147,7 +148,7 @@ const tourWidth = 80
 func (t *tour) start(context.Context) ([]string, error) {
 	return []string{
 		"The host is made up; its caches and its gate are real servers on this machine alone.",
-		"The gate serves at http://" + t.gate.Address + "/ under a key of its own, " + t.gate.Status().PublicKey + ", which no daemon believes.",
+		"The gate serves at http://" + t.gate.Address + "/ under a key of its own, " + t.gate.Status().PublicKey + ", which the made-up host's daemon believes, and no real one.",
 		"What is fetched goes into " + t.gate.Dir + ". No Nix is touched.",
 	}, nil
 }
@@ -213,7 +214,27 @@ func (t *tour) grant(ctx context.Context) ([]string, error) {
 	if pinned := len(l.Systems[demoSystem].Paths); n != pinned {
 		return nil, fmt.Errorf("the gate serves %d paths, and the lock pins %d for this machine", n, pinned)
 	}
-	return []string{sentence(p.Summary), fmt.Sprintf("The gate serves %d paths at once, and nothing else.", n)}, nil
+	if err := t.verdict(ctx, trust.StateScoped); err != nil {
+		return nil, err
+	}
+	return []string{
+		sentence(p.Summary), fmt.Sprintf("The gate serves %d paths at once, and nothing else.", n),
+		"The flake was ignored, as its cache is not the daemon's to ask. Now what its lock pins comes through the gate, and nothing else of the cache is trusted.",
+	}, nil
+}
+
+// verdict fails unless the flake is what it has to be.
+func (t *tour) verdict(ctx context.Context, want trust.CacheState) error {
+	r, err := t.report(ctx, "")
+	if err != nil {
+		return err
+	}
+	for i := range r.Flakes {
+		if f := &r.Flakes[i]; f.ID.Path == tourFine && f.State != want {
+			return fmt.Errorf("%s is %s, and has to be %s", tourFine, f.State, want)
+		}
+	}
+	return nil
 }
 
 func (t *tour) fetch(ctx context.Context) ([]string, error) {
@@ -347,12 +368,15 @@ func (t *tour) hostile(ctx context.Context) ([]string, error) {
 			return lines, fmt.Errorf("%s came to lie in the folder with other bytes", p)
 		}
 	}
-	return append(lines, fmt.Sprintf("Nothing wrong came to lie in the folder; the gate keeps %d pieces of evidence.", len(t.gate.Evidence()))), nil
+	return append(lines, fmt.Sprintf("Nothing wrong came to lie in the folder; the gate keeps %s.", count(len(t.gate.Evidence()), "piece of evidence", "pieces of evidence"))), nil
 }
 
 func (t *tour) revoke(ctx context.Context) ([]string, error) {
 	p, err := t.change(ctx, tui.Action{Kind: tui.Revoke, Flake: trust.FlakeID{Path: tourFine}})
 	if err != nil {
+		return nil, err
+	}
+	if err := t.verdict(ctx, trust.StateIgnored); err != nil {
 		return nil, err
 	}
 	lines := []string{sentence(p.Summary)}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -122,11 +123,14 @@ func (a *app) printDoctor(r *trust.Report) {
 		}
 	}
 	for _, g := range r.Gates {
-		label := "gate"
+		whose, m := "the user's: ", explain.OutcomeMark(g.Believed, s.Glyphs)
 		if g.Machine {
-			label = "its gate" // the machine's
+			whose = "the machine's: "
 		}
-		row(label, explain.OutcomeMark(g.Believed, s.Glyphs).Glyph+" "+safetext.Line(g.Why.Text).String())
+		if g.State == nixconf.SourceMissing {
+			m.Glyph = s.Glyphs.None // nothing is wrong with that
+		}
+		row("gate", m.Glyph+" "+whose+safetext.Line(g.Why.Text).String())
 	}
 	a.print("", paint(s, explain.Strong, "How the user stands"))
 	a.print(indent(explain.Chain(r.TrustReasons, narrow(s, 2)), "  ")...)

@@ -75,7 +75,7 @@ func (c *fetching) bring(ctx context.Context, hold func(context.Context) (*heldG
 			return err
 		}
 	}
-	if err := c.copy(ctx, held, c.environment(dir, held)); err != nil {
+	if err := c.copy(ctx, held, dir); err != nil {
 		return err
 	}
 	if c.status, err = held.ask(ctx); err != nil && ctx.Err() == nil {
@@ -122,9 +122,10 @@ func (c *fetching) realise(ctx context.Context, paths []lock.StorePath) error {
 }
 
 // copy gets what is pinned through the gate.
-func (c *fetching) copy(ctx context.Context, held *heldGate, env []string) error {
+func (c *fetching) copy(ctx context.Context, held *heldGate, dir string) error {
+	env := c.environment(dir, held)
 	failed := map[lock.StorePath]bool{}
-	for round := range copyRounds {
+	for range copyRounds {
 		for _, p := range c.want.left {
 			if !c.isValid(p) {
 				failed[p] = true
@@ -137,7 +138,7 @@ func (c *fetching) copy(ctx context.Context, held *heldGate, env []string) error
 		}
 		before := len(c.valid)
 		stop := c.watch(ctx, held, len(paths), bytes)
-		err := c.copyPaths(ctx, held, paths, env, round)
+		err := c.copyAhead(ctx, held, paths, env, dir)
 		stop()
 		if err != nil {
 			return err
@@ -162,10 +163,28 @@ func (c *fetching) copy(ctx context.Context, held *heldGate, env []string) error
 	return nil
 }
 
+// copyAhead copies paths through a spool.
+func (c *fetching) copyAhead(ctx context.Context, held *heldGate, paths []lock.StorePath, env []string, dir string) error {
+	dir, err := os.MkdirTemp(dir, "spool-")
+	if err != nil {
+		return &problem{code: exitUnknown, text: fmt.Sprintf("no temporary folder could be made: %v", cause(err))}
+	}
+	s, err := newSpool(held.base, c.nix.StoreDir, dir)
+	if err != nil {
+		return &problem{code: exitUnknown, text: err.Error()}
+	}
+	base, stop, err := s.serve(ctx, paths)
+	if err != nil {
+		return &problem{code: exitUnknown, text: fmt.Sprintf("no port is free on this machine: %v", err)}
+	}
+	defer stop()
+	return c.copyPaths(ctx, held, base, paths, env)
+}
+
 // copyPaths copies paths in calls that are short enough.
-func (c *fetching) copyPaths(ctx context.Context, held *heldGate, paths []lock.StorePath, env []string, round int) error {
+func (c *fetching) copyPaths(ctx context.Context, held *heldGate, base string, paths []lock.StorePath, env []string) error {
 	for some := range slices.Chunk(paths, callPaths) {
-		args := slices.Concat([]string{"nix", "--extra-experimental-features", "nix-command", "copy", "--no-recursive", "--from", held.base}, c.full(some))
+		args := slices.Concat([]string{"nix", "--extra-experimental-features", "nix-command", "copy", "--no-recursive", "--from", base}, c.full(some))
 		r, err := c.nix.Runner.Run(ctx, nix.Call{Args: args, Env: env})
 		switch {
 		case ctx.Err() != nil:

@@ -49,7 +49,7 @@ no key, the address is taken, or another gate of yours is running; 130 Ctrl-C.`,
 	c.Flags().StringVar(&f.log, "log", "text", "write the log as `FORMAT`, text or json")
 	c.Flags().BoolVar(&f.verbose, "verbose", false, "log what is asked for and not pinned, too")
 	c.Flags().DurationVar(&f.idle, "idle", 0, "end after `DURATION` without a client, for a service that is started when one comes")
-	c.AddCommand(a.gateStatusCommand())
+	c.AddCommand(a.gateStatusCommand(), a.gateInstallCommand(), a.gateUninstallCommand())
 	return c
 }
 

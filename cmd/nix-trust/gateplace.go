@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 
 	"github.com/nix-trust/nix-trust/trust/gate"
@@ -14,9 +15,8 @@ import (
 
 // The gate of the whole machine is run by a user of its own.
 const (
-	gateUser       = "nix-trust-gate"
-	systemGate     = "/var/lib/nix-trust-gate"
-	systemGateSock = "/run/nix-trust-gate/gate.sock"
+	gateUser   = "nix-trust-gate"
+	systemGate = "/var/lib/nix-trust-gate"
 	// gateAddress is where a gate listens unless it is told otherwise. No
 	// service is registered for the port.
 	gateAddress = "127.0.0.1:8128"
@@ -63,7 +63,7 @@ func userGatePlace(uid int, getenv func(string) string, address string) (gatePla
 		return gatePlace{}, errors.New(addressProblem(address))
 	}
 	if uid == 0 && getenv("NIX_TRUST_STATE_DIR") == "" {
-		return gatePlace{system: true, dir: systemGate, socket: systemGateSock, address: address}, nil
+		return gatePlace{system: true, dir: systemGate, socket: systemGateSocket(runtime.GOOS), address: address}, nil
 	}
 	dir, err := ledger.StateDir(uid, getenv)
 	if err != nil {
@@ -74,6 +74,15 @@ func userGatePlace(uid int, getenv func(string) string, address string) (gatePla
 		p.socket = filepath.Join(run, "nix-trust", "gate.sock")
 	}
 	return p, nil
+}
+
+// systemGateSocket is the socket of the machine's gate: in a folder that systemd
+// makes, and where there is no systemd beside the key. All users reach it there.
+func systemGateSocket(goos string) string {
+	if goos == "linux" {
+		return "/run/nix-trust-gate/gate.sock"
+	}
+	return systemGate + "/gate.sock"
 }
 
 // onLoopback reports whether nobody on another machine can reach an address.
@@ -91,7 +100,7 @@ func systemGatePlace(address string) gatePlace {
 	if address == "" {
 		address = gateAddress
 	}
-	return gatePlace{system: true, dir: systemGate, socket: systemGateSock, address: address}
+	return gatePlace{system: true, dir: systemGate, socket: systemGateSocket(runtime.GOOS), address: address}
 }
 
 // gatePlace is the gate of the user who runs the program. Without an address it

@@ -31,6 +31,7 @@ var layers = map[string][]string{
 	"trust/dbfile":        {},                                                    // reads SQLite files without touching them
 	"trust/diskcache":     {"trust/dbfile"},                                      // what Nix remembers of caches' answers
 	"trust/message":       {"trust"},                                             // reads what Nix printed
+	"trust/service":       {"nixconf", "trust"},                                  // what a service manager needs to run a gate
 	"trust/operation":     {"nixconf", "lock/bincache", "trust", "trust/grants"}, // what belongs to the administrator
 	"trust/global":        {"nixconf", "lock", "lock/bincache", "trust"},         // caches that are trusted whatever the flake
 	"trust/host":          {"nixconf", "nixconf/flake", "lock", "trust", "trust/dbfile", "trust/diskcache"},
@@ -41,11 +42,11 @@ var layers = map[string][]string{
 	"trust/ledger":        {"trust"}, // durable writes
 	"tui":                 {"nixconf", "lock", "lock/challenge", "lock/verify", "trust", "trust/gate", "tui/safetext", "tui/explain", "tui/svg"},
 	"tui/screenshot":      {"trust", "trust/host", "trust/host/demo", "tui", "tui/svg"},
-	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/challenge", "lock/generate", "lock/nix", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/operation", "trust/message", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
+	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/challenge", "lock/generate", "lock/nix", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.
-var pure = []string{"trust", "trust/global", "trust/grants", "trust/operation", "trust/message", "nixconf/flake", "lock", "tui/safetext"}
+var pure = []string{"trust", "trust/service", "trust/global", "trust/grants", "trust/operation", "trust/message", "nixconf/flake", "lock", "tui/safetext"}
 
 func TestImportsPointOneWay(t *testing.T) {
 	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...")

@@ -15,7 +15,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"nix-trust": main})
+	testscript.Main(tidied{m}, map[string]func(){"nix-trust": main, "screen-fetch": screenFetch})
 }
 
 func TestScripts(t *testing.T) {
@@ -26,7 +26,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": exitCode, "clean": cleanOutput, "bytes": writeBytes,
+			"code": exitCode, "clean": cleanOutput, "bytes": writeBytes, "empty": emptyFolder,
 		},
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -320,8 +321,9 @@ func (j *setupJob) publish(p *trust.Plan, key gateKey) error {
 
 // conclude ends a plan with the commands that follow it whatever was changed.
 func (j *setupJob) conclude(p *trust.Plan) {
-	if len(p.Commands) == 0 && j.stale() {
-		p.Commands = append(p.Commands, j.restart())
+	restart := j.restart()
+	if j.stale() && !slices.Contains(p.Commands, restart) {
+		p.Commands = append(p.Commands, restart)
 	}
 	p.Commands = append(p.Commands, trust.Fix{Title: "See whether it is in force", Command: j.checkCommand()})
 }

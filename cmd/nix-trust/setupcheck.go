@@ -381,9 +381,9 @@ func (c *setupCheck) askPull(ctx context.Context, p *prober) {
 		c.pull, s.outcome, s.text = forceYes, trust.Pass, "The gate's addresses are admitted, and a path came from there."
 	case got.answer == probeTaken:
 		s.text = "A path came from the gate, but as whether its key is believed is not known, that says nothing."
-	case got.answer == probeUnsigned || c.push == forceNot || c.push == forceNotYet:
-		c.pull, s.text = c.push, "The gate's addresses are admitted, as far as can be seen, but nothing can come from there before its key is believed."
-		s.said = got.said
+	case got.answer == probeUnsigned:
+		// The gate was asked, and what it answered was not believed.
+		c.pull, s.outcome, s.text = c.push, trust.Pass, "The gate's addresses are admitted, and nothing can come from there before its key is believed."
 	default:
 		s.text, s.said = "Nothing came from the gate, for another reason.", got.said
 	}

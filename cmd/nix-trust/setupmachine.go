@@ -42,6 +42,7 @@ func (j *setupJob) makeMachine(ctx context.Context) error {
 	if key.made == nil && len(made.Steps)+len(made.Commands) == 0 {
 		p.Notes = append(p.Notes, "The configuration has all of it already.")
 	}
+	p.Commands = append(p.Commands, trust.Fix{Title: "Have the gate run", Command: "sudo nix-trust gate install", Admin: true})
 	j.conclude(&p)
 	adm.journal.Writer.Stores = storesOf(sys)
 	return j.carryOutAfter(ctx, adm.journal, p, j.f.consentFlags, key.save)

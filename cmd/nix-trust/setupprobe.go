@@ -196,7 +196,7 @@ type pulled struct {
 var (
 	ignoresURL = regexp.MustCompile(`gnoring untrusted substituter ['"]([^'"]+)['"]`)
 	// Nix: src/libstore/build/substitution-goal.cc.
-	ignoresUnsigned = regexp.MustCompile(`is not signed by|not signed by any of the keys`)
+	ignoresUnsigned = regexp.MustCompile(`not signed by`)
 )
 
 // pull has the store get a probe from some URLs and from nowhere else.

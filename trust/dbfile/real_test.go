@@ -89,7 +89,7 @@ func held(t *testing.T, c *sqlite.Conn, path string) {
 		}
 		got = nil
 		add := func(id int64, row []Value) (bool, error) {
-			got = append(got, line{id, row[0].Int, row[1].Text, row[2].Text, row[3].Text})
+			got = append(got, line{id, row[0].Int, row[1].String(), row[2].String(), row[3].String()})
 			return true, nil
 		}
 		if err := db.Rows(table, true, add); err != nil {
@@ -105,16 +105,16 @@ func held(t *testing.T, c *sqlite.Conn, path string) {
 			return errors.New("backwards it is another table")
 		}
 		for _, w := range want {
-			id, ok, err := db.Find(index, Value{Kind: Integer, Int: w.a}, Value{Kind: Text, Text: w.b})
+			id, ok, err := db.Find(index, Num(w.a), Str(w.b))
 			if err != nil || !ok || id != w.id {
 				return fmt.Errorf("%v is at %d %v %v", w, id, ok, err)
 			}
 			row, err := db.Row(table, id)
-			if err != nil || len(row) != 5 || row[1].Text != w.b {
+			if err != nil || len(row) != 5 || row[1].String() != w.b {
 				return fmt.Errorf("row %d: %v %v", id, row, err)
 			}
 		}
-		if _, ok, err := db.Find(index, Value{Kind: Integer, Int: 7}, Value{Kind: Text, Text: "no"}); ok || err != nil {
+		if _, ok, err := db.Find(index, Num(7), Str("no")); ok || err != nil {
 			return fmt.Errorf("something that is not there: %v", err)
 		}
 		if row, err := db.Row(table, 1<<40); row != nil || err != nil {

@@ -8,8 +8,16 @@ import (
 type Value struct {
 	Kind Kind
 	Int  int64
-	Text string // of a text or a blob
+	Data []byte // of a text or a blob; it may not be changed
 }
+
+// Str is a text as a value.
+func Str(s string) Value { return Value{Kind: Text, Data: []byte(s)} }
+
+// Num is a number as a value.
+func Num(n int64) Value { return Value{Kind: Integer, Int: n} }
+
+func (v Value) String() string { return string(v.Data) }
 
 // Kind is what a value is.
 type Kind int
@@ -25,14 +33,14 @@ const (
 // columns bounds the values of one record.
 const columns = 100
 
-// values decodes a record.
-func values(p []byte) ([]Value, error) {
+// values decodes a record, into the room of out.
+func values(out []Value, p []byte) ([]Value, error) {
 	length, n := varint(p)
 	if n == 0 || length < int64(n) || length > int64(len(p)) {
 		return nil, corrupt("a record's header has %d of %d bytes", length, len(p))
 	}
 	head, body := p[n:length], p[length:]
-	var out []Value
+	out = out[:0]
 	for len(head) > 0 {
 		kind, n := varint(head)
 		if n == 0 || kind < 0 || len(out) == columns {
@@ -65,7 +73,7 @@ func values(p []byte) ([]Value, error) {
 				v.Int = v.Int<<8 | int64(b)
 			}
 		case v.Kind == Text || v.Kind == Blob:
-			v.Text = string(data)
+			v.Data = data
 		}
 		body = body[size:]
 		out = append(out, v)

@@ -20,7 +20,7 @@ func (db *DB) Schema() ([]Object, error) {
 		if len(row) < 5 || len(out) == objects {
 			return false, corrupt("its schema")
 		}
-		o := Object{Type: row[0].Text, Name: row[1].Text, Table: row[2].Text, SQL: row[4].Text}
+		o := Object{Type: row[0].String(), Name: row[1].String(), Table: row[2].String(), SQL: row[4].String()}
 		if root := row[3].Int; root > 0 && root <= int64(db.count) {
 			o.Root = uint32(root)
 		}

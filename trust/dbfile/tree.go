@@ -1,11 +1,11 @@
 package dbfile
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // The kinds of a tree's pages.
@@ -88,16 +88,18 @@ func (db *DB) child(v node, i int) (uint32, error) {
 }
 
 // Rows calls fn with each row of the table at page root, from the last to the
-// first when newest is set. It ends when fn says false.
+// first when newest is set. It ends when fn says false. The row is fn's for the
+// length of the call.
 func (db *DB) Rows(root uint32, newest bool, fn func(id int64, row []Value) (bool, error)) error {
-	err := db.rows(root, newest, 0, fn)
+	var row []Value
+	err := db.rows(&row, root, newest, 0, fn)
 	if err == errStop {
 		return nil
 	}
 	return err
 }
 
-func (db *DB) rows(page uint32, newest bool, level int, fn func(int64, []Value) (bool, error)) error {
+func (db *DB) rows(room *[]Value, page uint32, newest bool, level int, fn func(int64, []Value) (bool, error)) error {
 	if level == depth {
 		return corrupt("a table of more than %d levels", depth)
 	}
@@ -123,15 +125,16 @@ func (db *DB) rows(page uint32, newest bool, level int, fn func(int64, []Value) 
 			if err != nil {
 				return err
 			}
-			if err := db.rows(below, newest, level+1, fn); err != nil {
+			if err := db.rows(room, below, newest, level+1, fn); err != nil {
 				return err
 			}
 			continue
 		}
-		id, row, err := db.row(v, i)
+		id, row, err := db.row(*room, v, i)
 		if err != nil {
 			return err
 		}
+		*room = row
 		more, err := fn(id, row)
 		if err != nil {
 			return err
@@ -144,7 +147,7 @@ func (db *DB) rows(page uint32, newest bool, level int, fn func(int64, []Value) 
 }
 
 // row decodes a row of a leaf.
-func (db *DB) row(v node, i int) (int64, []Value, error) {
+func (db *DB) row(room []Value, v node, i int) (int64, []Value, error) {
 	c, err := db.cell(v, i)
 	if err != nil {
 		return 0, nil, err
@@ -157,7 +160,7 @@ func (db *DB) row(v node, i int) (int64, []Value, error) {
 	if m == 0 {
 		return 0, nil, corrupt("a row is cut off")
 	}
-	row, err := db.record(c[n+m:], size, db.usable-35)
+	row, err := db.record(room, c[n+m:], size, db.usable-35)
 	return id, row, err
 }
 
@@ -184,7 +187,7 @@ func (db *DB) Row(root uint32, id int64) ([]Value, error) {
 			}
 			switch {
 			case key == id && v.kind == tableLeaf:
-				_, row, err := db.row(v, mid)
+				_, row, err := db.row(nil, v, mid)
 				return row, err
 			case key < id:
 				low = mid + 1
@@ -276,7 +279,7 @@ func (db *DB) entry(v node, i int) ([]Value, error) {
 	if n == 0 {
 		return nil, corrupt("an entry is cut off")
 	}
-	return db.record(c[n:], size, (db.usable-12)*64/255-23)
+	return db.record(nil, c[n:], size, (db.usable-12)*64/255-23)
 }
 
 // compare orders an entry against a key of integers and texts.
@@ -289,7 +292,7 @@ func compare(entry, key []Value) int {
 		if c := cmp.Compare(e.Int, k.Int); c != 0 {
 			return c
 		}
-		if c := strings.Compare(e.Text, k.Text); c != 0 {
+		if c := bytes.Compare(e.Data, k.Data); c != 0 {
 			return c
 		}
 	}
@@ -301,7 +304,7 @@ func rank(k Kind) int { return [...]int{Null: 0, Integer: 1, Float: 1, Text: 2, 
 
 // record reads a record of size bytes that begins in c and goes on in other
 // pages when it is larger than most.
-func (db *DB) record(c []byte, size int64, most int) ([]Value, error) {
+func (db *DB) record(room []Value, c []byte, size int64, most int) ([]Value, error) {
 	if size < 0 || size > maxPayload {
 		return nil, fmt.Errorf("%w: a record of %d bytes", ErrTooLarge, size)
 	}
@@ -319,7 +322,7 @@ func (db *DB) record(c []byte, size int64, most int) ([]Value, error) {
 		return nil, corrupt("a record is cut off")
 	}
 	if int64(local) == size {
-		return values(c[:local])
+		return values(room, c[:local])
 	}
 	if len(c) < local+4 {
 		return nil, corrupt("a record is cut off")
@@ -334,5 +337,5 @@ func (db *DB) record(c []byte, size int64, most int) ([]Value, error) {
 		next = binary.BigEndian.Uint32(p)
 		data = append(data, p[4:4+min(db.usable-4, int(size)-len(data))]...)
 	}
-	return values(data)
+	return values(room, data)
 }

@@ -12,11 +12,12 @@ import (
 
 // Bounds on what is read of one database. One that has grown for years has some
 // hundred MiB and a million rows; only the newest are counted.
-var limits = dbfile.Limits{File: 4 << 30, Log: 64 << 20, Steps: 2 << 20}
+var limits = dbfile.Limits{File: 4 << 30, Log: 64 << 20, Steps: 4 << 20}
 
 const (
-	maxCaches = 1000
-	maxRows   = 20000
+	maxCaches  = 1000
+	maxRows    = 10000
+	maxLookups = 40000 // paths times caches; those after that are not looked up
 )
 
 // A Question is what is wanted of a database.
@@ -61,15 +62,16 @@ func contents(ctx context.Context, db *dbfile.DB, q Question) (*Contents, error)
 		}
 		ids[id] = len(out.Caches)
 		out.Caches = append(out.Caches, Cache{
-			URL: row[1].Text, Asked: moment(row[2].Int), StoreDir: row[3].Text, Mass: row[4].Int != 0, Priority: row[5].Int,
+			URL: row[1].String(), Asked: moment(row[2].Int), StoreDir: row[3].String(), Mass: row[4].Int != 0, Priority: row[5].Int,
 		})
 		return true, nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	hashes := q.Hashes[:min(len(q.Hashes), maxLookups/max(1, len(ids)))]
 	for id, i := range ids {
-		for _, h := range q.Hashes {
+		for _, h := range hashes {
 			e, ok, err := entry(db, at, id, h)
 			if err != nil {
 				return nil, err
@@ -114,7 +116,7 @@ func (c *Contents) count(ctx context.Context, db *dbfile.DB, nars uint32, ids ma
 
 // entry looks one path of one cache up.
 func entry(db *dbfile.DB, at tables, cache int64, hash string) (Entry, bool, error) {
-	id, ok, err := db.Find(at.index, dbfile.Value{Kind: dbfile.Integer, Int: cache}, dbfile.Value{Kind: dbfile.Text, Text: hash})
+	id, ok, err := db.Find(at.index, dbfile.Num(cache), dbfile.Str(hash))
 	if err != nil || !ok {
 		return Entry{}, false, err
 	}
@@ -123,7 +125,7 @@ func entry(db *dbfile.DB, at tables, cache int64, hash string) (Entry, bool, err
 		return Entry{}, false, err
 	}
 	e, err := entryOf(row)
-	if err == nil && (row[0].Int != cache || row[1].Text != hash) {
+	if err == nil && (row[0].Int != cache || row[1].String() != hash) {
 		err = ErrSchema // the index leads elsewhere
 	}
 	return e, true, err

@@ -47,7 +47,7 @@ func CacheMeans(s trust.CacheState) string {
 	case trust.StateAsks:
 		return "Nix would ask about it. Until it is answered with y, the cache is not used."
 	case trust.StateDenied:
-		return "A saved answer says no, or nix-trust denies it. It is never used."
+		return "A saved answer says no to it, or nix-trust denies the flake."
 	case trust.StateIgnored:
 		return "Your side is fine, and the daemon drops it all the same."
 	case trust.StateWrongKey:

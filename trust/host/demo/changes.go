@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/host"
 )
 
@@ -24,6 +25,7 @@ type Host struct {
 	files fstest.MapFS // is replaced and never changed: a look that goes on keeps the old one
 	made  []Made
 
+	key    *gate.Key   // of its gate, made anew with each host; nil when that was not possible
 	turned atomic.Bool // a cache has turned hostile
 	hurry  atomic.Bool // no cache takes its time
 }
@@ -36,7 +38,15 @@ type Made struct {
 }
 
 // New returns the host as it comes.
-func New() *Host { return &Host{files: files()} }
+func New() *Host {
+	h := &Host{}
+	public := ""
+	if key, err := gate.NewKey(gate.KeyName("demo")); err == nil {
+		h.key, public = key, key.PublicText()
+	}
+	h.files = files(public)
+	return h
+}
 
 // Files are the host's files as they are now.
 func (h *Host) Files() host.Files { return host.In(h.tree()) }

@@ -20,7 +20,7 @@ import (
 
 // archive has the host's files. A file "LINKS" at its end lists symlinks, one
 // "PATH -> TARGET" a line; "\xNN" in a file stands for that byte, so that the
-// archive itself stays readable.
+// archive itself stays readable, and "@GATE-KEY@" for the public key of the gate.
 //
 //go:embed host.txtar
 var archive []byte
@@ -49,7 +49,7 @@ func (h *Host) Machine() (*host.Machine, host.Options) {
 }
 
 // files unpacks the archive.
-func files() fstest.MapFS {
+func files(gateKey string) fstest.MapFS {
 	out := fstest.MapFS{}
 	for _, f := range txtar.Parse(archive).Files {
 		if f.Name == "LINKS" {
@@ -64,7 +64,7 @@ func files() fstest.MapFS {
 		if strings.Contains(f.Name, "/bin/") {
 			mode = 0o755
 		}
-		out[f.Name] = &fstest.MapFile{Data: unescape(f.Data), Mode: mode}
+		out[f.Name] = &fstest.MapFile{Data: unescape(f.Data, gateKey), Mode: mode}
 	}
 	for name, text := range lockFiles() {
 		out[name] = &fstest.MapFile{Data: text, Mode: 0o644}
@@ -75,7 +75,9 @@ func files() fstest.MapFS {
 
 var escapes = strings.NewReplacer(`\x1b`, "\x1b", `\u202e`, "\u202e", `\u202c`, "\u202c", `\u0430`, "\u0430")
 
-func unescape(data []byte) []byte { return []byte(escapes.Replace(string(data))) }
+func unescape(data []byte, gateKey string) []byte {
+	return []byte(strings.ReplaceAll(escapes.Replace(string(data)), "@GATE-KEY@", gateKey))
+}
 
 // listed are the URLs that the daemon admits for anyone.
 func listed(fsys fs.FS) map[string]bool {

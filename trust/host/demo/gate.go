@@ -16,9 +16,9 @@ import (
 )
 
 // A Gate is a real gate before the made-up caches, with a key that is in memory
-// alone and that no daemon believes, and the client that asks it. All of it
-// listens on the loopback interface alone, and has one folder that is removed at
-// the end.
+// alone and that no daemon but the made-up host's believes, and the client that
+// asks it. All of it listens on the loopback interface alone, and has one folder
+// that is removed at the end.
 type Gate struct {
 	*gate.Gate
 	Address string // where it serves, HOST:PORT
@@ -61,16 +61,12 @@ func (h *Host) OpenGate(ctx context.Context) (_ *Gate, err error) {
 			return nil, err
 		}
 	}
-	key, err := gate.NewKey(gate.KeyName("demo"))
-	if err != nil {
-		return nil, err
-	}
 	if g.caches, err = h.listen(ctx); err != nil {
 		return nil, err
 	}
 	limits := bincache.Limits{Attempts: 1, Request: patience, Answer: patience, NarSize: mostNar}
 	g.upstream = detour{bincache.NewWeb(limits), g.caches.addr}
-	g.Gate, err = gate.New(gate.Options{Key: key, Client: bincache.NewClient(bincache.Options{Source: g.upstream, Limits: limits}), Deadline: patience})
+	g.Gate, err = gate.New(gate.Options{Key: h.key, Client: bincache.NewClient(bincache.Options{Source: g.upstream, Limits: limits}), Deadline: patience})
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +77,7 @@ func (h *Host) OpenGate(ctx context.Context) (_ *Gate, err error) {
 	g.Address, g.guests = l.Addr().String(), &guestbook{Listener: l}
 	limits.Request, limits.Answer = time.Minute, time.Minute // it waits for the caches
 	g.self = bincache.NewWeb(limits)
-	g.ring = bincache.NewKeyring([]string{key.Public().String()})
+	g.ring = bincache.NewKeyring([]string{h.key.Public().String()})
 	g.client = bincache.NewClient(bincache.Options{Source: g.self, Limits: limits})
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.stop = stop

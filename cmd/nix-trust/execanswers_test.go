@@ -1,0 +1,55 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/trust"
+)
+
+// Once a folder stands in for the user's, each of the user's files is written
+// where it belongs.
+func TestADataFolderIsTheUsersButForTheAnswers(t *testing.T) {
+	real, dir := filepath.Join(t.TempDir(), "nix"), t.TempDir()
+	saved := trust.Answers{"extra-substituters": {"https://yes.example": true}}
+	d, err := newDataFolder(dir, real, saved, []trust.AnswerEdit{
+		{Setting: "extra-substituters", Value: "https://ask.example"}, {Setting: "extra-substituters", Value: "https://yes.example"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, answersName))
+	if err != nil || string(text) != `{"extra-substituters":{"https://ask.example":false,"https://yes.example":true}}` {
+		t.Errorf("%s %v", text, err)
+	}
+	if _, saved := saved.Lookup("extra-substituters", "https://ask.example"); saved {
+		t.Error("the user's own answers were changed")
+	}
+	if said, err := d.said(nixconf.Newest); len(said) != 0 || err != nil {
+		t.Errorf("nothing was answered: %v %v", said, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, answersName), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.said(nixconf.Newest); err == nil {
+		t.Error("what Nix cannot read is taken for no answers")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "more"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if lost := d.keep(); len(lost) != 0 {
+		t.Errorf("lost: %q", lost)
+	}
+	if text, err := os.ReadFile(filepath.Join(real, "more")); err != nil || string(text) != "x" {
+		t.Errorf("%q %v", text, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "more"), []byte("y"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if lost := d.keep(); !slices.Equal(lost, []string{"more"}) {
+		t.Errorf("what was there before is written over: %q", lost)
+	}
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nix-trust/nix-trust/lock"
+	"github.com/nix-trust/nix-trust/trust/gate"
+)
+
+func somePath(n int, name string) lock.StorePath {
+	return lock.StorePath(fmt.Sprintf("%032d-%s", n, name))
+}
+
+func TestAClosureHasReferencesBeforeWhatRefersToThem(t *testing.T) {
+	a, b, c, d, out, left := somePath(1, "a"), somePath(2, "b"), somePath(3, "c"), somePath(4, "d"), somePath(5, "unrelated"), somePath(9, "left")
+	l := lock.New()
+	s := l.Section("x")
+	pin := func(refs ...lock.StorePath) lock.Pin { return lock.Pin{Size: 10, Refs: refs} }
+	s.Paths[a], s.Paths[b], s.Paths[c], s.Paths[out] = pin(a, b, c), pin(c, left), pin(), pin()
+	s.Outputs["packages.a"], s.Outputs["packages.a^doc"], s.Outputs["packages.d"] = a, c, d
+	w, err := closureOf(l, []string{"x"}, []string{"packages.a"})
+	if err != nil || !slices.Equal(w.pinned, []lock.StorePath{c, b, a}) || !slices.Equal(w.left, []lock.StorePath{left}) {
+		t.Errorf("%v, left %v, %v", w.pinned, w.left, err)
+	}
+	if tops := w.tops(); !slices.Equal(tops, []lock.StorePath{a}) {
+		t.Errorf("tops: %v", tops)
+	}
+	if w, err := closureOf(l, []string{"x"}, []string{"packages.a^doc"}); err != nil || !slices.Equal(w.pinned, []lock.StorePath{c}) {
+		t.Errorf("one output of several: %v, %v", w.pinned, err)
+	}
+	if w, err := closureOf(l, []string{"x"}, nil); err != nil || len(w.pinned) != 4 || !slices.Equal(w.left, []lock.StorePath{d, left}) {
+		t.Errorf("all: %v, left %v, %v", w.pinned, w.left, err)
+	}
+	if _, err := closureOf(l, []string{"x"}, []string{"packages.none"}); err == nil {
+		t.Error("an output that is not there is no error")
+	}
+	if got := w.without(w.pinned, map[lock.StorePath]bool{left: true}); !slices.Equal(got, []lock.StorePath{c}) {
+		t.Errorf("without what is left out: %v", got)
+	}
+	if got := w.without(w.pinned, map[lock.StorePath]bool{b: true}); !slices.Equal(got, []lock.StorePath{c}) {
+		t.Errorf("without b: %v", got)
+	}
+}
+
+func TestAClosureOfAnyShapeEnds(t *testing.T) {
+	const n = 50_000
+	l := lock.New()
+	s := l.Section("x")
+	for i := range n {
+		s.Paths[somePath(i, "p")] = lock.Pin{Refs: []lock.StorePath{somePath((i+1)%n, "p")}} // a ring
+	}
+	s.Outputs["o"] = somePath(0, "p")
+	w, err := closureOf(l, []string{"x"}, []string{"o"})
+	if err != nil || len(w.pinned) != n || len(w.left) != 0 {
+		t.Errorf("%d pinned, %d left, %v", len(w.pinned), len(w.left), err)
+	}
+}
+
+func TestEvidenceFromBeforeIsNotTold(t *testing.T) {
+	when := time.Date(2026, 1, 2, 3, 4, 5, 678, time.UTC)
+	old := gate.Evidence{When: when.Truncate(time.Second), Path: somePath(1, "a"), Cache: "https://a.example"}
+	again := old
+	again.When = when // the same second
+	other := gate.Evidence{When: when, Path: somePath(2, "b"), Cache: "https://a.example"}
+	got := newEvidence(gate.Status{Evidence: []gate.Evidence{old}}, gate.Status{Evidence: []gate.Evidence{old, again, other}})
+	if len(got) != 2 || got[0] != again || got[1] != other {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A spool hands out each path's contents whole, whatever becomes of the asking
+// ahead, and leaves nothing running.
+func TestASpoolHandsOutWhatTheGateHas(t *testing.T) {
+	contents := map[string]string{}
+	infos := map[string]string{}
+	var paths []lock.StorePath
+	for i, kind := range []string{"plain", "cut-once", "refused-once", "absent", "plain"} {
+		p := somePath(i, kind)
+		paths = append(paths, p)
+		text := strings.Repeat(fmt.Sprint(i), 1000)
+		if kind != "absent" {
+			contents["/nar/"+p.Digest()+".nar"] = text
+		}
+		infos["/"+p.Digest()+".narinfo"] = fmt.Sprintf("StorePath: %s\nURL: nar/%s.nar\nCompression: none\nNarHash: sha256:%052d\nNarSize: 1000\nReferences: \n", p.In("/nix/store"), p.Digest(), 0)
+	}
+	var mu sync.Mutex
+	asked := map[string]int{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if info, ok := infos[r.URL.Path]; ok {
+			fmt.Fprint(w, info)
+			return
+		}
+		text, ok := contents[r.URL.Path]
+		mu.Lock()
+		asked[r.URL.Path]++
+		first := asked[r.URL.Path] == 1
+		mu.Unlock()
+		switch {
+		case !ok || first && strings.Contains(r.URL.Path, paths[2].Digest()):
+			http.NotFound(w, r)
+		case first && strings.Contains(r.URL.Path, paths[1].Digest()):
+			w.Header().Set("Content-Length", "1000")
+			_, _ = io.WriteString(w, text[:500])
+			panic(http.ErrAbortHandler)
+		default:
+			_, _ = io.WriteString(w, text)
+		}
+	}))
+	defer server.Close()
+	dir := t.TempDir()
+	s, err := newSpool(server.URL, "/nix/store", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, stop, err := s.serve(context.Background(), paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(url string) (string, int) {
+		t.Helper()
+		r, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		text, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text), r.StatusCode
+	}
+	for range 2 { // the second time nothing lies in wait any more
+		for i, p := range paths {
+			name := "/nar/" + p.Digest() + ".nar"
+			text, code := get(base + name)
+			if want, ok := contents[name]; ok && (text != want || code != 200) || !ok && code != 404 {
+				t.Errorf("%d: %d %q", i, code, text)
+			}
+			if text, _ := get(base + "/" + p.Digest() + ".narinfo"); text != infos["/"+p.Digest()+".narinfo"] {
+				t.Errorf("%d: %q", i, text)
+			}
+		}
+	}
+	r, err := http.NewRequest(http.MethodGet, base+"/nar/"+paths[0].Digest()+".nar", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = "attacker.example"
+	if a, err := http.DefaultClient.Do(r); err != nil || a.StatusCode != http.StatusForbidden {
+		t.Errorf("under another name: %v %v", a, err)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	stop()
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+	if s.used != 0 || len(s.items) != 0 {
+		t.Errorf("%d bytes and %d items are left", s.used, len(s.items))
+	}
+}
