@@ -58,7 +58,7 @@ func PlanGrant(src Source, g Grant, concerns []Concern, confirmed bool) (trust.P
 	} else {
 		p.Notes = append(p.Notes, fmt.Sprintf("The grant expires at %s.", stamp(g.Expires)))
 	}
-	p.Notes = append(p.Notes, "Nix does not read grants. Nothing serves what they pin yet, so that builds go on as before.")
+	p.Notes = append(p.Notes, "Nix does not read grants. A gate serves what they pin: `nix-trust fetch` brings it into the store, and `nix-trust exec` runs a command with it.")
 	for _, c := range concerns {
 		p.Notes = append(p.Notes, c.Text)
 	}
