@@ -53,8 +53,9 @@ func noGateUser(err error) error {
 		return &problem{code: exitUnknown, text: fmt.Sprintf("whether there is the user %s is not known: %v", gateUser, err)}
 	}
 	p := &problem{code: exitFindings, text: fmt.Sprintf("there is no user %s, whose the key of the machine's gate is", gateUser)}
+	p.hints = append(p.hints, "`sudo nix-trust gate install` has the user made, and says when the key's turn is")
 	if runtime.GOOS == "linux" {
-		p.hints = append(p.hints, "make the user and try again: sudo useradd --system --user-group --no-create-home --home-dir "+systemGate+" --shell /usr/sbin/nologin "+gateUser)
+		p.hints = append(p.hints, "or make the user without a service: sudo useradd --system --user-group --no-create-home --home-dir "+systemGate+" --shell /usr/sbin/nologin "+gateUser)
 	}
 	p.hints = append(p.hints, "for a gate of your own, run it without sudo")
 	return p
