@@ -56,8 +56,8 @@ type GrantedCache struct {
 	Keys []string
 }
 
-// covers reports whether the grant lets a cache deliver anything.
-func (g Granted) covers(url string) bool {
+// Covers reports whether the grant lets a cache deliver anything.
+func (g Granted) Covers(url string) bool {
 	name, ok := cacheName(url)
 	return ok && slices.ContainsFunc(g.Caches, func(c GrantedCache) bool { return c.URL == name })
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
 // scope adds to a flake's verdicts what grants and denials make of them: the
@@ -25,7 +27,7 @@ func (e *engine) scope(f *Flake, r *FlakeReport, during *view, unsure *Reason) {
 			if v.Claimed {
 				e.deny(v, *g, c)
 			}
-		case g.covers(v.URL):
+		case g.Covers(v.URL):
 			v.Grant = g
 			c.helps = false
 			b := user
@@ -208,7 +210,8 @@ func (e *engine) scopedCase(f *Flake, v *CacheVerdict, user, machine belief) sco
 	switch v.State {
 	case StateAsks, StateDenied, StateIgnored, StateWrongKey, StateOff:
 		_, nameable := cacheName(v.URL)
-		c.helps = v.Claimed && nameable && e.lockable(v) && e.f.Nix.Store != StoreOther && e.f.Daemon.State != DaemonRefused
+		_, disguised := safetext.SuspectHost(v.URL)
+		c.helps = v.Claimed && nameable && !disguised && e.lockable(v) && e.f.Nix.Store != StoreOther && e.f.Daemon.State != DaemonRefused
 	}
 	return c
 }

@@ -370,7 +370,7 @@ func TestNothingElseIsScoped(t *testing.T) {
 			grants = append(grants, g)
 			here := g.Flake.Path == "/f"
 			denied = denied || here && g.State == GrantDenied
-			may = may || here && g.State == GrantActive && g.Paths > 0 && g.covers(cacheURL)
+			may = may || here && g.State == GrantActive && g.Paths > 0 && g.Covers(cacheURL)
 		}
 		s := withGate(global[names[pick.IntN(len(names))]], gateKeys[key].system, gateKeys[key].change, grants...)
 		if v := cacheOf(t, s); v.State == StateScoped {
