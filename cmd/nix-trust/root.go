@@ -129,6 +129,7 @@ terminal.`,
 		a.journalCommand(),
 		a.undoCommand(),
 		a.explainCommand(),
+		a.auditCommand(),
 		a.demoCommand(),
 	)
 	return root

@@ -25,14 +25,6 @@ func (r *rootFinder) procMounted() bool {
 // processes takes the store paths that running processes use: their programs,
 // folders, open files, libraries, and what their variables name.
 func (r *rootFinder) processes() {
-	switch {
-	case r.m.elsewhere:
-		r.unseen("Which processes run there is not known.")
-		return
-	case r.m.goos != "linux" || !r.procMounted():
-		r.unseen("What running processes use is not known, as there is no /proc.")
-		return
-	}
 	entries, err := r.m.files.ReadDir("/proc", maxProcesses)
 	if err != nil {
 		r.unseen("What running processes use is not known (%s).", plain(err))

@@ -24,7 +24,7 @@ const (
 // moment (Nix: src/libstore/gc.cc, findRoots, findTempRoots; local-gc.cc). What
 // this user may not look at is said.
 func StoreRoots(ctx context.Context, m *Machine, f *trust.Facts) audit.Roots {
-	r := rootFinder{ctx: ctx, m: m, store: f.Nix.StoreDir, auto: f.Nix.StateDir + "/gcroots/auto"}
+	r := rootFinder{ctx: ctx, m: m, store: f.Nix.StoreDir, seen: map[audit.Root]bool{}}
 	r.folder(f.Nix.StateDir+"/gcroots", 0)
 	r.folder(f.Nix.StateDir+"/profiles", 0)
 	if r.entries > maxRootEntries {
@@ -33,8 +33,15 @@ func StoreRoots(ctx context.Context, m *Machine, f *trust.Facts) audit.Roots {
 	if r.hidden > 0 {
 		r.unseen("%d links lead to where this user may not look.", r.hidden)
 	}
-	r.temporary(f.Nix.StateDir + "/temproots")
-	r.processes()
+	switch {
+	case m.elsewhere:
+		r.unseen("Which processes run there, and what they need, is not known.")
+	case m.goos != "linux" || !r.procMounted():
+		r.unseen("Which processes run, and what they need, is not known, as there is no /proc.")
+	default:
+		r.temporary(f.Nix.StateDir + "/temproots")
+		r.processes()
+	}
 	if ctx.Err() != nil {
 		r.unseen("The search for roots ended early.")
 	}
@@ -46,7 +53,7 @@ type rootFinder struct {
 	ctx     context.Context
 	m       *Machine
 	store   string
-	auto    string
+	seen    map[audit.Root]bool
 	entries int
 	hidden  int // links whose target could not be seen
 	out     audit.Roots
@@ -63,10 +70,19 @@ func (r *rootFinder) add(kind audit.RootKind, from, target string) bool {
 		return false
 	}
 	base, _, _ := strings.Cut(rest, "/")
-	if p, err := bincache.ParseStorePath(base); err == nil {
-		r.out.List = append(r.out.List, audit.Root{Kind: kind, From: from, Path: p})
-	}
+	r.keep(kind, from, base)
 	return true
+}
+
+// keep takes a path by its base name, if it is one.
+func (r *rootFinder) keep(kind audit.RootKind, from, base string) {
+	p, err := bincache.ParseStorePath(base)
+	root := audit.Root{Kind: kind, From: from, Path: p}
+	if err != nil || r.seen[root] {
+		return
+	}
+	r.seen[root] = true
+	r.out.List = append(r.out.List, root)
 }
 
 // folder takes the roots in a folder, and in those below it.
@@ -95,9 +111,7 @@ func (r *rootFinder) folder(dir string, depth int) {
 		case fs.ModeSymlink:
 			r.link(at)
 		case 0:
-			if p, err := bincache.ParseStorePath(e.Name()); err == nil {
-				r.out.List = append(r.out.List, audit.Root{Kind: audit.RootLink, From: at, Path: p})
-			}
+			r.keep(audit.RootLink, at, e.Name())
 		}
 	}
 }
@@ -139,40 +153,34 @@ func (r *rootFinder) temporary(dir string) {
 	entries, err := r.m.files.ReadDir(dir, maxRootEntries)
 	if err != nil {
 		if !isMissing(err) {
-			r.unseen("%s, with what is needed by builds at the moment, could not be read (%s).", dir, plain(err))
+			r.unseen("%s, with what builds need at the moment, could not be read (%s).", dir, plain(err))
 		}
 		return
 	}
-	closed := 0
+	closed, why := 0, error(nil)
 	for _, e := range entries {
 		pid, err := strconv.ParseUint(e.Name(), 10, 31)
-		if err != nil || r.ctx.Err() != nil {
-			continue
+		if err != nil || r.ctx.Err() != nil || !r.runs(pid) {
+			continue // what a process that ended has left behind
 		}
 		data, err := r.m.files.ReadFile(path.Join(dir, e.Name()))
 		if err != nil {
 			if !isMissing(err) {
-				closed++
+				closed, why = closed+1, err
 			}
 			continue
-		}
-		if !r.runs(pid) {
-			continue // what a process that ended has left behind
 		}
 		for p := range strings.SplitSeq(string(data), "\x00") {
 			r.add(audit.RootTemporary, fmt.Sprintf("process %d", pid), p)
 		}
 	}
 	if closed > 0 {
-		r.unseen("What %d running Nix processes need at the moment is for root to read.", closed)
+		r.unseen("What %d running Nix processes need at the moment could not be read (%s).", closed, plain(why))
 	}
 }
 
 // runs reports whether a process may be running.
 func (r *rootFinder) runs(pid uint64) bool {
-	if r.m.elsewhere {
-		return true
-	}
 	there, err := r.m.files.Exists("/proc/" + strconv.FormatUint(pid, 10))
-	return there || err != nil || !r.procMounted()
+	return there || err != nil
 }
