@@ -17,7 +17,7 @@ func (a *app) printAudit(got *audited) error {
 	s := a.style()
 	total := got.Total()
 	a.print(fmt.Sprintf("%s: %s, %s", safetext.Line(got.Store.Dir), count(total.All.Paths, "path", "paths"), byteText(total.All.Size)))
-	a.print("  " + keptText(total) + " by " + count(len(got.Roots.List), "root", "roots"))
+	a.print("  " + count(len(got.Roots.List), "root", "roots") + ": " + keptText(total))
 	a.auditDoubts(got)
 
 	sums := got.ByClass()
@@ -184,7 +184,7 @@ func (a *app) printClaims(s explain.Style, got *audited) {
 
 // sumText is a size and a number of paths, in columns.
 func sumText(s audit.Sum) string {
-	return fmt.Sprintf("%8s  %6d paths", byteText(s.Size), s.Paths)
+	return fmt.Sprintf("%8s  %-12s", byteText(s.Size), count(s.Paths, "path", "paths"))
 }
 
 func tallyText(t audit.Tally) string {

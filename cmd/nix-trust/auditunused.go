@@ -75,7 +75,7 @@ func (a *app) printUnused(got *audited) error {
 		a.print(paint(s, explain.Strong, name)+"  "+useText[u.use], "  signed "+tallyText(u.keys[0].Signed))
 		switch {
 		case u.use == audit.UseUnknown:
-			a.print("  Run it as root to know.")
+			a.print("  As root, on the machine itself, more can be seen.")
 		case u.cache == "":
 			for _, from := range got.Keys[u.keys[0].Key].From {
 				a.print("  " + paint(s, explain.Faint, s.Path(from).String()))

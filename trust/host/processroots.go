@@ -39,7 +39,8 @@ func (r *rootFinder) processes() {
 			closed++
 		}
 	}
-	if closed > 0 {
+	// What root may not look at, Nix does not see either, and does not keep.
+	if closed > 0 && r.m.who.uid != 0 {
 		r.unseen("What %d processes use is not this user's to look at.", closed)
 	}
 	for _, file := range []string{"modprobe", "fbsplash", "poweroff_cmd"} {
