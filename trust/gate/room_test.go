@@ -145,6 +145,7 @@ func TestWhoWaitsForRoomKeepsNoCacheWaiting(t *testing.T) {
 	}
 	g.room.Release(roomSize)
 	<-done
+	g.noted(t, 1)
 	if s := g.Status(); s.Served.Contents != 1 || s.Caches[0].Failed != 0 {
 		t.Errorf("%+v", s)
 	}
