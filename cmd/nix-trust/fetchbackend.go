@@ -79,6 +79,8 @@ func (a *app) Fetch(ctx context.Context, grant string, progress func(done, all i
 	if a.demo {
 		return a.demoFetch(ctx, grant, progress)
 	}
+	a.fetches.RLock() // the program ends after it has cleaned up
+	defer a.fetches.RUnlock()
 	c, b, err := a.screenFetch(ctx, grant)
 	if err != nil {
 		return tui.FetchOutcome{}, asked(err)
