@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/nix-trust/nix-trust/nixconf/realnix"
+	"github.com/nix-trust/nix-trust/trust/gate"
 )
 
 // start runs nix-trust as alice and does not wait for it.
@@ -126,6 +129,89 @@ func TestExecIsTheCommandButForOneMoreCache(t *testing.T) {
 			t.Errorf("beside another exec these were built: %q", built)
 		}
 	})
+}
+
+// A gate that runs is used where it is, and one that was killed is not missed.
+func TestExecUsesTheGateThatRuns(t *testing.T) {
+	s := newScene(t, realnix.Get(t, "2.26"), buildProgram(t), "")
+	p := s.project("runs")
+	s.grant(p.dir)
+	var log, none bytes.Buffer
+	signal, wait := s.start(p.dir, &log, "gate", "--listen", s.gate)
+	socket := filepath.Join(s.outside, "home/.local/state/nix-trust/gate.sock")
+	eventually(t, "the gate does not begin: "+log.String(), func() bool { _, err := os.Stat(socket); return err == nil })
+	// Another address than the gate's is not where it is asked.
+	out := s.trust(0, p.dir, "exec", "--gate", "127.0.0.1:1029", "--", "sh", "-c", `echo "$NIX_CONFIG"; nix build --no-link `+p.flake())
+	contains(t, out, "extra-substituters = http://"+s.gate+"/e")
+	if built := s.built(); len(built) > 0 {
+		t.Errorf("these were built: %q", built)
+	}
+	signal(syscall.SIGKILL)
+	wait()
+	q := s.project("killed")
+	s.grant(q.dir)
+	contains(t, s.exec(0, q.dir, "sh", "-c", `echo "$NIX_CONFIG"; nix build --no-link `+q.flake()), "extra-substituters = http://"+s.gate+"/e")
+	if built := s.built(); len(built) > 0 {
+		t.Errorf("after the gate was killed these were built: %q", built)
+	}
+
+	// An interrupted fetch leaves nothing, and neither does one that is ended.
+	r := s.project("late")
+	s.grant(r.dir)
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		began := make(chan struct{}, 16)
+		s.own.is(func(w http.ResponseWriter, r *http.Request) bool {
+			select {
+			case began <- struct{}{}:
+			default:
+			}
+			select {
+			case <-r.Context().Done():
+			case <-s.own.gone:
+			}
+			return true
+		})
+		none.Reset()
+		signal, wait := s.start(r.dir, &none, "fetch")
+		<-began
+		signal(sig)
+		if status := wait(); status.ExitStatus() != 130 {
+			t.Errorf("%v: %v %s", sig, status, none.String())
+		}
+	}
+}
+
+// A daemon that trusts the user needs no setup: the key goes along.
+func TestATrustedUserNeedsNoSetup(t *testing.T) {
+	bin := buildProgram(t)
+	for _, version := range []string{"2.8", "2.26", "2.34"} {
+		t.Run("nix-"+version, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, realnix.Get(t, version), bin, "extra-trusted-users = alice")
+			other, err := gate.NewKey("nix-trust-gate-own-1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			key := filepath.Join(s.outside, "home/.local/state/nix-trust/gate.key")
+			if err := errors.Join(os.Remove(key), other.Save(key, int(s.uid), int(s.gid))); err != nil {
+				t.Fatal(err)
+			}
+			p, q := s.project("push"), s.project("pull")
+			s.grant(p.dir)
+			s.grant(q.dir)
+			s.trust(0, p.dir, "fetch")
+			p.want("common push", "own push", "own push")
+			l, err := net.Listen("tcp", "127.0.0.1:0") // an address that the daemon has not listed
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Close()
+			if out := s.trust(0, q.dir, "exec", "--gate", l.Addr().String(), "--", "nix", "build", "--no-link", q.flake()); strings.Contains(out, "nix-trust: warning") {
+				t.Error(out)
+			}
+			q.want("common pull", "own pull", "own pull")
+		})
+	}
 }
 
 // On a terminal Nix would ask about each setting of the flake.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,7 +45,16 @@ Exit code: 0 all of it is in the store; 1 the grant may not be used; 2 a wrong
 use; 3 something could not be fetched or determined; 4 a cache, or the store, has
 other bytes than are pinned.`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.fetch(cmd.Context(), first(args), f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			// What is made for it goes, however it is ended.
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGHUP)
+			defer stop()
+			err := a.fetch(ctx, first(args), f)
+			if err != nil && ctx.Err() != nil {
+				return &problem{code: exitInterrupted}
+			}
+			return err
+		},
 	}
 	c.Flags().StringVar(&f.lock, "lock", "", "what the grant pins that accepted the lock in `FILE`")
 	c.Flags().StringSliceVar(&f.systems, "system", nil, "what is pinned for `SYSTEM` (again for more; default this machine's)")

@@ -56,7 +56,7 @@ chmod 755 "$TO" "$TO/.."
 mkdir -p "$TO/usr" "$TO/tmp" "$TO/root" "$TO/srv" "$TO/var/lib" "$TO/nix/var/nix" "$TO/dev" "$TO/proc"
 for link in bin sbin lib lib64; do ln -s usr/$link "$TO/$link"; done
 cp -a "$FROM/etc" "$TO/etc"
-mkdir -p "$TO/etc/nix" && rm -f "$TO/etc/nix/nix.conf" && chmod 1777 "$TO/tmp"`)
+mkdir -p "$TO/etc/nix" && rm -f "$TO/etc/nix/nix.conf" && chmod 1777 "$TO/tmp" && chmod 700 "$TO/root"`)
 	made.Env = append(os.Environ(), "FROM="+nix.Root, "TO="+h.Root)
 	if out, err := made.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

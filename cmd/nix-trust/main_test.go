@@ -15,7 +15,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"nix-trust": main, "screen-fetch": screenFetch})
+	testscript.Main(tidied{m}, map[string]func(){"nix-trust": main, "screen-fetch": screenFetch})
 }
 
 func TestScripts(t *testing.T) {

@@ -68,6 +68,7 @@ func TestNarrowingKeepsTheCacheForTheChosenFlakeAlone(t *testing.T) {
 	bin := buildProgram(t)
 	for _, version := range []string{"2.26", "2.34"} {
 		t.Run("nix-"+version, func(t *testing.T) {
+			t.Parallel()
 			h := newHousehold(t, realnix.Get(t, version), bin)
 			stop := h.daemon()
 			before := h.files()
@@ -116,11 +117,12 @@ func TestNarrowingKeepsTheCacheForTheChosenFlakeAlone(t *testing.T) {
 }
 
 func TestRootNarrowsTheWholeMachineInOnePlan(t *testing.T) {
+	t.Parallel()
 	h := newHousehold(t, realnix.Get(t, "2.34"), buildProgram(t))
 	stop := h.daemon()
 	h.root(0, "rm /home/alice/.config/nix/nix.conf") // what is alice's own is not root's to change
 	before := h.files()
-	h.root(0, "nix-trust narrow "+h.cache+" --flake path:/home/alice/src/needs --yes", "goes out of substituters (/etc/nix/nix.conf:5)", "Restart the daemon", "Done. `nix-trust undo 1` takes it back.")
+	h.root(0, "nix-trust narrow "+h.cache+" --flake path:/home/alice/src/needs --yes", "goes out of substituters (/etc/nix/nix.conf:5)", "Restart the daemon", "/home/alice/src/needs is not yours to write to", "Done. `nix-trust undo 1` takes it back.")
 	stop()
 	stop = h.daemon()
 	h.nothingForTheOther()
@@ -134,6 +136,7 @@ func TestRootNarrowsTheWholeMachineInOnePlan(t *testing.T) {
 
 // Each of these stops, or has to be confirmed, and leaves every file as it is.
 func TestNarrowingStopsBeforeABuildWouldBreak(t *testing.T) {
+	t.Parallel()
 	h := newHousehold(t, realnix.Get(t, "2.34"), buildProgram(t))
 	h.daemon()
 	narrow := "nix-trust narrow " + h.cache + " --flake ./src/needs --yes"
@@ -147,7 +150,7 @@ func TestNarrowingStopsBeforeABuildWouldBreak(t *testing.T) {
 		t.Fatal("the key was not put back")
 	}
 	h.root(0, "sed -i 's/ nix-trust-gate-.*//' /etc/nix/nix.conf")
-	h.alice(1, narrow, "trusted-public-keys does not have the gate's key.")
+	h.alice(1, narrow, "The gate's key is in none of the files that could be read.")
 	putFile(t, h.Root+"/etc/nix/nix.conf", strings.SplitN(before["/etc/nix/nix.conf"], " ", 2)[1], 0o644)
 	h.asItWas(before)
 
@@ -177,6 +180,7 @@ func TestNarrowingStopsBeforeABuildWouldBreak(t *testing.T) {
 }
 
 func TestNarrowingFindsWhoNeedsItAndWhatWasSaved(t *testing.T) {
+	t.Parallel()
 	h := newHousehold(t, realnix.Get(t, "2.34"), buildProgram(t))
 	stop := h.daemon()
 	putFile(t, h.Root+"/home/alice/.config/nix-trust/config.toml", "roots = [\"/home/alice/src\"]\n", 0o644)
@@ -194,7 +198,7 @@ func TestNarrowingFindsWhoNeedsItAndWhatWasSaved(t *testing.T) {
 
 	// A folder that the user may not write to: the lock lies elsewhere.
 	h.root(0, "chown -R root: /home/alice/src/needs")
-	h.alice(0, narrow+" --probe --forget-answers", "Done.", "You may not write to /home/alice/src/needs")
+	h.alice(0, narrow+" --probe --forget-answers", "Done.", "/home/alice/src/needs is not yours to write to")
 	if got := content(t, h.Root+"/home/alice/.local/share/nix/trusted-settings.json"); got != `{"extra-substituters":{"https://b.example":true}}` {
 		t.Errorf("the answers are %s", got)
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -210,7 +211,7 @@ func (n *narrowing) lockStep(w *narrowed) (*trust.FileChange, error) {
 		return nil, &problem{code: exitUnknown, text: err.Error()}
 	}
 	if w.folder != "" && !beside {
-		n.plan.Notes = appendOnce(n.plan.Notes, fmt.Sprintf("You may not write to %s, so its lock lies in %s.", w.folder, w.file))
+		n.plan.Notes = appendOnce(n.plan.Notes, fmt.Sprintf("%s is not yours to write to, so its lock lies in %s.", w.folder, w.file))
 	}
 	before, err := n.book.read(w.file)
 	if err != nil {
@@ -229,7 +230,15 @@ func (n *narrowing) lockStep(w *narrowed) (*trust.FileChange, error) {
 	return &trust.FileChange{Path: w.file, Before: before, After: trust.FileState{Exists: true, Data: text, Mode: mode}, Parents: !beside, Form: trust.FormText}, nil
 }
 
-func mayWriteTo(folder string) bool { return unix.Access(folder, unix.W_OK) == nil }
+// mayWriteTo reports whether a lock may be written into a folder. Root writes
+// into none of another user's, who could have put a link there.
+func mayWriteTo(folder string) bool {
+	var st unix.Stat_t
+	if os.Geteuid() == 0 && (unix.Stat(folder, &st) != nil || st.Uid != 0) {
+		return false
+	}
+	return unix.Access(folder, unix.W_OK) == nil
+}
 
 func appendOnce(list []string, more ...string) []string {
 	for _, m := range more {

@@ -208,37 +208,45 @@ func place(o nixconf.Origin) string {
 	return fmt.Sprintf("%s:%d", o.Pos.File, o.Pos.Line)
 }
 
-// takeOutOfSystem takes it out of the machine's own files.
+// takeOutOfSystem takes it out of the machine's own files: as root in this plan,
+// else by an operation for the administrator, or with the text for the program
+// that makes the file. What the operation changes is worked out when it is
+// applied: a user may not be able to read all that it depends on.
 func (n *narrowing) takeOutOfSystem(ctx context.Context) error {
-	system := slices.ContainsFunc(n.cache.Listed(), func(l trust.Listing) bool {
-		return l.Item.Origin.Layer == nixconf.LayerSystem && !n.clears(l.Item.Origin.Pos)
+	entries := slices.DeleteFunc(n.cache.Listed(), func(l trust.Listing) bool {
+		return l.Item.Origin.Layer != nixconf.LayerSystem || n.clears(l.Item.Origin.Pos)
 	})
-	if !system {
+	if len(entries) == 0 {
 		return nil
 	}
 	o := operation.Operation{Do: operation.Disallow, Caches: []string{n.cache.URL}, Keys: n.cache.Going()}
 	if err := o.Check(); err != nil {
 		return &problem{code: exitFindings, text: "what the administrator would have to take out cannot be written down: " + err.Error(), hints: []string{"take it out of the system's configuration by hand"}}
 	}
-	sys, err := thisSystem(ctx)
-	if err != nil {
-		return err
+	if os.Geteuid() == 0 {
+		sys, err := thisSystem(ctx)
+		if err != nil {
+			return err
+		}
+		sys.Report = nil // what stays is said of the whole plan
+		p, err := sys.Plan([]operation.Operation{o})
+		if err != nil {
+			return operationProblem(err)
+		}
+		n.take(p)
+		return nil
 	}
-	sys.Report = nil // what stays is said of the whole plan
-	p, err := sys.Plan([]operation.Operation{o})
-	p.Residual = nil
-	root := os.Geteuid() == 0
-	switch {
-	case err != nil && root:
-		return operationProblem(err)
-	case root:
-		n.take(p)
+	m, edit := host.Real(""), false
+	for _, l := range entries {
+		file := l.Item.Origin.Pos.File
+		if state, err := ledger.Read(file); err == nil && m.Owned(file, state.Data) {
+			n.take(trust.Plan{Commands: []trust.Fix{n.report.Platform.Removal(l.Item.Origin, l.Item.Text)}})
+			continue
+		}
+		edit = true
+	}
+	if !edit {
 		return nil
-	case err == nil && p.Empty() && len(p.Commands) > 0: // made by another program
-		n.take(p)
-		return nil
-	case err != nil:
-		n.plan.Notes = append(n.plan.Notes, "What the administrator's part changes could not be worked out: "+err.Error()+".")
 	}
 	return n.propose(o)
 }

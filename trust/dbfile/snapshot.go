@@ -30,7 +30,7 @@ func corrupt(format string, args ...any) error {
 type Limits struct {
 	File  int64 // bytes of the database
 	Log   int64 // bytes of its -wal
-	Steps int   // cells and pages looked at, and each 64 bytes of a record
+	Steps int   // cells and pages looked at, each 512 bytes read, each 64 of a record
 }
 
 // An Opener opens a regular file to read it. A file that is not there is
@@ -205,6 +205,9 @@ func (db *DB) page(n uint32) ([]byte, error) {
 	}
 	if n == 0 || n > db.count {
 		return nil, corrupt("page %d of %d", n, db.count)
+	}
+	if err := db.spend(db.size / 512); err != nil {
+		return nil, err
 	}
 	from, at := db.file, int64(n-1)*int64(db.size)
 	if off, ok := db.log.find(n); ok {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -221,6 +223,50 @@ func circle() []byte {
 	return p
 }
 
+// Beside the fuzzing, which is slow as long as SQLite is in the same program.
+func TestDamageIsAnErrorOfAKnownKindAndTakesNoTime(t *testing.T) {
+	c, path := made(t, everyTable+twoRows)
+	logged, err1 := os.ReadFile(path)
+	log, err2 := os.ReadFile(path + "-wal")
+	err3 := sqlitex.ExecuteTransient(c, "pragma wal_checkpoint(truncate)", nil)
+	whole, err4 := os.ReadFile(path)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	at := filepath.Join(t.TempDir(), "db")
+	sound := 0
+	for n := range 3000 {
+		db, wal := slices.Clone(whole), []byte(nil)
+		if n%4 == 0 {
+			db, wal = slices.Clone(logged), slices.Clone(log)
+			wal[random.IntN(len(wal))] ^= 1 << random.IntN(8)
+		}
+		for range 1 + random.IntN(12) {
+			db[random.IntN([]int{len(db), 200}[random.IntN(2)])] = byte(random.IntN(256))
+		}
+		if err := errors.Join(os.WriteFile(at, db, 0o644), os.WriteFile(at+"-wal", wal, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if _, err := Read(context.Background(), mine(), at, everything); err == nil {
+			sound++
+		} else if !known(err) {
+			t.Fatalf("an error of no kind: %v", err)
+		}
+		if took := time.Since(start); took > 5*time.Second {
+			t.Fatalf("it took %v", took)
+		}
+	}
+	if sound < 100 || sound > 2900 {
+		t.Errorf("%d of 3000 were sound: the damage is too much, or none", sound)
+	}
+}
+
+func known(err error) bool {
+	return errors.Is(err, ErrSchema) || errors.Is(err, dbfile.ErrCorrupt) || errors.Is(err, dbfile.ErrTooLarge) || errors.Is(err, dbfile.ErrBusy)
+}
+
 func FuzzReadNeverPanicsNorHangs(f *testing.F) {
 	for _, script := range []string{everyTable + twoRows, cachesTable, "create table T (x);"} {
 		c, path := made(f, script)
@@ -256,7 +302,7 @@ func FuzzReadNeverPanicsNorHangs(f *testing.F) {
 		if (err == nil) != (got != nil) {
 			t.Errorf("%v and %v", got, err)
 		}
-		if err != nil && !errors.Is(err, ErrSchema) && !errors.Is(err, dbfile.ErrCorrupt) && !errors.Is(err, dbfile.ErrTooLarge) && !errors.Is(err, dbfile.ErrBusy) {
+		if err != nil && !known(err) {
 			t.Errorf("an error of no kind: %v", err)
 		}
 	})

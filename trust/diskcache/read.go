@@ -12,11 +12,12 @@ import (
 
 // Bounds on what is read of one database. One that has grown for years has some
 // hundred MiB and a million rows; only the newest are counted.
-var limits = dbfile.Limits{File: 4 << 30, Log: 64 << 20, Steps: 2 << 20}
+var limits = dbfile.Limits{File: 4 << 30, Log: 64 << 20, Steps: 4 << 20}
 
 const (
-	maxCaches = 1000
-	maxRows   = 10000
+	maxCaches  = 1000
+	maxRows    = 10000
+	maxLookups = 40000 // paths times caches; those after that are not looked up
 )
 
 // A Question is what is wanted of a database.
@@ -68,8 +69,9 @@ func contents(ctx context.Context, db *dbfile.DB, q Question) (*Contents, error)
 	if err != nil {
 		return nil, err
 	}
+	hashes := q.Hashes[:min(len(q.Hashes), maxLookups/max(1, len(ids)))]
 	for id, i := range ids {
-		for _, h := range q.Hashes {
+		for _, h := range hashes {
 			e, ok, err := entry(db, at, id, h)
 			if err != nil {
 				return nil, err

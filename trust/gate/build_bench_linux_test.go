@@ -3,6 +3,7 @@ package gate
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -46,7 +47,8 @@ func newFarCache(b *testing.B, storeDir string, key *Key, delay time.Duration) *
 		pin := lock.Pin{NAR: sha256.Sum256(file), Size: int64(len(file)), Refs: refs}
 		n := &bincache.NarInfo{StoreDir: storeDir, Path: path, URL: "nar/" + path.Digest() + ".nar", Compression: "none",
 			NarHash: pin.NAR, NarSize: uint64(pin.Size), References: refs}
-		key.sign(n)
+		sig := key.sign(n)
+		n.Signatures = []string{key.name + ":" + base64.StdEncoding.EncodeToString(sig[:])}
 		c.pins[path] = pin
 		files["/"+path.Digest()+".narinfo"], files["/"+n.URL] = []byte(n.String()), file
 	}

@@ -14,5 +14,12 @@
 // a cache first, and bind the path to caches that pack alike. It also makes the
 // hashed bytes the very ones that Nix reads: no second decoder can see something
 // else in them. On the loopback their length costs little; unpacking costs the
-// gate what it spares Nix.
+// gate what it spares Nix. That goes for xz too, which takes by far the longest
+// to unpack, wherever that is done: nothing is passed on that was not compared,
+// and so the log has nothing to say about it.
+//
+// What is granted is asked for anew before an answer, so that a grant that was
+// taken back is no use to a daemon that remembers what the gate has said. For a
+// grant that was made, a daemon that remembers a miss needs another name of the
+// gate; see Epochs. A path that nobody pinned leads to no question to a cache.
 package gate

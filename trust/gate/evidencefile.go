@@ -72,7 +72,12 @@ func appendEvidence(file string, one Evidence) error {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	defer f.Close()
-	if _, err := f.Write(append(line, '\n')); err != nil {
+	line = append(line, '\n')
+	var last [1]byte
+	if _, err := f.ReadAt(last[:], size-1); size > 0 && (err != nil || last[0] != '\n') {
+		line = append([]byte{'\n'}, line...) // after a line that a killed gate was writing
+	}
+	if _, err := f.Write(line); err != nil {
 		return errors.Join(fmt.Errorf("%s: %w", file, err), f.Truncate(size))
 	}
 	return f.Sync()
@@ -81,7 +86,7 @@ func appendEvidence(file string, one Evidence) error {
 // lockedEvidence opens the file for one gate at a time, with room for a line.
 func lockedEvidence(file string) (f *os.File, size int64, err error) {
 	for end := time.Now().Add(lockPatience); ; {
-		if f, err = openOwn(file, os.O_WRONLY|os.O_APPEND|os.O_CREATE); err != nil {
+		if f, err = openOwn(file, os.O_RDWR|os.O_APPEND|os.O_CREATE); err != nil {
 			return nil, 0, err
 		}
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)

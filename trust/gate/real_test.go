@@ -143,8 +143,41 @@ func realDaemon(t *testing.T, nix realnix.Nix, compression string) {
 	if e := g.Evidence(); len(e) != 1 || e[0].Path != paths["tampered"] {
 		t.Errorf("%+v", e)
 	}
+	// Nix remembers a narinfo for 30 days, and finds nothing behind it any more.
+	info := nix.Run(t, realnix.Cmd{
+		Args: []string{"nix", "path-info", "-r", "--store", g.url, path.Join(dir, "store", string(paths["pinned"]))},
+		Env:  append([]string{"HOME=" + dir + "/home"}, env...), UID: user, GID: user,
+	})
+	if info.Code != 0 {
+		t.Errorf("%s", info.Stderr)
+	}
+	granted, misses := g.standings, g.tally.misses.Load()
+	g.Load(nil)
+	if r := copyFrom(g.url, "pinned"); r.Code == 0 || inStore("pinned") || !strings.Contains(r.Stderr, "does not exist in binary cache") {
+		t.Errorf("revoked: %d %s", r.Code, r.Stderr)
+	}
+	if g.tally.misses.Load() != misses {
+		t.Error("Nix has not remembered the narinfo, so this shows nothing")
+	}
+	g.Load(granted)
 	if r := copyFrom(g.url, "pinned"); r.Code != 0 || !inStore("pinned") || !inStore("base") {
 		t.Errorf("a pinned path does not come through: %d %s", r.Code, r.Stderr)
+	}
+	// A probe tells whether the daemon believes the key.
+	other := serve(t, Options{Client: client})
+	for name, c := range map[string]struct {
+		gate     *served
+		believed bool
+	}{"believed": {g, true}, "another key": {other, false}} {
+		probe := lock.StorePath(path.Base(c.gate.probeOf(t, "")))
+		paths[name] = probe
+		r := copyFrom(c.gate.url, name)
+		if c.believed != (r.Code == 0 && inStore(name)) {
+			t.Errorf("probe, %s: %d %s", name, r.Code, r.Stderr)
+		}
+		if !c.believed && !strings.Contains(r.Stderr, "signature by a trusted key") {
+			t.Errorf("probe, %s: %s", name, r.Stderr)
+		}
 	}
 	g.Load(nil)
 	if r := copyFrom(g.url, "unpinned"); r.Code == 0 || inStore("unpinned") {

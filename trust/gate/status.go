@@ -85,7 +85,7 @@ func (g *Gate) Status() Status {
 	s := Status{
 		Version: 1, Started: g.started, PublicKey: g.key.PublicText(), Address: g.self.address(), Paths: c.pool.Len(),
 		Grants: []GrantStatus{}, Conflicts: []string{}, Problems: []string{},
-		Served: g.tally.counts(), Recent: g.tally.recent(), Evidence: g.Evidence(),
+		Served: g.tally.counts(), Caches: []CacheStatus{}, Recent: append([]Event{}, g.tally.recent()...), Evidence: append([]Evidence{}, g.Evidence()...),
 	}
 	s.Epoch, s.Fresh = g.epochs.current()
 	g.mu.Lock()
@@ -108,7 +108,7 @@ func (g *Gate) Status() Status {
 	if g.problems != nil {
 		s.Problems = append(s.Problems, g.problems()...)
 	}
-	s.Caches = g.cacheStatus(c)
+	s.Caches = append(s.Caches, g.cacheStatus(c)...)
 	return s
 }
 

@@ -58,7 +58,7 @@ func PlanGrant(src Source, g Grant, concerns []Concern, confirmed bool) (trust.P
 	} else {
 		p.Notes = append(p.Notes, fmt.Sprintf("The grant expires at %s.", stamp(g.Expires)))
 	}
-	p.Notes = append(p.Notes, "Nix does not read grants. Nothing serves what they pin yet, so that builds go on as before.")
+	p.Notes = append(p.Notes, "Nix does not read grants: `nix-trust fetch`, `nix-trust exec` and the gate serve what they pin.")
 	for _, c := range concerns {
 		p.Notes = append(p.Notes, c.Text)
 	}

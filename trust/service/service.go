@@ -3,9 +3,8 @@ package service
 import (
 	"errors"
 	"fmt"
-	"net"
+	"net/netip"
 	"path/filepath"
-	"strconv"
 	"strings"
 )
 
@@ -44,9 +43,7 @@ func (s Service) check() error {
 			return fmt.Errorf("%s is %q, and a path in a unit is absolute and of letters, digits and /._+=,:@- alone", name, path)
 		}
 	}
-	host, port, err := net.SplitHostPort(s.Address)
-	n, perr := strconv.ParseUint(port, 10, 16)
-	if err != nil || perr != nil || n == 0 || !net.ParseIP(host).IsLoopback() {
+	if at, err := netip.ParseAddrPort(s.Address); err != nil || at.Port() == 0 || !at.Addr().IsLoopback() || at.Addr().Zone() != "" {
 		return fmt.Errorf("%q is no address on the loopback interface, such as 127.0.0.1:8128", s.Address)
 	}
 	switch s.Manager {
