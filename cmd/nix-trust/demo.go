@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os/signal"
+	"syscall"
+
 	"github.com/spf13/cobra"
 )
 
@@ -29,13 +32,17 @@ code: 0 when every step did what it has to do, else 1.`,
 			return a.checkFlags(cmd)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if tour {
-				return a.tour(cmd.Context())
+			// However it ends, as with a terminal that is closed, the
+			// scratch folder goes.
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP, syscall.SIGTERM)
+			defer stop()
+			switch {
+			case tour:
+				return a.tour(ctx)
+			case a.json || a.plain || !a.terminal:
+				return a.status(ctx)
 			}
-			if a.json || a.plain || !a.terminal {
-				return a.status(cmd.Context())
-			}
-			return a.screens(cmd.Context(), "")
+			return a.screens(ctx, "")
 		},
 	}
 	c.Flags().BoolVar(&tour, "tour", false, "walk through it without a person, and check every step")

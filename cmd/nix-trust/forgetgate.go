@@ -93,6 +93,9 @@ func noteForgetting(p trust.Plan, m gateMemory) trust.Plan {
 	for _, f := range m.files {
 		p.Notes = append(slices.Clip(p.Notes), "What Nix remembers of the gate's answers in "+f+" is deleted, so that it asks the gate again.")
 	}
+	if len(m.files) > 0 && os.Geteuid() != 0 {
+		p.Notes = append(slices.Clip(p.Notes), "What a daemon remembers of the gate is root's and stays. It hides no path that is granted now, as the gate is asked under another URL after a change, and makes the gate serve nothing that is not granted.")
+	}
 	return p
 }
 

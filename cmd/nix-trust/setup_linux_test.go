@@ -303,6 +303,16 @@ func checkIsNotFooled(t *testing.T, bin string) {
 func checkGoesBy(t *testing.T, bin string) {
 	for _, version := range []string{"2.26", "2.34"} {
 		nix := realnix.Get(t, version)
+		if l, err := net.Listen("tcp", "[::1]:0"); err == nil { // not every machine has it
+			l.Close()
+			t.Run("nix-"+version+"-v6", func(t *testing.T) {
+				g := newGated(t, nix, bin, "trusted-users = root")
+				g.address = l.Addr().String()
+				g.conf(g.setUp())
+				g.start()
+				g.stands("over IPv6", g.check(), forceYes, forceYes)
+			})
+		}
 		t.Run("nix-"+version+"-trusted", func(t *testing.T) {
 			g := newGated(t, nix, bin, "trusted-users = root alice")
 			g.start()

@@ -66,6 +66,21 @@ func TestTheFormKeepsEveryOperation(t *testing.T) {
 	}
 }
 
+// The addresses of a gate on this machine, each with the slash that the daemon
+// compares.
+func TestAGatesAddressesCanBeAllowed(t *testing.T) {
+	for _, u := range []string{"http://127.0.0.1:8128/e0/", "http://127.0.0.1:8128/e7/", "http://[::1]:8128/e0/"} {
+		o := Operation{Do: Allow, Caches: []string{u}}
+		if err := o.Check(); err != nil {
+			t.Error(err)
+		}
+		text, err := Print([]Operation{o})
+		if err != nil || !strings.Contains(string(text), `"`+u+`"`) {
+			t.Errorf("%s %v", text, err)
+		}
+	}
+}
+
 func one(operation string) string { return `{"version": 1, "operations": [` + operation + `]}` }
 
 // What must never be said for a whole machine has no way to be said.
@@ -82,6 +97,13 @@ func TestWhatTurnsProtectionOffCannotBeSaid(t *testing.T) {
 		`{"do": "allow", "caches": ["https://*"]}`,
 		`{"do": "allow", "caches": ["https://*.example"]}`,
 		`{"do": "allow", "caches": ["https://[::1]/*"]}`,
+		`{"do": "allow", "caches": ["https://[::1]:8128/e0/"]}`,
+		`{"do": "allow", "caches": ["http://[::1]/e0/"]}`,
+		`{"do": "allow", "caches": ["http://[::2]:8128/e0/"]}`,
+		`{"do": "allow", "caches": ["http://[::1]:8128/[e0]/"]}`,
+		`{"do": "allow", "caches": ["http://[::1]:8128@cache.example/"]}`,
+		`{"do": "allow", "caches": ["http://[::1]:x/"]}`,
+		`{"do": "allow", "caches": ["http://cache.example/http://[::1]:8128/"]}`,
 		`{"do": "allow", "caches": ["https://u:p@cache.example"]}`,
 		`{"do": "allow", "caches": ["https://"]}`,
 		`{"do": "allow", "caches": ["http:///x"]}`,
