@@ -302,7 +302,11 @@ func (s *keptShelf) trouble() string {
 	if at, _, _ := grants.Broken(s.scope.Err); at.File != "" {
 		return s.scope.Err.Error()
 	}
-	return fmt.Sprintf("%s cannot be read: %v", s.path, cause(s.scope.Err))
+	text := fmt.Sprintf("%s cannot be read: %v", s.path, cause(s.scope.Err))
+	if errors.Is(s.scope.Err, fs.ErrPermission) {
+		text += "; the user that runs the gate has to be able to read it, and to pass through the folders on the way (`chmod a+r` the file, `chmod a+rx` its folder)"
+	}
+	return text
 }
 
 // forPlace is the part of the book that a gate serves: the machine's gate, whose

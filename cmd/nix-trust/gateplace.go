@@ -95,8 +95,12 @@ func addressProblem(address string) string {
 	return strconv.Quote(address) + " is no address on the loopback interface, such as " + gateAddress
 }
 
-// systemGatePlace is the machine's gate.
+// systemGatePlace is the machine's gate. Without an address it is the one of the
+// system's config.toml, as far as that can be read.
 func systemGatePlace(address string) gatePlace {
+	if address == "" {
+		address, _ = host.GateAddress(host.Under("/"), filepath.Join(systemGrants, "config.toml"))
+	}
 	if address == "" {
 		address = gateAddress
 	}
