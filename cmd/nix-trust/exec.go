@@ -93,7 +93,11 @@ func (a *app) exec(ctx context.Context, argv []string, f execFlags) error {
 	w := watch()
 	defer w.end()
 	ctx = context.WithoutCancel(ctx)
-	held, err := a.holdForBuild(ctx, place, b, g)
+	r, err := a.report(ctx, g.Grant.Seen)
+	if err != nil {
+		return err
+	}
+	held, err := a.holdForBuild(ctx, place, b, g, r.Trust == trust.Trusted)
 	if err != nil {
 		return err
 	}
@@ -101,10 +105,6 @@ func (a *app) exec(ctx context.Context, argv []string, f execFlags) error {
 	status, err := held.ask(ctx)
 	if err != nil {
 		return &problem{code: exitUnknown, text: fmt.Sprintf("the gate does not say how it does: %v", err)}
-	}
-	r, err := a.report(ctx, g.Grant.Seen)
-	if err != nil {
-		return err
 	}
 	run := &execution{app: a, grant: g, held: held, report: r, url: held.url(status), before: status}
 	remove, err := run.prepare()
@@ -274,6 +274,13 @@ func (e *execution) warn() {
 		a.warn("the daemon does not ask %s for %s, who is not trusted: nothing of the grant will be used. `nix-trust setup` shows what the administrator does once; `nix-trust fetch` works without it", e.url, name)
 	case asked && !believed(then, e.held.key):
 		a.warn("the gate's key is not among those that the daemon believes, as far as its files can be read: `nix-trust setup --check` asks the daemon")
+	}
+	if f := e.flake(); f != nil {
+		for _, v := range f.Settings {
+			if known, extra, ok := nixconf.Lookup(v.Name); ok && known.Name == "substituters" && !extra && v.State == trust.SettingApplied {
+				a.warn("the flake's own `%s`, to which you have said yes, takes the place of all other caches, the gate too", v.Name)
+			}
+		}
 	}
 	if v := then.Client.Get("substitute"); v != nil && v.Text == "false" {
 		a.warn("`substitute = false` is set, so that no cache is asked, and neither is the gate")

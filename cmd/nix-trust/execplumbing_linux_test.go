@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -192,13 +191,20 @@ func TestATrustedUserNeedsNoSetup(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			key := filepath.Join(s.outside, "home/.local/state/nix-trust/gate.key")
-			if err := errors.Join(os.Remove(key), other.Save(key, int(s.uid), int(s.gid))); err != nil {
-				t.Fatal(err)
-			}
 			p, q := s.project("push"), s.project("pull")
 			s.grant(p.dir)
 			s.grant(q.dir)
+			key := filepath.Join(s.outside, "home/.local/state/nix-trust/gate.key")
+			if err := os.Remove(key); err != nil {
+				t.Fatal(err)
+			}
+			s.trust(0, p.dir, "fetch", "--output", "packages.mid")
+			s.exec(0, q.dir, "nix", "build", "--no-link", q.flake()+"#mid")
+			p.want("common push", "own push", "")
+			q.want("common pull", "own pull", "")
+			if err := other.Save(key, int(s.uid), int(s.gid)); err != nil {
+				t.Fatal(err)
+			}
 			s.trust(0, p.dir, "fetch")
 			p.want("common push", "own push", "own push")
 			l, err := net.Listen("tcp", "127.0.0.1:0") // an address that the daemon has not listed
@@ -248,6 +254,22 @@ func TestExecAnswersWhatNixWouldAsk(t *testing.T) {
 			if version == "2.8" {
 				return
 			}
+			// A yes to the flake's own list of all caches leaves none beside it.
+			q := s.project("all")
+			flake := filepath.Join(s.outside, "all/flake.nix")
+			text, err = os.ReadFile(flake)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.write(t, "all/flake.nix", strings.Replace(string(text), "nixConfig.extra-substituters", "nixConfig.substituters", 1))
+			s.write(t, "home/.local/share/nix/trusted-settings.json", fmt.Sprintf(`{"substituters":{%q:true}}`, s.own.url))
+			s.grant(q.dir)
+			contains(t, s.exec(0, q.dir, "nix", "build", "--no-link", q.flake()), "takes the place of all other caches")
+			if built := s.built(); len(built) == 0 {
+				t.Error("the gate was asked all the same")
+			}
+			s.write(t, "home/.local/share/nix/trusted-settings.json", `{"max-jobs":{"3":true}}`)
+
 			// What is answered meanwhile is told, and what is put there is kept.
 			screen, code = s.nix.OnTerminal(t, realnix.Cmd{
 				Args: []string{s.inside + "/nix-trust", "exec", "--gate", s.gate, "--", "sh", "-c",

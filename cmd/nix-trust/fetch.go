@@ -89,7 +89,7 @@ func (a *app) fetch(ctx context.Context, arg string, f fetchFlags) error {
 		return err
 	}
 	if !f.dryRun {
-		if err := c.bring(ctx, func(ctx context.Context) (*heldGate, error) { return a.holdForCopy(ctx, place, b, g) }); err != nil {
+		if err := c.bring(ctx, func(ctx context.Context) (*heldGate, error) { return a.holdForCopy(ctx, place, b, g, c.believed()) }); err != nil {
 			return err
 		}
 		if f.root != "" && len(c.missing) == 0 {

@@ -92,7 +92,7 @@ func (a *app) Fetch(ctx context.Context, grant string, progress func(done, all i
 	_, bytes := c.want.missing(c.want.paths(), c.isValid)
 	stop := func() {}
 	err = c.bring(ctx, func(ctx context.Context) (*heldGate, error) {
-		h, err := c.app.holdForCopy(ctx, place, b, c.granted)
+		h, err := c.app.holdForCopy(ctx, place, b, c.granted, c.believed())
 		if err == nil {
 			stop = h.count(ctx, len(c.missing), progress)
 		}
