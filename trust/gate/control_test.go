@@ -45,8 +45,9 @@ func TestTheStatusSaysWhatTheGateDid(t *testing.T) {
 	dir := t.TempDir()
 	g := serve(t, Options{Grants: b.read, Epochs: dir + "/epochs", Evidence: dir + "/evidence", Problems: func() []string { return []string{"One file cannot be read."} }})
 	socket := answering(t, g.Control())
-	for _, n := range []int{1, 1, 2, 3} {
+	for i, n := range []int{1, 1, 2, 3} {
 		g.nar(t, storePath(n))
+		g.noted(t, i+1)
 	}
 	g.get(t, "e5/"+storePath(9).Digest()+".narinfo")
 	g.get(t, storePath(9).Digest()+".narinfo")

@@ -178,6 +178,17 @@ func (s *served) get(t testing.TB, path string) (status int, body []byte, err er
 	return r.StatusCode, body, err
 }
 
+// noted waits until so many questions for contents have ended: a client has all
+// of an answer a moment before the gate has noted it.
+func (s *served) noted(t testing.TB, events int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); len(s.tally.recent()) < events; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d are noted", len(s.tally.recent()), events)
+		}
+	}
+}
+
 // nar asks for a path's contents as the narinfo names them.
 func (s *served) nar(t testing.TB, path lock.StorePath) (status int, body []byte, err error) {
 	t.Helper()
