@@ -57,10 +57,10 @@ type runningGate struct {
 	clients   *clients
 }
 
-// gateMemory is where memory is looked for before more is taken. A hundred
+// gateHeap is where memory is looked for before more is taken. A hundred
 // thousand pins live in half of it; while grants are read again there are two of
 // everything.
-const gateMemory = 120 << 20
+const gateHeap = 120 << 20
 
 // runGate serves until it is told to stop.
 func (a *app) runGate(ctx context.Context, f gateFlags) error {
@@ -68,7 +68,7 @@ func (a *app) runGate(ctx context.Context, f gateFlags) error {
 		return err
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(gateMemory)
+		debug.SetMemoryLimit(gateHeap)
 	}
 	m := managerOf(os.Getenv, os.Unsetenv)
 	r, err := a.startGate(ctx, f)
