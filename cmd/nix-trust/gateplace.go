@@ -31,6 +31,7 @@ type gatePlace struct {
 	dir     string // of the key, and of what the gate remembers
 	socket  string // where it says how it does
 	address string // where it serves, on the loopback interface
+	netrc   string // the file with credentials for the caches, "" for the system's
 }
 
 func (p gatePlace) keyFile() string      { return filepath.Join(p.dir, "gate.key") }
