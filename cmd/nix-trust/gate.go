@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/nix-trust/nix-trust/trust/gate"
 )
 
 // gateFlags are the flags of gate.
@@ -82,7 +84,7 @@ func (f gateFlags) check(a *app) error {
 func (f gateFlags) place(a *app) (gatePlace, error) {
 	if f.system {
 		p := systemGatePlace(f.listen)
-		if !onLoopback(p.address) {
+		if !gate.OnLoopback(p.address) {
 			return p, usage(addressProblem(p.address))
 		}
 		return p, nil
