@@ -25,6 +25,7 @@ type execFlags struct {
 	flake string
 	any   bool
 	gate  string
+	netrc string
 }
 
 func (a *app) execCommand() *cobra.Command {
@@ -57,6 +58,7 @@ or something could not be determined; 126 and 127 it cannot be run, is not there
 	c.Flags().StringVar(&f.flake, "flake", "", "with the grant of `FLAKE`, a folder or a reference")
 	c.Flags().BoolVar(&f.any, "any", false, "with whatever is granted, to whichever flake")
 	c.Flags().StringVar(&f.gate, "gate", "", "the gate's `ADDRESS` (default "+gateAddress+")")
+	c.Flags().StringVar(&f.netrc, "netrc", "", "read the caches' credentials from `FILE` (default: netrc beside the system's nix.conf, if readable)")
 	// What stands behind the command belongs to it.
 	c.Flags().SetInterspersed(false)
 	return c
@@ -77,6 +79,7 @@ func (a *app) exec(ctx context.Context, argv []string, f execFlags) error {
 	if err != nil {
 		return err
 	}
+	place.netrc = f.netrc
 	g, err := b.execGrant(ctx, f)
 	if err != nil {
 		return err

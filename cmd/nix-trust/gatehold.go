@@ -79,7 +79,7 @@ func (a *app) holdOwn(ctx context.Context, place gatePlace, b *grantBook, addres
 // listen on too: each serves the same, and who asks reaches one of them. So two
 // builds at once have a gate each, for as long as each takes.
 func listenShared(ctx context.Context, address string) (net.Listener, error) {
-	if !onLoopback(address) {
+	if !gate.OnLoopback(address) {
 		return nil, errors.New(addressProblem(address))
 	}
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
@@ -115,7 +115,7 @@ func portProblem(address string, err error) error {
 func running(ctx context.Context, place gatePlace) (*heldGate, gate.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	s, err := gate.ReadStatus(ctx, place.socket)
+	s, err := place.status(ctx)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return nil, s, fs.ErrNotExist // what a gate that was killed leaves
@@ -124,14 +124,11 @@ func running(ctx context.Context, place gatePlace) (*heldGate, gate.Status, erro
 	case s.Address == "":
 		return nil, s, fmt.Errorf("the gate behind %s does not listen yet", place.socket)
 	}
-	if !onLoopback(s.Address) {
-		return nil, s, fmt.Errorf("the gate behind %s says that it listens on %q, which is not on the loopback interface", place.socket, s.Address)
-	}
 	h := &heldGate{place: place, base: "http://" + s.Address, key: s.PublicKey, stop: func() {}}
 	h.ask = func(ctx context.Context) (gate.Status, error) {
-		s, err := gate.ReadStatus(ctx, place.socket)
+		s, err := place.status(ctx)
 		if err != nil && h.answers(ctx) == nil { // it had ended for want of work
-			s, err = gate.ReadStatus(ctx, place.socket)
+			s, err = place.status(ctx)
 		}
 		return s, err
 	}

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/nix-trust/nix-trust/lock"
-	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/grants"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -336,11 +335,11 @@ func (a *app) openGate(place gatePlace, b *grantBook, o gate.Options) (*gate.Gat
 		}
 		o.Key = key
 	}
-	if o.Client == nil && b.store != bincache.DefaultStoreDir {
-		o.Client = bincache.NewClient(bincache.Options{StoreDir: b.store, Limits: bincache.Limits{
-			Attempts: 1, PerHost: 64, Request: 2 * time.Second, Answer: 2 * time.Second, Stall: 10 * time.Second,
-		}})
+	netrc, err := readNetrc(place.netrc)
+	if err != nil {
+		return nil, err
 	}
+	o.StoreDir, o.Netrc = b.store, netrc
 	k := newKeeper(b.forPlace(place))
 	if o.Log != nil {
 		k.log = o.Log

@@ -104,6 +104,7 @@ func (a *app) startGate(ctx context.Context, f gateFlags) (_ *runningGate, err e
 	if err != nil {
 		return nil, err
 	}
+	place.netrc = f.netrc
 	b, err := a.gateBook(place)
 	if err != nil {
 		return nil, err
