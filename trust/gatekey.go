@@ -108,7 +108,11 @@ func (e *engine) gateBeliefs(during *view, unsure *Reason) (user, machine belief
 		}
 		return b
 	}
-	return both(e.f.Gate.User), both(e.f.Gate.Machine)
+	user, machine = both(e.f.Gate.User), both(e.f.Gate.Machine)
+	if machine.of == Pass && e.f.Gate.User.File != e.f.Gate.Machine.File {
+		machine.by.Text += " It is the machine's gate; nix-trust gate status says whether it runs."
+	}
+	return user, machine
 }
 
 // likelier is the belief that lets more through. Of two that do not, the one

@@ -14,7 +14,7 @@ import (
 // settings are applied, nil when it has none.
 func (e *engine) scope(f *Flake, r *FlakeReport, during *view, unsure *Reason) {
 	g := e.granted(f.ID)
-	if g != nil {
+	if g != nil && g.State != GrantDenied {
 		e.addGranted(r, *g)
 	}
 	user, machine := e.gateBeliefs(during, unsure)
@@ -111,7 +111,10 @@ func (e *engine) judgeGrant(v *CacheVerdict, g Granted, b belief, c scopedCase) 
 		standing.Text += " The cache is trusted for every path, whatever the grant."
 		standing.Fixes = nil // nothing is missing
 		v.Reasons = append([]Reason{standing}, v.Reasons...)
-	case standing.Outcome == Fail, v.nothingAsked():
+	case standing.Outcome == Fail:
+		v.Reasons = append([]Reason{standing}, v.Reasons...)
+	case v.nothingAsked():
+		standing.Fixes = nil // the chain says what comes first
 		v.Reasons = append([]Reason{standing}, v.Reasons...)
 	case !sure && b.of == Fail, v.State == StateUnknown:
 		v.Reasons = append(v.Reasons, standing) // without the key nothing comes through, however the grant stands
@@ -153,6 +156,9 @@ func (e *engine) standingOf(g Granted, c scopedCase) Reason {
 			come = "comes"
 		}
 		text := fmt.Sprintf("%s %s through the gate, by %s of the lock %s%s.", counted(g.Paths, "pinned path"), come, lower(whose(g)), g.Lock, e.elsewhere(g))
+		if !g.Expires.IsZero() {
+			text += fmt.Sprintf(" It ends at %s.", g.Expires.UTC().Format("2006-01-02 15:04 MST"))
+		}
 		if g.Disputed > 0 {
 			text += fmt.Sprintf(" %s more of the lock do not, as another grant pins other bytes.", counted(g.Disputed, "path"))
 		}

@@ -286,6 +286,12 @@ func TestACacheThatOnlyAGrantNamesIsShown(t *testing.T) {
 			}
 		}
 	}
+	denied := withGate(scene{flake: `description = "x";`}, listed, nil, granted(GrantDenied, func(g *Granted) { g.Caches = []GrantedCache{{URL: cacheURL}} })).decide(t)
+	for _, c := range denied.Flakes[0].Caches {
+		if c.URL == cacheURL {
+			t.Errorf("the flake is denied, and %s is among its caches: %s", c.URL, c.State)
+		}
+	}
 	// Nothing is in the list of the machine because of a grant for a flake.
 	r := withGate(scene{flake: `description = "x";`}, listed, nil, granted(GrantActive, nil)).decide(t)
 	for _, c := range r.Caches {

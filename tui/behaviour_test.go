@@ -435,8 +435,18 @@ func play(t *testing.T, seed uint64, keys []string) {
 		}
 		from = c
 	}
+	var g *gateBackend
+	if seed%8 == 4 || seed%8 == 6 { // one that has gates, too, and opens on them
+		g = gateFixture()
+		g.backend = *b
+		g.viewsErr = []error{nil, errNothing}[rnd.IntN(2)]
+		from = g
+	}
 	d := drive(t, 20+rnd.IntN(140), 5+rnd.IntN(50), Options{Backend: from, ASCII: seed%3 == 0, Demo: seed%2 == 0})
 	d.press("5")
+	if g != nil {
+		d.press("6").finish()
+	}
 	var played []string
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -465,6 +475,12 @@ func play(t *testing.T, seed uint64, keys []string) {
 		case 8:
 			d.send(taskTick{d.m.locks.work.name, d.m.locks.work.gen})
 			d.send(agedMsg{})
+		case 12:
+			if g != nil {
+				g.views, g.viewsErr = [][]GateView{fixtureGates(), stoppedGates(), nil}[rnd.IntN(3)], []error{nil, errNothing}[rnd.IntN(2)]
+				g.out.Refused = []string{evilText}[:rnd.IntN(2)]
+			}
+			d.later(gatePoll).send(gateTick{})
 		default:
 			k := keys[rnd.IntN(len(keys))]
 			played = append(played, k)

@@ -97,7 +97,7 @@ func fixtureGates() []GateView {
 func stoppedGates() []GateView {
 	return []GateView{
 		{Name: "your gate", State: GateStopped, Address: "127.0.0.1:8128", Dir: home + "/.local/state/nix-trust", Key: KeyMissing,
-			Start: []trust.Fix{{Title: "Start it", Command: "nix-trust gate", Detail: "fetch and exec need none that runs: they start their own."}, {Title: "Bring its key in force", Command: "nix-trust setup"}}},
+			Start: []trust.Fix{{Title: "Make its key, and bring it in force", Command: "nix-trust setup"}, {Title: "Start it", Command: "nix-trust gate", Detail: "fetch and exec need none that runs: they start one of their own."}}},
 		{Name: "the machine's gate", Machine: true, Text: "Its socket is not open to this user, so that it cannot be asked.", Address: "127.0.0.1:8128", Dir: "/var/lib/nix-trust-gate",
 			Key: KeyNotInForce, KeyText: "The daemon's trusted-public-keys do not have it."},
 	}

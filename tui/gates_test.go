@@ -206,7 +206,7 @@ func TestWhatIsSelectedAmongTheGatesStaysSelected(t *testing.T) {
 func TestTheWaysToStartAGateCanBeCopied(t *testing.T) {
 	b := gateFixture()
 	b.views = stoppedGates()
-	d := gatesAt(t, b).press("tab", "Y").expect("copied the command: nix-trust gate")
+	d := gatesAt(t, b).press("tab", "Y").expect("copied the command: nix-trust setup")
 	d.press("y").expect("Nothing is selected that could be copied")
 	b.views = fixtureGates()
 	d.later(gatePoll).send(gateTick{})

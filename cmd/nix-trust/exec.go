@@ -25,6 +25,7 @@ type execFlags struct {
 	flake string
 	any   bool
 	gate  string
+	netrc string
 }
 
 func (a *app) execCommand() *cobra.Command {
@@ -57,6 +58,7 @@ or something could not be determined; 126 and 127 it cannot be run, is not there
 	c.Flags().StringVar(&f.flake, "flake", "", "with the grant of `FLAKE`, a folder or a reference")
 	c.Flags().BoolVar(&f.any, "any", false, "with whatever is granted, to whichever flake")
 	c.Flags().StringVar(&f.gate, "gate", "", "the gate's `ADDRESS` (default "+gateAddress+")")
+	c.Flags().StringVar(&f.netrc, "netrc", "", "read the caches' credentials from `FILE` (default: netrc beside the system's nix.conf, if readable)")
 	// What stands behind the command belongs to it.
 	c.Flags().SetInterspersed(false)
 	return c
@@ -77,6 +79,7 @@ func (a *app) exec(ctx context.Context, argv []string, f execFlags) error {
 	if err != nil {
 		return err
 	}
+	place.netrc = f.netrc
 	g, err := b.execGrant(ctx, f)
 	if err != nil {
 		return err
@@ -93,7 +96,11 @@ func (a *app) exec(ctx context.Context, argv []string, f execFlags) error {
 	w := watch()
 	defer w.end()
 	ctx = context.WithoutCancel(ctx)
-	held, err := a.holdForBuild(ctx, place, b, g)
+	r, err := a.report(ctx, g.Grant.Seen)
+	if err != nil {
+		return err
+	}
+	held, err := a.holdForBuild(ctx, place, b, g, r.Trust == trust.Trusted)
 	if err != nil {
 		return err
 	}
@@ -101,10 +108,6 @@ func (a *app) exec(ctx context.Context, argv []string, f execFlags) error {
 	status, err := held.ask(ctx)
 	if err != nil {
 		return &problem{code: exitUnknown, text: fmt.Sprintf("the gate does not say how it does: %v", err)}
-	}
-	r, err := a.report(ctx, g.Grant.Seen)
-	if err != nil {
-		return err
 	}
 	run := &execution{app: a, grant: g, held: held, report: r, url: held.url(status), before: status}
 	remove, err := run.prepare()
@@ -274,6 +277,13 @@ func (e *execution) warn() {
 		a.warn("the daemon does not ask %s for %s, who is not trusted: nothing of the grant will be used. `nix-trust setup` shows what the administrator does once; `nix-trust fetch` works without it", e.url, name)
 	case asked && !believed(then, e.held.key):
 		a.warn("the gate's key is not among those that the daemon believes, as far as its files can be read: `nix-trust setup --check` asks the daemon")
+	}
+	if f := e.flake(); f != nil {
+		for _, v := range f.Settings {
+			if known, extra, ok := nixconf.Lookup(v.Name); ok && known.Name == "substituters" && !extra && v.State == trust.SettingApplied {
+				a.warn("the flake's own `%s`, to which you have said yes, takes the place of all other caches, the gate too", v.Name)
+			}
+		}
 	}
 	if v := then.Client.Get("substitute"); v != nil && v.Text == "false" {
 		a.warn("`substitute = false` is set, so that no cache is asked, and neither is the gate")

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -107,14 +106,29 @@ func TestExecIsTheCommandButForOneMoreCache(t *testing.T) {
 		}
 	})
 	t.Run("a port that is taken", func(t *testing.T) {
-		l, err := net.Listen("tcp", s.gate)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		r := run("", nil, "sh", "-c", "echo ran")
-		if r.Code != 3 || strings.Contains(r.Stdout, "ran") || !strings.Contains(r.Stderr, "a program of the user root") {
-			t.Errorf("%+v", r)
+		// Not even one that shares it is shared with another user.
+		for _, listen := range []func() (net.Listener, error){
+			func() (net.Listener, error) { return net.Listen("tcp", s.gate) },
+			func() (net.Listener, error) { return listenShared(context.Background(), s.gate) },
+		} {
+			l, err := listen()
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				for {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					c.Close()
+				}
+			}()
+			r := run("", nil, "sh", "-c", "echo ran")
+			l.Close()
+			if r.Code != 3 || strings.Contains(r.Stdout, "ran") || !strings.Contains(r.Stderr, "a program of the user root") {
+				t.Errorf("%+v", r)
+			}
 		}
 	})
 	t.Run("two at once", func(t *testing.T) {
@@ -139,7 +153,7 @@ func TestExecUsesTheGateThatRuns(t *testing.T) {
 	var log, none bytes.Buffer
 	signal, wait := s.start(p.dir, &log, "gate", "--listen", s.gate)
 	socket := filepath.Join(s.outside, "home/.local/state/nix-trust/gate.sock")
-	eventually(t, "the gate does not begin: "+log.String(), func() bool { _, err := os.Stat(socket); return err == nil })
+	eventually(t, "the gate does not begin", func() bool { _, err := os.Stat(socket); return err == nil })
 	// Another address than the gate's is not where it is asked.
 	out := s.trust(0, p.dir, "exec", "--gate", "127.0.0.1:1029", "--", "sh", "-c", `echo "$NIX_CONFIG"; nix build --no-link `+p.flake())
 	contains(t, out, "extra-substituters = http://"+s.gate+"/e")
@@ -192,13 +206,20 @@ func TestATrustedUserNeedsNoSetup(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			key := filepath.Join(s.outside, "home/.local/state/nix-trust/gate.key")
-			if err := errors.Join(os.Remove(key), other.Save(key, int(s.uid), int(s.gid))); err != nil {
-				t.Fatal(err)
-			}
 			p, q := s.project("push"), s.project("pull")
 			s.grant(p.dir)
 			s.grant(q.dir)
+			key := filepath.Join(s.outside, "home/.local/state/nix-trust/gate.key")
+			if err := os.Remove(key); err != nil {
+				t.Fatal(err)
+			}
+			s.trust(0, p.dir, "fetch", "--output", "packages.mid")
+			s.exec(0, q.dir, "nix", "build", "--no-link", q.flake()+"#mid")
+			p.want("common push", "own push", "")
+			q.want("common pull", "own pull", "")
+			if err := other.Save(key, int(s.uid), int(s.gid)); err != nil {
+				t.Fatal(err)
+			}
 			s.trust(0, p.dir, "fetch")
 			p.want("common push", "own push", "own push")
 			l, err := net.Listen("tcp", "127.0.0.1:0") // an address that the daemon has not listed
@@ -248,6 +269,22 @@ func TestExecAnswersWhatNixWouldAsk(t *testing.T) {
 			if version == "2.8" {
 				return
 			}
+			// A yes to the flake's own list of all caches leaves none beside it.
+			q := s.project("all")
+			flake := filepath.Join(s.outside, "all/flake.nix")
+			text, err = os.ReadFile(flake)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.write(t, "all/flake.nix", strings.Replace(string(text), "nixConfig.extra-substituters", "nixConfig.substituters", 1))
+			s.write(t, "home/.local/share/nix/trusted-settings.json", fmt.Sprintf(`{"substituters":{%q:true}}`, s.own.url))
+			s.grant(q.dir)
+			contains(t, s.exec(0, q.dir, "nix", "build", "--no-link", q.flake()), "takes the place of all other caches")
+			if built := s.built(); len(built) == 0 {
+				t.Error("the gate was asked all the same")
+			}
+			s.write(t, "home/.local/share/nix/trusted-settings.json", `{"max-jobs":{"3":true}}`)
+
 			// What is answered meanwhile is told, and what is put there is kept.
 			screen, code = s.nix.OnTerminal(t, realnix.Cmd{
 				Args: []string{s.inside + "/nix-trust", "exec", "--gate", s.gate, "--", "sh", "-c",

@@ -23,6 +23,7 @@ type fetchFlags struct {
 	outputs []string
 	root    string
 	gate    string
+	netrc   string
 	dryRun  bool
 }
 
@@ -61,6 +62,7 @@ other bytes than are pinned.`,
 	c.Flags().StringSliceVar(&f.outputs, "output", nil, "the output `NAME` alone, such as packages.default (again for more)")
 	c.Flags().StringVar(&f.root, "add-root", "", "keep it from the garbage collector as long as the link `LINK` is there")
 	c.Flags().StringVar(&f.gate, "gate", "", "the `ADDRESS` of the machine's gate, for who has no key")
+	c.Flags().StringVar(&f.netrc, "netrc", "", "read the caches' credentials from `FILE` (default: netrc beside the system's nix.conf, if readable)")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be fetched and stop; nobody is asked")
 	return c
 }
@@ -77,6 +79,7 @@ func (a *app) fetch(ctx context.Context, arg string, f fetchFlags) error {
 	if err != nil {
 		return err
 	}
+	place.netrc = f.netrc
 	g, err := b.grantFor(ctx, arg, f.lock)
 	if err != nil {
 		return err
@@ -89,7 +92,7 @@ func (a *app) fetch(ctx context.Context, arg string, f fetchFlags) error {
 		return err
 	}
 	if !f.dryRun {
-		if err := c.bring(ctx, func(ctx context.Context) (*heldGate, error) { return a.holdForCopy(ctx, place, b, g) }); err != nil {
+		if err := c.bring(ctx, func(ctx context.Context) (*heldGate, error) { return a.holdForCopy(ctx, place, b, g, c.believed()) }); err != nil {
 			return err
 		}
 		if f.root != "" && len(c.missing) == 0 {

@@ -32,7 +32,16 @@ func TestWhatIsGrantedIsFetchedAndThenNothingIsBuilt(t *testing.T) {
 		if n := s.own.requests(); n != 0 {
 			t.Errorf("the dry run asked the flake's cache %d times", n)
 		}
-		contains(t, s.trust(0, p.dir, "fetch"), "3 paths were brought", "2 paths from "+s.own.url)
+		var plan, done fetchJSON
+		decode(t, s.trust(0, p.dir, "fetch", "--dry-run", "--json"), &plan)
+		if plan.Paths != 3 || plan.Present != 0 || len(plan.Pinned) != 2 || len(plan.Left) != 1 || !plan.DryRun || len(plan.Caches) != 1 || plan.Caches[0].URL != s.own.url {
+			t.Errorf("%+v", plan)
+		}
+		contains(t, s.trust(0, p.dir, "fetch", "--output", "packages.mid"), "2 paths were brought", "1 path from "+s.own.url, "1 path from caches that are trusted anyway", "--add-root")
+		decode(t, s.trust(0, p.dir, "fetch", "--json"), &done)
+		if done.Paths != 3 || done.Present != 2 || done.Fetched != 1 || len(done.Pinned)+len(done.Left)+len(done.Wrong)+len(done.Others)+len(done.Said) != 0 || done.Caches[0].Paths != 1 || done.Bytes != done.Caches[0].Bytes || done.Bytes == 0 {
+			t.Errorf("%+v", done)
+		}
 		p.want("common push", "own push", "own push")
 		s.own.requests()
 		p.build()

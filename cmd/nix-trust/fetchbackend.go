@@ -79,6 +79,8 @@ func (a *app) Fetch(ctx context.Context, grant string, progress func(done, all i
 	if a.demo {
 		return a.demoFetch(ctx, grant, progress)
 	}
+	a.fetches.RLock() // the program ends after it has cleaned up
+	defer a.fetches.RUnlock()
 	c, b, err := a.screenFetch(ctx, grant)
 	if err != nil {
 		return tui.FetchOutcome{}, asked(err)
@@ -90,7 +92,7 @@ func (a *app) Fetch(ctx context.Context, grant string, progress func(done, all i
 	_, bytes := c.want.missing(c.want.paths(), c.isValid)
 	stop := func() {}
 	err = c.bring(ctx, func(ctx context.Context) (*heldGate, error) {
-		h, err := c.app.holdForCopy(ctx, place, b, c.granted)
+		h, err := c.app.holdForCopy(ctx, place, b, c.granted, c.believed())
 		if err == nil {
 			stop = h.count(ctx, len(c.missing), progress)
 		}

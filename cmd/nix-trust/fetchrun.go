@@ -89,7 +89,7 @@ func (c *fetching) bring(ctx context.Context, hold func(context.Context) (*heldG
 // word counts.
 func (c *fetching) environment(dir string, held *heldGate) []string {
 	env := append([]string{"XDG_CACHE_HOME=" + dir, "NIX_CACHE_HOME=" + filepath.Join(dir, "nix"), "NO_COLOR=1"}, direct(os.Environ())...)
-	if c.report.Trust == trust.Trusted && held.key != "" {
+	if c.believed() && held.key != "" {
 		env = append(env, "NIX_CONFIG="+nixConfig(os.Getenv("NIX_CONFIG"), "extra-trusted-public-keys = "+held.key))
 	}
 	return env
@@ -314,3 +314,6 @@ func lastComplaint(stderr []byte) string {
 	}
 	return text[:min(len(text), 500)]
 }
+
+// believed reports whether the store takes this user's word.
+func (c *fetching) believed() bool { return c.report.Trust == trust.Trusted }

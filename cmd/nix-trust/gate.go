@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/nix-trust/nix-trust/trust/gate"
 )
 
 // gateFlags are the flags of gate.
@@ -16,6 +18,7 @@ type gateFlags struct {
 	log       string
 	verbose   bool
 	idle      time.Duration
+	netrc     string
 }
 
 func (a *app) gateCommand() *cobra.Command {
@@ -48,6 +51,7 @@ no key, the address is taken, or another gate of yours is running; 130 Ctrl-C.`,
 	c.Flags().IntVar(&f.priority, "priority", 0, "say `N` in nix-cache-info: caches with lower numbers are asked first (default 30)")
 	c.Flags().StringVar(&f.log, "log", "text", "write the log as `FORMAT`, text or json")
 	c.Flags().BoolVar(&f.verbose, "verbose", false, "log what is asked for and not pinned, too")
+	c.Flags().StringVar(&f.netrc, "netrc", "", "read the caches' credentials from `FILE` (default: netrc beside the system's nix.conf, if readable)")
 	c.Flags().DurationVar(&f.idle, "idle", 0, "end after `DURATION` without a client, for a service that is started when one comes")
 	c.AddCommand(a.gateStatusCommand(), a.gateInstallCommand(), a.gateUninstallCommand())
 	return c
@@ -80,7 +84,7 @@ func (f gateFlags) check(a *app) error {
 func (f gateFlags) place(a *app) (gatePlace, error) {
 	if f.system {
 		p := systemGatePlace(f.listen)
-		if !onLoopback(p.address) {
+		if !gate.OnLoopback(p.address) {
 			return p, usage(addressProblem(p.address))
 		}
 		return p, nil

@@ -41,19 +41,22 @@ var gateStates = map[gateState]tui.GateState{gateUnknown: tui.GateUnknown, gateS
 // gateView is a gate as the screen shows it.
 func (a *app) gateView(f foundGate) tui.GateView {
 	v := tui.GateView{Name: "your gate", Machine: f.place.system, State: gateStates[f.state], Address: f.place.address, Dir: f.place.dir, Status: f.status}
-	start := "nix-trust gate"
+	run, setup := "nix-trust gate", "nix-trust setup"
 	if f.place.system {
-		v.Name, start = "the machine's gate", "sudo nix-trust gate install"
+		v.Name, run, setup = "the machine's gate", "sudo nix-trust gate install", "sudo nix-trust setup"
+	}
+	v.Key, v.KeyText = a.gateKeyState(f)
+	switch v.Key {
+	case tui.KeyMissing:
+		v.Start = append(v.Start, trust.Fix{Title: "Make its key, and bring it in force", Command: setup, Admin: f.place.system, Detail: "It shows what the administrator has to do, once."})
+	case tui.KeyNotInForce:
+		v.Start = append(v.Start, trust.Fix{Title: "Bring its key in force", Command: setup, Admin: f.place.system, Detail: "It shows what the administrator has to do, once."})
 	}
 	switch f.state {
 	case gateUnknown:
 		v.Text = f.text
 	case gateStopped:
-		v.Start = append(v.Start, trust.Fix{Title: "Start it", Command: start, Admin: f.place.system, Detail: "fetch and exec need none that runs: they start one of their own."})
-	}
-	v.Key, v.KeyText = a.gateKeyState(f)
-	if v.Key == tui.KeyMissing || v.Key == tui.KeyNotInForce {
-		v.Start = append(v.Start, trust.Fix{Title: "Bring its key in force", Command: "nix-trust setup", Detail: "It shows what the administrator has to do, once."})
+		v.Start = append(v.Start, trust.Fix{Title: "Start it", Command: run, Admin: f.place.system, Detail: "fetch and exec need none that runs: they start one of their own."})
 	}
 	return v
 }

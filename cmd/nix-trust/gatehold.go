@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/gate"
+	"github.com/nix-trust/nix-trust/trust/ledger"
 )
 
 // A heldGate is a gate for the length of a command: one that the command opened,
@@ -36,9 +38,24 @@ func (h *heldGate) url(s gate.Status) string { return fmt.Sprintf("%s/e%d/", h.b
 
 // holdOwn opens the gate of a place at an address, whose port may be 0. It
 // answers once holdOwn returns, and until stop or until ctx ends.
-func (a *app) holdOwn(ctx context.Context, place gatePlace, b *grantBook, address string) (*heldGate, error) {
+// Without a key it is the place's.
+func (a *app) holdOwn(ctx context.Context, place gatePlace, b *grantBook, address string, key *gate.Key) (*heldGate, error) {
 	place.address = address
-	g, err := a.openGate(place, b, gate.Options{})
+	o := gate.Options{Key: key}
+	if key == nil && place.system && os.Geteuid() == 0 {
+		// Root may read the machine's key, and leaves that gate's files alone.
+		owner, err := place.owner()
+		if err != nil {
+			return nil, err
+		}
+		if o.Key, err = gate.ReadKeyOf(place.keyFile(), owner.uid); err != nil {
+			return nil, &problem{code: exitUnknown, text: err.Error()}
+		}
+		if place.dir, err = ledger.StateDir(0, os.Getenv); err != nil {
+			return nil, &problem{code: exitUnknown, text: err.Error()}
+		}
+	}
+	g, err := a.openGate(place, b, o)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +80,7 @@ func (a *app) holdOwn(ctx context.Context, place gatePlace, b *grantBook, addres
 // listen on too: each serves the same, and who asks reaches one of them. So two
 // builds at once have a gate each, for as long as each takes.
 func listenShared(ctx context.Context, address string) (net.Listener, error) {
-	if !onLoopback(address) {
+	if !gate.OnLoopback(address) {
 		return nil, errors.New(addressProblem(address))
 	}
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
@@ -99,7 +116,7 @@ func portProblem(address string, err error) error {
 func running(ctx context.Context, place gatePlace) (*heldGate, gate.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	s, err := gate.ReadStatus(ctx, place.socket)
+	s, err := place.status(ctx)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return nil, s, fs.ErrNotExist // what a gate that was killed leaves
@@ -108,14 +125,11 @@ func running(ctx context.Context, place gatePlace) (*heldGate, gate.Status, erro
 	case s.Address == "":
 		return nil, s, fmt.Errorf("the gate behind %s does not listen yet", place.socket)
 	}
-	if !onLoopback(s.Address) {
-		return nil, s, fmt.Errorf("the gate behind %s says that it listens on %q, which is not on the loopback interface", place.socket, s.Address)
-	}
 	h := &heldGate{place: place, base: "http://" + s.Address, key: s.PublicKey, stop: func() {}}
 	h.ask = func(ctx context.Context) (gate.Status, error) {
-		s, err := gate.ReadStatus(ctx, place.socket)
+		s, err := place.status(ctx)
 		if err != nil && h.answers(ctx) == nil { // it had ended for want of work
-			s, err = gate.ReadStatus(ctx, place.socket)
+			s, err = place.status(ctx)
 		}
 		return s, err
 	}
@@ -123,11 +137,17 @@ func running(ctx context.Context, place gatePlace) (*heldGate, gate.Status, erro
 }
 
 // waken is running for a gate that a service manager starts once somebody comes
-// to its address.
+// to its address: for the machine's that may be another one than was asked for.
 func waken(ctx context.Context, place gatePlace) (*heldGate, gate.Status, error) {
 	h, s, err := running(ctx, place)
-	if errors.Is(err, fs.ErrNotExist) && (&heldGate{base: "http://" + place.address}).answers(ctx) == nil {
-		return running(ctx, place)
+	addresses := []string{place.address}
+	if place.system {
+		addresses = append(addresses, systemGatePlace("").address)
+	}
+	for _, at := range slices.Compact(addresses) {
+		if errors.Is(err, fs.ErrNotExist) && (&heldGate{base: "http://" + at}).answers(ctx) == nil {
+			h, s, err = running(ctx, place)
+		}
 	}
 	return h, s, err
 }
@@ -140,8 +160,8 @@ func (h *heldGate) answers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // no proxy
-	got, err := client.Do(r)
+	transport := &http.Transport{DisableKeepAlives: true} // no proxy, and nothing leads elsewhere
+	got, err := transport.RoundTrip(r)
 	if err != nil {
 		return fmt.Errorf("the gate at %s does not answer: %w", h.base, cause(err))
 	}
@@ -175,32 +195,52 @@ func readableKey(place gatePlace) error {
 	return f.Close()
 }
 
-// holdForCopy is a gate to copy from: one of the command's own on a free port,
-// or the machine's for who has no key.
-func (a *app) holdForCopy(ctx context.Context, place gatePlace, b *grantBook, g granted) (*heldGate, error) {
+// anyPort is a port that nobody has.
+const anyPort = "127.0.0.1:0"
+
+// holdForWord is a gate for who is believed at their word: with a key of the
+// command's own, which is passed along, nothing has to be set up. Nothing else
+// can believe it, so it is on a port of its own.
+func (a *app) holdForWord(ctx context.Context, place gatePlace, b *grantBook) (*heldGate, error) {
+	key, err := gate.NewKey("nix-trust-gate-once-1")
+	if err != nil {
+		return nil, &problem{code: exitUnknown, text: err.Error()}
+	}
+	return a.holdOwn(ctx, place, b, anyPort, key)
+}
+
+// holdForCopy is a gate to copy from: the machine's that runs when the place is
+// that, or for who has no key; or else one of the command's own on a free port.
+// believed says that the user's word counts with the store.
+func (a *app) holdForCopy(ctx context.Context, place gatePlace, b *grantBook, g granted, believed bool) (*heldGate, error) {
 	noKey := readableKey(place)
-	if noKey == nil {
-		return a.holdOwn(ctx, place, b, "127.0.0.1:0")
+	if noKey == nil && !place.system {
+		return a.holdOwn(ctx, place, b, anyPort, nil)
 	}
-	if !g.machineMay() {
-		return nil, keyProblem(place, noKey)
+	if g.machineMay() {
+		switch h, s, err := waken(ctx, systemGatePlace(place.address)); {
+		case err == nil && serves(s, g):
+			return h, nil
+		case noKey == nil || believed: // the command's own will do
+		case err == nil:
+			return nil, notServed(g, h)
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, &problem{code: exitUnknown, text: err.Error(), hints: []string{"`nix-trust gate status` asks the machine's gate"}}
+		}
 	}
-	h, s, err := waken(ctx, systemGatePlace(place.address))
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, keyProblem(place, noKey)
-	case err != nil:
-		return nil, &problem{code: exitUnknown, text: err.Error(), hints: []string{"`nix-trust gate status` asks the machine's gate"}}
-	case !serves(s, g):
-		return nil, notServed(g, h)
+	case noKey == nil:
+		return a.holdOwn(ctx, place, b, anyPort, nil)
+	case believed && errors.Is(noKey, fs.ErrNotExist):
+		return a.holdForWord(ctx, place, b)
 	}
-	return h, nil
+	return nil, keyProblem(place, noKey)
 }
 
 // holdForBuild is a gate at a fixed address for a daemon to ask: the user's that
 // runs, the machine's that runs, or else one of the command's own. g is zero when
 // any grant will do.
-func (a *app) holdForBuild(ctx context.Context, place gatePlace, b *grantBook, g granted) (*heldGate, error) {
+func (a *app) holdForBuild(ctx context.Context, place gatePlace, b *grantBook, g granted, believed bool) (*heldGate, error) {
 	places := []gatePlace{place}
 	if !place.system && (g.flake == "" || g.machineMay()) {
 		places = append(places, systemGatePlace(place.address))
@@ -218,12 +258,15 @@ func (a *app) holdForBuild(ctx context.Context, place gatePlace, b *grantBook, g
 		}
 	}
 	if err := readableKey(place); err != nil {
+		if believed && errors.Is(err, fs.ErrNotExist) {
+			return a.holdForWord(ctx, place, b)
+		}
 		if other != nil {
 			return nil, other
 		}
 		return nil, keyProblem(place, err)
 	}
-	return a.holdOwn(ctx, place, b, place.address)
+	return a.holdOwn(ctx, place, b, place.address, nil)
 }
 
 func notServed(g granted, h *heldGate) error {

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/nix-trust/nix-trust/lock"
-	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/grants"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -302,7 +301,11 @@ func (s *keptShelf) trouble() string {
 	if at, _, _ := grants.Broken(s.scope.Err); at.File != "" {
 		return s.scope.Err.Error()
 	}
-	return fmt.Sprintf("%s cannot be read: %v", s.path, cause(s.scope.Err))
+	text := fmt.Sprintf("%s cannot be read: %v", s.path, cause(s.scope.Err))
+	if errors.Is(s.scope.Err, fs.ErrPermission) {
+		text += "; the user that runs the gate has to be able to read it, and to pass through the folders on the way (`chmod a+r` the file, `chmod a+rx` its folder)"
+	}
+	return text
 }
 
 // forPlace is the part of the book that a gate serves: the machine's gate, whose
@@ -332,11 +335,11 @@ func (a *app) openGate(place gatePlace, b *grantBook, o gate.Options) (*gate.Gat
 		}
 		o.Key = key
 	}
-	if o.Client == nil && b.store != bincache.DefaultStoreDir {
-		o.Client = bincache.NewClient(bincache.Options{StoreDir: b.store, Limits: bincache.Limits{
-			Attempts: 1, PerHost: 64, Request: 2 * time.Second, Answer: 2 * time.Second, Stall: 10 * time.Second,
-		}})
+	netrc, err := readNetrc(place.netrc)
+	if err != nil {
+		return nil, err
 	}
+	o.StoreDir, o.Netrc = b.store, netrc
 	k := newKeeper(b.forPlace(place))
 	if o.Log != nil {
 		k.log = o.Log

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nix-trust/nix-trust/lock"
+	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/grants"
 )
 
@@ -389,6 +390,24 @@ func BenchmarkKeeperReadsAll(b *testing.B) {
 			if _, changed := k.standings(); !changed {
 				b.Fatal("not seen")
 			}
+		}
+	})
+	key, err := gate.NewKey("gate-1")
+	if err != nil {
+		b.Fatal(err)
+	}
+	g, err := gate.New(gate.Options{Key: key})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("gate-takes-them", func(b *testing.B) {
+		b.ReportAllocs()
+		list, _ := k.standings()
+		for b.Loop() {
+			g.Load(list)
+		}
+		if n := g.Status().Paths; n != 100_000 {
+			b.Fatal(n)
 		}
 	})
 	k.clock = time.Now().Add(time.Hour)

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"context"
 	"errors"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -31,6 +31,7 @@ type gatePlace struct {
 	dir     string // of the key, and of what the gate remembers
 	socket  string // where it says how it does
 	address string // where it serves, on the loopback interface
+	netrc   string // the file with credentials for the caches, "" for the system's
 }
 
 func (p gatePlace) keyFile() string      { return filepath.Join(p.dir, "gate.key") }
@@ -59,7 +60,7 @@ func userGatePlace(uid int, getenv func(string) string, address string) (gatePla
 	if address == "" {
 		address = gateAddress
 	}
-	if !onLoopback(address) {
+	if !gate.OnLoopback(address) {
 		return gatePlace{}, errors.New(addressProblem(address))
 	}
 	if uid == 0 && getenv("NIX_TRUST_STATE_DIR") == "" {
@@ -85,18 +86,36 @@ func systemGateSocket(goos string) string {
 	return systemGate + "/gate.sock"
 }
 
-// onLoopback reports whether nobody on another machine can reach an address.
-func onLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	return err == nil && net.ParseIP(host).IsLoopback()
+// users are those who may run the gate that answers on the socket. The machine's
+// is run by whoever has the folder that root has made for it.
+func (p gatePlace) users() []uint32 {
+	if !p.system {
+		return []uint32{uint32(os.Geteuid())}
+	}
+	out := []uint32{0}
+	if info, err := os.Lstat(filepath.Dir(p.socket)); err == nil {
+		if uid, known := ownerOf(info); known {
+			out = append(out, uint32(uid))
+		}
+	}
+	return out
+}
+
+// status asks the gate that runs there.
+func (p gatePlace) status(ctx context.Context) (gate.Status, error) {
+	return gate.ReadStatus(ctx, p.socket, p.users()...)
 }
 
 func addressProblem(address string) string {
 	return strconv.Quote(address) + " is no address on the loopback interface, such as " + gateAddress
 }
 
-// systemGatePlace is the machine's gate.
+// systemGatePlace is the machine's gate. Without an address it is the one of the
+// system's config.toml, as far as that can be read.
 func systemGatePlace(address string) gatePlace {
+	if address == "" {
+		address, _ = host.GateAddress(host.Under("/"), filepath.Join(systemGrants, "config.toml"))
+	}
 	if address == "" {
 		address = gateAddress
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -56,10 +57,18 @@ type runningGate struct {
 	clients   *clients
 }
 
+// gateHeap is where memory is looked for before more is taken. A hundred
+// thousand pins live in half of it; while grants are read again there are two of
+// everything.
+const gateHeap = 120 << 20
+
 // runGate serves until it is told to stop.
 func (a *app) runGate(ctx context.Context, f gateFlags) error {
 	if err := f.check(a); err != nil {
 		return err
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(gateHeap)
 	}
 	m := managerOf(os.Getenv, os.Unsetenv)
 	r, err := a.startGate(ctx, f)
@@ -95,6 +104,7 @@ func (a *app) startGate(ctx context.Context, f gateFlags) (_ *runningGate, err e
 	if err != nil {
 		return nil, err
 	}
+	place.netrc = f.netrc
 	b, err := a.gateBook(place)
 	if err != nil {
 		return nil, err

@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -111,6 +113,7 @@ func TestAGateListensOnTheLoopbackAlone(t *testing.T) {
 	h := newGateHome(t)
 	for _, args := range [][]string{
 		{"--listen", "0.0.0.0:0"}, {"--listen", "192.0.2.1:80"}, {"--listen", ":80"}, {"--listen", "localhost:80"}, {"--system", "--listen", "[::]:80"},
+		{"--listen", "127.0.0.1:80\nsandbox = false"}, {"--system", "--listen", "127.0.0.1:80 http"},
 		{"--ephemeral", "--listen", "127.0.0.1:80"}, {"--log", "xml"}, {"--idle", "1ms"}, {"--priority", "-1"}, {"--root", "/", "--log", "text"},
 	} {
 		if code, _, errs := h.run(append([]string{"gate"}, args...)...); code != exitUsage || errs == "" {
@@ -363,4 +366,39 @@ func TestWhatLiesInThePlaceOfTheSocketStays(t *testing.T) {
 	os.Remove(h.socket())
 	h.env = append(h.env, "XDG_RUNTIME_DIR=/tmp/"+strings.Repeat("long/", 30))
 	fails("longer than the 103 bytes")
+}
+
+// A client of a gate that dies gets less than the whole, and the next gate sends
+// it all.
+func TestAGateThatIsKilledInTheMiddleSendsNothingThatLooksWhole(t *testing.T) {
+	h := newGateHome(t)
+	up := newSlowCache(t, 4<<20)
+	digest := up.accept(h)
+	h.clock = time.Now()
+	g := h.grant("one", digest)
+	g.Caches[0].URL, g.Caches[0].Keys = up.URL, nil
+	h.say(h.own, grants.File{Grants: []grants.Grant{g}})
+	p := h.gate()
+	_, info := p.get(up.path.Digest() + ".narinfo")
+	_, url, _ := strings.Cut(info, "URL: ")
+	url, _, _ = strings.Cut(url, "\n")
+	whole := make(chan bool)
+	go func() {
+		r, err := http.Get("http://" + p.started.Address + "/" + url)
+		if err == nil {
+			_, err = io.Copy(io.Discard, r.Body)
+			r.Body.Close()
+		}
+		whole <- err == nil
+	}()
+	<-up.half
+	p.end(syscall.SIGKILL)
+	if <-whole {
+		t.Error("what was cut off looks whole")
+	}
+	close(up.rest)
+	p = h.gate("--listen", p.started.Address)
+	if code, body := p.get(url); code != 200 || body != string(up.nar) {
+		t.Errorf("%d, %d bytes", code, len(body))
+	}
 }

@@ -77,7 +77,7 @@ type foundGate struct {
 // findGate asks the gate of a place how it does.
 func findGate(ctx context.Context, place gatePlace) foundGate {
 	f := foundGate{place: place, key: publicKeyIn(place)}
-	status, err := gate.ReadStatus(ctx, place.socket)
+	status, err := place.status(ctx)
 	switch {
 	case err == nil:
 		f.state, f.status, f.text = gateRunning, status, "It runs."

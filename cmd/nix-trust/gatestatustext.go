@@ -50,7 +50,7 @@ func (a *app) printGate(f foundGate) {
 
 	a.gateList("grants", len(st.Grants), func(i int) string {
 		g := st.Grants[i]
-		line := paint(s, grantRole(g), g.State) + "  " + text(g.Flake) + ", " + count(g.Paths, "path", "paths")
+		line := paint(s, grantRole(g), text(g.State)) + "  " + text(g.Flake) + ", " + count(g.Paths, "path", "paths")
 		if !g.Expires.IsZero() {
 			line += ", expires " + g.Expires.UTC().Format(time.RFC3339)
 		}

@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io/fs"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/nixconf/flake"
 	"github.com/nix-trust/nix-trust/trust"
@@ -30,10 +33,40 @@ func (a *app) lookAtGrants(ctx context.Context, f *trust.Facts) {
 		return
 	}
 	f.Gate = a.lookAtGate(b.files)
+	look := b.lookUp(time.Now(), a.demo)
+	b.lockAt = look.once(b.lockAt)
 	for i := range f.Flakes {
 		f.Flakes[i].CacheLock = b.beside(f.Flakes[i].ID.Path)
 	}
-	b.lookAt(ctx, f, b.lookUp(time.Now(), a.demo))
+	b.lookAt(ctx, f, look)
+}
+
+// once reads each lock once, and none that was accepted as it stands: a file
+// with the digest of an accepted lock is its canonical print, and the same lock.
+func (l *grantLook) once(lockAt func(string) (*lock.Lock, error)) func(string) (*lock.Lock, error) {
+	type result struct {
+		lock *lock.Lock
+		err  error
+	}
+	done := map[string]result{}
+	return func(path string) (*lock.Lock, error) {
+		r, ok := done[path]
+		if ok {
+			return r.lock, r.err
+		}
+		if text, err := l.files.ReadFile(path); err == nil {
+			sum := sha256.Sum256(text)
+			digest := hex.EncodeToString(sum[:])
+			if a := l.read[digest]; a.Is(digest) {
+				r.lock = a.Lock()
+			}
+		}
+		if r.lock == nil {
+			r.lock, r.err = lockAt(path)
+		}
+		done[path] = r
+		return r.lock, r.err
+	}
 }
 
 // lookUp reads the grants as a gate does, which takes nothing from a file that

@@ -121,7 +121,8 @@ type narrowing struct {
 	report  *trust.Report
 	cache   global.Cache
 	after   *trust.Report // without the cache
-	gateWhy string        // why what is granted would not be served, "" when it would
+	place   gatePlace
+	gateWhy string // why what is granted would not be served, "" when it would
 	flakes  []*narrowed
 
 	plan    trust.Plan
@@ -176,6 +177,9 @@ func (a *app) newNarrowing(ctx context.Context, url string, f narrowFlags) (*nar
 	}
 	n := &narrowing{app: a, f: f, book: b, journal: j, report: r, locks: map[string]*lock.Lock{}}
 	n.plan.Risk = trust.PlanNarrows
+	if n.place, err = a.gatePlace(""); err != nil {
+		return nil, err
+	}
 	if _, err := lock.CanonicalURL(url); err != nil {
 		return nil, usage(fmt.Sprintf("%s: %v", url, err), "`nix-trust narrow` lists the caches that can be narrowed")
 	}

@@ -177,6 +177,13 @@ func TestNarrowingStopsBeforeABuildWouldBreak(t *testing.T) {
 	h.asItWas(here)
 	h.alice(1, narrow+" --without http://127.0.0.1:9", "What has to be confirmed", "http://127.0.0.1:9 is trusted anyway and was not asked")
 	h.asItWas(here)
+
+	// What NixOS makes is told to the one who writes its configuration.
+	h.root(0, "touch /etc/NIXOS; sed -i 's,http://127.0.0.1:9 ,,' /etc/nix/nix.conf; mv /etc/nix/nix.conf /nix/store/2dj7lc2zc4lqpil4kyrml5irdzcx8jd8-nix.conf; ln -s /nix/store/2dj7lc2zc4lqpil4kyrml5irdzcx8jd8-nix.conf /etc/nix/nix.conf")
+	out := h.alice(0, narrow+" --dry-run", `out of nix.settings.substituters`, "sudo nixos-rebuild switch", "Not done by this change: ")
+	if strings.Contains(out, "nix-trust apply") {
+		t.Errorf("the administrator is told to apply what cannot be:\n%s", out)
+	}
 }
 
 func TestNarrowingFindsWhoNeedsItAndWhatWasSaved(t *testing.T) {

@@ -5,10 +5,15 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/nix-trust/nix-trust/lock"
+	"github.com/nix-trust/nix-trust/lock/nix"
+	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/global"
 )
@@ -74,5 +79,58 @@ func TestAFileIsNamedAfterWhatItIsForAndLeadsNowhereElse(t *testing.T) {
 		if got := slug(text); got != want {
 			t.Errorf("slug(%q) = %q, want %q", text, got, want)
 		}
+	}
+}
+
+// memory is files of a made-up machine.
+type memory map[string]string
+
+func (m memory) ReadFile(name string) ([]byte, error) {
+	if text, ok := m[name]; ok {
+		return []byte(text), nil
+	}
+	return nil, &os.PathError{Op: "open", Path: name, Err: os.ErrNotExist}
+}
+
+func (m memory) Exists(name string) (bool, error) { _, ok := m[name]; return ok, nil }
+
+// A key that goes proves nothing afterwards, so that a path must not be left out
+// of the lock because a cache that stays shows its signature; and what a flake
+// asks for beside the cache is not let in by the way.
+func TestALockIsMadeWithWhatIsTrustedAfterwards(t *testing.T) {
+	const raw = ":6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="
+	conf := nixconf.Load(memory{"/etc/nix/nix.conf": "substituters = https://a.example https://b.example\ntrusted-public-keys = a.example-1" + raw + " b.example-1" + raw + " said-1" + raw + "\n"},
+		nixconf.Environment{Home: "/home/a", System: "x86_64-linux"}, nixconf.Version{Major: 2, Minor: 34})
+	r := trust.Decide(&trust.Facts{Nix: trust.Nix{Version: conf.Version}, Client: conf, System: conf})
+	cache, ok := global.Find(r, "https://a.example", global.Options{Keys: []string{"said-1" + raw}})
+	if !ok {
+		t.Fatal("the cache is not found")
+	}
+	old := lock.New()
+	old.Caches = []lock.Cache{{URL: "https://d.example", Keys: []string{"d.example-1" + raw}}}
+	n := &narrowing{report: r, cache: cache}
+	c := &lockCaches{
+		claimed: []lock.Cache{
+			{URL: "https://a.example", Keys: []string{"a.example-1" + raw, "a.example-2" + raw}}, // the second is not believed
+			{URL: "https://b.example", Keys: []string{"b.example-1" + raw}},
+			{URL: "https://c.example", Keys: []string{"c.example-1" + raw}},
+			old.Caches[0],
+		},
+		trusted: []lock.Cache{{URL: "https://e.example", Keys: []string{"a.example-1" + raw, "b.example-1" + raw, "said-1" + raw}}},
+	}
+	n.limit(&lockJob{old: old, src: &nix.Source{Ref: "path:/f"}}, c)
+	want := []lock.Cache{
+		{URL: "https://a.example", Keys: []string{"a.example-1" + raw, "said-1" + raw}},
+		{URL: "https://b.example", Keys: []string{"b.example-1" + raw}},
+		old.Caches[0],
+	}
+	if !reflect.DeepEqual(c.claimed, want) {
+		t.Errorf("the lock's caches are %+v", c.claimed)
+	}
+	if !slices.Equal(c.trusted[0].Keys, []string{"b.example-1" + raw}) {
+		t.Errorf("a cache that stays proves with %q", c.trusted[0].Keys)
+	}
+	if len(n.plan.Notes) != 1 || !strings.Contains(n.plan.Notes[0], "asks for https://c.example too, which this machine does not trust") {
+		t.Errorf("%q", n.plan.Notes)
 	}
 }

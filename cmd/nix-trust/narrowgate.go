@@ -8,17 +8,16 @@ import (
 )
 
 func (n *narrowing) options() global.Options {
-	o := n.app.narrowApart()
+	o := apartFrom(n.place)
 	o.Keys, o.KeepKeys = n.f.keys, n.f.keepKeys
 	return o
 }
 
-// narrowApart keeps what is the gate's out of it.
-func (a *app) narrowApart() global.Options {
-	var o global.Options
-	if place, err := a.gatePlace(""); err == nil {
-		o.Apart = append(place.urls(), "http://"+place.address)
-		if key, _, err := readPublic(place); err == nil {
+// apartFrom keeps out of it what is the gate's own, and the machine's gate's.
+func apartFrom(place gatePlace) global.Options {
+	o := global.Options{Apart: append(place.urls(), "http://"+place.address)}
+	for _, p := range []gatePlace{place, systemGatePlace("")} {
+		if key, _, err := readPublic(p); err == nil {
 			o.Apart = append(o.Apart, key.String())
 		}
 	}
@@ -30,10 +29,7 @@ func (a *app) narrowApart() global.Options {
 // would. What the running daemon does is for setup --check to find out: it puts
 // paths into the store.
 func (n *narrowing) gateMissing(ctx context.Context) (string, error) {
-	place, err := n.gatePlace("")
-	if err != nil {
-		return "", err
-	}
+	place := n.place
 	if absent(place.keyFile()) {
 		return "The gate has no key: run `nix-trust setup` first.", nil
 	}

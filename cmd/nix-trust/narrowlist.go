@@ -56,7 +56,11 @@ func (a *app) narrowList(ctx context.Context) error {
 	if err := configKnown(r); err != nil {
 		return err
 	}
-	caches := global.Caches(r, a.narrowApart())
+	place, err := a.gatePlace("")
+	if err != nil {
+		return err
+	}
+	caches := global.Caches(r, apartFrom(place))
 	if a.json {
 		out := narrowListJSON{Version: 1, Caches: list(caches, func(c global.Cache) jsonNarrowCache { return narrowCacheOf(r, c) })}
 		if r.Doubt != nil {

@@ -35,10 +35,11 @@ type app struct {
 		*demo.Host
 	}
 	demoRun demoRun
-	mu      sync.Mutex // of home, seen and later
-	home    string     // of the user looked at, shown as ~
-	later   []string   // warnings to print once the screens are closed
-	seen    struct {   // by the screens last
+	fetches sync.RWMutex // held while the screens fetch
+	mu      sync.Mutex   // of home, seen and later
+	home    string       // of the user looked at, shown as ~
+	later   []string     // warnings to print once the screens are closed
+	seen    struct {     // by the screens last
 		facts  *trust.Facts
 		report *trust.Report
 	}
@@ -223,6 +224,8 @@ func (a *app) screens(ctx context.Context, flake string) error {
 		Backend: a, Demo: a.demo, ASCII: a.asciiOnly(), NoMotion: a.noMotion, NoMouse: a.noMouse,
 		ReadOnly: a.mayNotChange() != "", ReadOnlyWhy: a.mayNotChange(), Flake: flake, Home: a.home,
 	})
+	a.fetches.Lock() // one that goes on was stopped, and cleans up
+	defer a.fetches.Unlock()
 	a.mu.Lock()
 	later := a.later
 	a.mu.Unlock()

@@ -139,10 +139,9 @@ func (s *scene) grant(dir string) {
 
 // A project is a flake whose default package needs mid, which needs base.
 type project struct {
-	s               *scene
-	dir             string
-	base, mid, top  lock.StorePath
-	baseP, midP, pP string
+	s              *scene
+	dir            string
+	base, mid, top lock.StorePath
 }
 
 // project makes a flake. Its base is in the common cache, and all the rest in
@@ -176,7 +175,7 @@ func (s *scene) project(name string) *project {
 	l := lock.New()
 	l.Caches = []lock.Cache{{URL: s.own.url, Keys: []string{s.own.key.text}}}
 	section := l.Section("x86_64-linux")
-	section.Outputs["packages.default"] = p.top
+	section.Outputs["packages.default"], section.Outputs["packages.mid"] = p.top, p.mid
 	section.Paths[p.mid] = s.own.put(store, p.mid, "own "+name, p.base)
 	section.Paths[p.top] = s.own.put(store, p.top, "own "+name, p.mid)
 	text, err := l.Print()

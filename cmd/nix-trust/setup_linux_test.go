@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -33,7 +34,7 @@ const gatedConf = "experimental-features = nix-command\nbuild-users-group =\nsan
 
 func newGated(t *testing.T, nix realnix.Nix, bin, conf string) *gated {
 	m := newMatrix(t, nix, bin)
-	g := &gated{matrix: m, t: t, dir: m.inside + "/g", base: gatedConf + conf + "\n", address: freeAddress(t)}
+	g := &gated{matrix: m, t: t, dir: m.inside + "/g", base: gatedConf + conf + "\n", address: freeAddress(t, "127.0.0.1")}
 	g.uid, g.gid = m.id(t, "alice")
 	g.conf("")
 	chown(t, m.outside+"/g/home", g.uid, g.gid)
@@ -41,13 +42,19 @@ func newGated(t *testing.T, nix realnix.Nix, bin, conf string) *gated {
 	return g
 }
 
-func freeAddress(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// freeAddress is one where nobody listens. It is below the ports that the kernel
+// gives to connections, which would take it now and then.
+func freeAddress(t *testing.T, host string) string {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", host, 20000+rand.IntN(12000)))
+		if err == nil {
+			l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatalf("no port of %s is free", host)
+	return ""
 }
 
 func (g *gated) conf(lines string) { g.write(g.t, "g/etc/nix.conf", g.base+lines) }
@@ -307,7 +314,7 @@ func checkGoesBy(t *testing.T, bin string) {
 			l.Close()
 			t.Run("nix-"+version+"-v6", func(t *testing.T) {
 				g := newGated(t, nix, bin, "trusted-users = root")
-				g.address = l.Addr().String()
+				g.address = freeAddress(t, "[::1]")
 				g.conf(g.setUp())
 				g.start()
 				g.stands("over IPv6", g.check(), forceYes, forceYes)

@@ -60,16 +60,10 @@ func newCatalogue(standings []grants.Standing, now time.Time, storeDir string, k
 		for _, cache := range s.Grant.Caches {
 			c.caches = append(c.caches, cache.URL)
 		}
-		for path := range s.Pins() {
-			if _, ok := c.pool.Find(path.Digest()); ok {
-				c.parts = append(c.parts, path.Digest())
-			}
-		}
 	}
 	slices.Sort(c.caches)
 	c.caches = slices.Compact(c.caches)
-	slices.Sort(c.parts)
-	c.parts = slices.Compact(c.parts)
+	c.parts = slices.Sorted(c.pool.HashParts())
 	c.digest = c.sum()
 	c.inherit(before)
 	return c

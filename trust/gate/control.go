@@ -8,7 +8,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/nix-trust/nix-trust/lock/bincache"
 )
 
 // mostStatus is how long a gate's answer about itself may be.
@@ -55,17 +60,17 @@ func sendMetrics(w http.ResponseWriter, s Status) {
 	send(w, metricsType, metrics(s))
 }
 
-// ReadStatus asks the gate whose Control answers on a socket. The error is an
-// os.ErrNotExist or a syscall.ECONNREFUSED when there is none, and an
-// os.ErrPermission when it is somebody else's. What it says is text from outside
-// unless the socket is known to be this user's or root's.
-func ReadStatus(ctx context.Context, socket string) (Status, error) {
+// ReadStatus asks the gate whose Control answers on a socket, which has to be run
+// by one of some users: XDG_RUNTIME_DIR may still name another user's folder, as
+// after su. The error is an os.ErrNotExist or a syscall.ECONNREFUSED when there is
+// none, and an os.ErrPermission when it is somebody else's. The texts in what it
+// says are text from outside; its key, its epoch and its address are checked.
+func ReadStatus(ctx context.Context, socket string, users ...uint32) (Status, error) {
 	var s Status
 	transport := &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", socket)
+			return dialUser(ctx, socket, users)
 		},
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -92,5 +97,41 @@ func ReadStatus(ctx context.Context, socket string) (Status, error) {
 	if s.Version != 1 {
 		return Status{}, errors.New("the gate that runs is of another version of this program; start it again")
 	}
+	if err := s.check(); err != nil {
+		return Status{}, fmt.Errorf("what answers at %s is no gate of this program: %w", socket, err)
+	}
 	return s, nil
+}
+
+// dialUser connects to a socket that one of some users listens on.
+func dialUser(ctx context.Context, socket string, users []uint32) (net.Conn, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "unix", socket)
+	if err != nil {
+		return nil, err
+	}
+	uid, err := listenerOf(c.(*net.UnixConn))
+	if err == nil && !slices.Contains(users, uid) {
+		err = fmt.Errorf("the user with the id %d listens there, who is not the one that runs it: %w", uid, os.ErrPermission)
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// check holds what others go by, who put it into a configuration of Nix's, against
+// what a gate may say.
+func (s *Status) check() error {
+	key, err := bincache.ParsePublicKey(s.PublicKey)
+	switch {
+	case err != nil || key.String() != s.PublicKey || strings.ContainsFunc(key.Name, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return errors.New("it has no public key")
+	case s.Epoch < 0 || s.Epoch >= Epochs:
+		return fmt.Errorf("it names epoch %d, and there are 0 to %d", s.Epoch, Epochs-1)
+	case s.Address != "" && !OnLoopback(s.Address):
+		return errors.New("it does not listen on the loopback interface")
+	}
+	return nil
 }

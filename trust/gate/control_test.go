@@ -20,6 +20,9 @@ import (
 	"github.com/nix-trust/nix-trust/trust/grants"
 )
 
+// me is who runs the tests.
+var me = uint32(os.Geteuid())
+
 // answering serves a handler on a socket.
 func answering(t *testing.T, h http.Handler) (socket string) {
 	t.Helper()
@@ -45,13 +48,14 @@ func TestTheStatusSaysWhatTheGateDid(t *testing.T) {
 	dir := t.TempDir()
 	g := serve(t, Options{Grants: b.read, Epochs: dir + "/epochs", Evidence: dir + "/evidence", Problems: func() []string { return []string{"One file cannot be read."} }})
 	socket := answering(t, g.Control())
-	for _, n := range []int{1, 1, 2, 3} {
+	for i, n := range []int{1, 1, 2, 3} {
 		g.nar(t, storePath(n))
+		g.noted(t, i+1)
 	}
 	g.get(t, "e5/"+storePath(9).Digest()+".narinfo")
 	g.get(t, storePath(9).Digest()+".narinfo")
 
-	s, err := ReadStatus(t.Context(), socket)
+	s, err := ReadStatus(t.Context(), socket, me)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +164,7 @@ func TestControlReloadsAndAnswersNothingElse(t *testing.T) {
 
 func TestReadStatusTellsNoGateFromABrokenOne(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := ReadStatus(t.Context(), dir+"/none"); !errors.Is(err, os.ErrNotExist) {
+	if _, err := ReadStatus(t.Context(), dir+"/none", me); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no socket: %v", err)
 	}
 	l, err := net.Listen("unix", dir+"/dead")
@@ -169,7 +173,7 @@ func TestReadStatusTellsNoGateFromABrokenOne(t *testing.T) {
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
 	l.Close()
-	if _, err := ReadStatus(t.Context(), dir+"/dead"); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := ReadStatus(t.Context(), dir+"/dead", me); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("a socket that was left: %v", err)
 	}
 	say := func(code int, text string) http.Handler {
@@ -183,15 +187,52 @@ func TestReadStatusTellsNoGateFromABrokenOne(t *testing.T) {
 			io.WriteString(w, `{"version":1`)
 		}),
 	} {
-		if s, err := ReadStatus(t.Context(), answering(t, h)); err == nil || s.Version != 0 {
+		if s, err := ReadStatus(t.Context(), answering(t, h), me); err == nil || s.Version != 0 {
 			t.Errorf("%s: %v %+v", name, err, s)
 		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	hangs := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	if _, err := ReadStatus(ctx, answering(t, hangs)); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := ReadStatus(ctx, answering(t, hangs), me); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("it hangs: %v", err)
+	}
+}
+
+func TestAnotherUsersSocketIsNotTakenForAGate(t *testing.T) {
+	g := serve(t, Options{})
+	socket := answering(t, g.Control())
+	if s, err := ReadStatus(t.Context(), socket, me+1, me+2); !errors.Is(err, os.ErrPermission) || s.PublicKey != "" {
+		t.Errorf("%v %+v", err, s)
+	}
+	if s, err := ReadStatus(t.Context(), socket); !errors.Is(err, os.ErrPermission) || s.PublicKey != "" {
+		t.Errorf("nobody may run it: %v %+v", err, s)
+	}
+	if _, err := ReadStatus(t.Context(), socket, me+1, me); err != nil {
+		t.Error(err)
+	}
+}
+
+// What a status says ends up in NIX_CONFIG, a line of which can turn anything off.
+func TestAStatusPutsNothingElseIntoAConfiguration(t *testing.T) {
+	g := serve(t, Options{})
+	key := g.key.PublicText()
+	for name, change := range map[string]func(*Status){
+		"a line behind the key":     func(s *Status) { s.PublicKey += "\nsandbox = false" },
+		"a line in the key's name":  func(s *Status) { s.PublicKey = "x\nsandbox = false\n" + key },
+		"two keys":                  func(s *Status) { s.PublicKey = "x " + key },
+		"no key":                    func(s *Status) { s.PublicKey = "" },
+		"an epoch of another kind":  func(s *Status) { s.Epoch = 8 },
+		"a line behind the address": func(s *Status) { s.Address = "127.0.0.1:80\nsandbox = false" },
+		"a URL behind the address":  func(s *Status) { s.Address = "127.0.0.1:80/ http" },
+		"another machine":           func(s *Status) { s.Address = "192.0.2.1:80" },
+	} {
+		s := g.Status()
+		change(&s)
+		h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(s) })
+		if got, err := ReadStatus(t.Context(), answering(t, h), me); err == nil || got.PublicKey != "" {
+			t.Errorf("%s: %v %+v", name, err, got)
+		}
 	}
 }
 

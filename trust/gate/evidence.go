@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -83,7 +84,7 @@ func openEvidence(file string, log *slog.Logger) *evidence {
 }
 
 func (e *evidence) add(one Evidence) {
-	one.Got = one.Got[:min(len(one.Got), mostGot)]
+	one.Got = strings.ToValidUTF8(one.Got[:min(len(one.Got), mostGot)], "")
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.list) >= mostEvidence {

@@ -16,9 +16,11 @@ import (
 
 // Options are what a gate needs. Only Key has to be there.
 type Options struct {
-	Key *Key
-	// Client asks the caches, for the store whose paths are served. nil: one for
-	// /nix/store without credentials that never asks twice.
+	Key      *Key
+	StoreDir string          // whose paths are served; "": /nix/store
+	Netrc    *bincache.Netrc // credentials for the caches; nil: none
+	// Client asks the caches, in place of one for StoreDir with Netrc that never
+	// asks twice.
 	Client   *bincache.Client
 	Priority int           // in nix-cache-info, lower is asked first; 0: 30, before cache.nixos.org's 40
 	Deadline time.Duration // until a cache begins to send contents; 0: 2 s
@@ -61,6 +63,7 @@ type Gate struct {
 	epochs    *epochs
 	probes    probes
 	self      self
+	ahead     *ahead
 
 	grants   func() ([]grants.Standing, bool)
 	problems func() []string
@@ -99,13 +102,13 @@ func New(o Options) (*Gate, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Client == nil {
-		o.Client = bincache.NewClient(bincache.Options{Limits: bincache.Limits{
+		o.Client = bincache.NewClient(bincache.Options{StoreDir: o.StoreDir, Netrc: o.Netrc, Limits: bincache.Limits{
 			Attempts: 1, PerHost: 2 * o.Streams, Request: o.Deadline, Answer: o.Deadline, Stall: stalls * o.Deadline,
 		}})
 	}
 	g := &Gate{
 		key: o.Key, client: o.Client, deadline: o.Deadline, streams: make(chan struct{}, o.Streams), room: semaphore.NewWeighted(roomSize),
-		now: o.Now, log: o.Log, health: newHealth(), started: o.Now(), born: time.Now(), grants: o.Grants, problems: o.Problems,
+		now: o.Now, log: o.Log, health: newHealth(), ahead: newAhead(), started: o.Now(), born: time.Now(), grants: o.Grants, problems: o.Problems,
 		evidence: openEvidence(o.Evidence, o.Log), epochs: newEpochs(o.Epochs, o.Remembered, o.Now),
 		cacheInfo: fmt.Appendf(nil, "StoreDir: %s\nWantMassQuery: 1\nPriority: %d\n", o.Client.StoreDir(), o.Priority),
 	}

@@ -178,6 +178,17 @@ func (s *served) get(t testing.TB, path string) (status int, body []byte, err er
 	return r.StatusCode, body, err
 }
 
+// noted waits until so many questions for contents have ended: a client has all
+// of an answer a moment before the gate has noted it.
+func (s *served) noted(t testing.TB, events int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); len(s.tally.recent()) < events; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d are noted", len(s.tally.recent()), events)
+		}
+	}
+}
+
 // nar asks for a path's contents as the narinfo names them.
 func (s *served) nar(t testing.TB, path lock.StorePath) (status int, body []byte, err error) {
 	t.Helper()
@@ -280,7 +291,7 @@ func TestRequestsFromElsewhereAreRefused(t *testing.T) {
 			t.Errorf("%s: %d", method, r.StatusCode)
 		}
 	}
-	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "localhost:0", "127.0.0.1", ""} {
+	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "localhost:0", "127.0.0.1", "", "127.0.0.1:http", "127.0.0.1:", "127.0.0.1:0\n"} {
 		if l, err := Listen(t.Context(), address); err == nil {
 			l.Close()
 			t.Errorf("it listens on %q", address)
@@ -290,6 +301,26 @@ func TestRequestsFromElsewhereAreRefused(t *testing.T) {
 	g.ServeHTTP(bare, httptest.NewRequest("GET", "http://127.0.0.1/nix-cache-info", nil))
 	if bare.Code != 403 {
 		t.Error(bare.Code)
+	}
+}
+
+func TestAGateAnswersAtEveryAddressThatItMayListenOn(t *testing.T) {
+	g := serve(t, Options{})
+	for _, address := range []string{"127.0.0.2:0", "[::1]:0"} {
+		l, err := Listen(t.Context(), address)
+		if err != nil {
+			t.Logf("%s: %v", address, err) // macOS has the first alone
+			continue
+		}
+		go g.Serve(t.Context(), l)
+		r, err := http.Get("http://" + l.Addr().String() + "/nix-cache-info")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close()
+		if r.StatusCode != 200 {
+			t.Errorf("on %s it answers %d", address, r.StatusCode)
+		}
 	}
 }
 

@@ -46,6 +46,10 @@ func (g *Gate) deliver(ctx context.Context, reply *narReply, s grants.Served) (r
 	case <-ctx.Done():
 		return Left, ""
 	}
+	g.ahead.wanted(s.Path.Digest())
+	g.askAhead()
+	room := room{all: g.room}
+	defer room.release()
 	start := time.Now()
 	caches := slices.DeleteFunc(g.health.order(s, start), g.self.is)
 	for len(caches) > 0 {
@@ -53,7 +57,7 @@ func (g *Gate) deliver(ctx context.Context, reply *narReply, s grants.Served) (r
 		if err != nil {
 			break
 		}
-		err = g.pass(ctx, reply, from, s.Pin)
+		err = g.pass(reply, from, s.Pin, &room)
 		from.close()
 		if err == nil {
 			g.health.delivered(from.cache, s.Pin.Size)
@@ -61,6 +65,14 @@ func (g *Gate) deliver(ctx context.Context, reply *narReply, s grants.Served) (r
 		}
 		if errors.Is(err, errClient) || ctx.Err() != nil {
 			return Left, from.cache
+		}
+		if errors.Is(err, errFull) {
+			// No cache is kept waiting with an answer that is not read.
+			if room.wait(ctx) != nil {
+				return Left, from.cache
+			}
+			start = time.Now()
+			continue
 		}
 		g.refused(s, from.cache, from.began, err)
 		if reply.begun {
@@ -79,7 +91,7 @@ func (g *Gate) deliver(ctx context.Context, reply *narReply, s grants.Served) (r
 }
 
 // pass unpacks and hashes what comes, and releases its end when it is the pin's.
-func (g *Gate) pass(ctx context.Context, reply *narReply, from *source, pin lock.Pin) error {
+func (g *Gate) pass(reply *narReply, from *source, pin lock.Pin, room *room) error {
 	// No format makes contents much longer: what is longer holds padding or
 	// empty blocks, and need not end.
 	packed := bufio.NewReaderSize(&bounded{r: from.body, left: pin.Size + pin.Size/16 + 64<<10}, headSize)
@@ -90,11 +102,9 @@ func (g *Gate) pass(ctx context.Context, reply *narReply, from *source, pin lock
 		if window, err = windowOf(from.compression, head, pin.Size); err != nil {
 			return err
 		}
-		held := min(window, roomSize)
-		if err := g.room.Acquire(ctx, held); err != nil {
+		if err := room.take(window); err != nil {
 			return err
 		}
-		defer g.room.Release(held)
 	}
 	plain, err := bincache.Decompress(from.compression, packed, uint64(pin.Size), bincache.Limits{Window: uint64(window)})
 	if err != nil {

@@ -1,9 +1,12 @@
 package gate
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -38,6 +41,50 @@ func windowOf(compression string, head []byte, size int64) (int64, error) {
 		return 0, fmt.Errorf("%w: %d bytes", errRoom, need)
 	}
 	return need, nil
+}
+
+// errFull is for who has to wait for room.
+var errFull = errors.New("the gate has no memory left to unpack its file")
+
+// A room is what one answer has of the memory for decoders.
+type room struct {
+	all    *semaphore.Weighted
+	held   int64
+	wanted int64
+	waited bool
+}
+
+// take sees to it that there is room for a window, or wants it. Who has waited
+// once gets no more than that, so that no cache makes it wait for ever.
+func (r *room) take(window int64) error {
+	window = min(window, roomSize)
+	switch {
+	case window <= r.held:
+		return nil
+	case r.waited:
+		return errRoom
+	}
+	r.release()
+	if !r.all.TryAcquire(window) {
+		r.wanted = window
+		return errFull
+	}
+	r.held = window
+	return nil
+}
+
+// wait waits for the room that was wanted.
+func (r *room) wait(ctx context.Context) error {
+	if err := r.all.Acquire(ctx, r.wanted); err != nil {
+		return err
+	}
+	r.held, r.waited = r.wanted, true
+	return nil
+}
+
+func (r *room) release() {
+	r.all.Release(r.held)
+	r.held = 0
 }
 
 // unknownWindow is for a beginning that is none of the format.

@@ -2,15 +2,21 @@ package gate
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
+	"github.com/nix-trust/nix-trust/trust/grants"
 )
 
 func TestADecoderGetsAsMuchRoomAsItsFileNeeds(t *testing.T) {
@@ -91,6 +97,88 @@ func TestAFileThatTakesTooMuchRoomIsRefusedAndNotAccused(t *testing.T) {
 		if !g.room.TryAcquire(roomSize) {
 			t.Errorf("%s: room is still taken", name)
 		}
+	}
+}
+
+func TestWhoWaitsForRoomKeepsNoCacheWaiting(t *testing.T) {
+	nar := repeated(3 << 20)
+	pin := pinOf(nar)
+	file := zstdPacked(t, nar, 2<<20)
+	up := newUpstream(t)
+	up.put(storePath(1), pin, "zstd", file)
+	const deadline = 300 * time.Millisecond
+	g := serve(t, Options{Deadline: deadline}, standing(t, "a", time.Time{}, map[lock.StorePath]lock.Pin{storePath(1): pin}, up.URL))
+	if !g.room.TryAcquire(roomSize) {
+		t.Fatal("it is not empty")
+	}
+	var open atomic.Int32
+	up.handle(func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, ".narinfo") {
+			return false
+		}
+		open.Add(1)
+		defer open.Add(-1)
+		w.Write(file[:len(file)/2])
+		w.(http.Flusher).Flush()
+		select {
+		case <-time.After(deadline / 3):
+		case <-r.Context().Done():
+		}
+		w.Write(file[len(file)/2:])
+		return true
+	})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if code, body, err := g.get(t, narURL(grants.Served{Path: storePath(1), Pin: pin})); code != 200 || err != nil || !bytes.Equal(body, nar) {
+			t.Errorf("%d, %d bytes, %v", code, len(body), err)
+		}
+	}()
+	for end := time.Now().Add(10 * time.Second); up.asked.Load() < 2 || open.Load() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the cache is kept waiting")
+		}
+	}
+	time.Sleep(2 * deadline)
+	if up.asked.Load() != 2 {
+		t.Errorf("%d questions while there is no room", up.asked.Load())
+	}
+	g.room.Release(roomSize)
+	<-done
+	g.noted(t, 1)
+	if s := g.Status(); s.Served.Contents != 1 || s.Caches[0].Failed != 0 {
+		t.Errorf("%+v", s)
+	}
+	if !g.room.TryAcquire(roomSize) {
+		t.Error("room is still taken")
+	}
+}
+
+func TestNoCacheMakesAnAnswerWaitTwice(t *testing.T) {
+	all := semaphore.NewWeighted(roomSize)
+	r := room{all: all}
+	if r.take(1<<20) != nil || r.take(1<<20) != nil || r.take(2<<20) != nil || r.take(mostWindow) != nil || r.held != roomSize {
+		t.Errorf("%+v", r)
+	}
+	other := room{all: all}
+	if err := other.take(1 << 20); err != errFull {
+		t.Error(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if other.wait(gone) == nil {
+		t.Error("it has room without any")
+	}
+	r.release()
+	r.release()
+	if err := other.wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if other.take(1<<20) != nil || other.take(2<<20) != errRoom {
+		t.Errorf("%+v", other)
+	}
+	if other.release(); !all.TryAcquire(roomSize) {
+		t.Error("room is still taken")
 	}
 }
 

@@ -38,6 +38,9 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if isInfo {
 		if text := g.current().narinfo(digest); text != nil {
 			g.tally.infos.Add(1)
+			if r.Method == http.MethodGet {
+				g.ahead.tell(digest)
+			}
 			send(w, narinfoType, text)
 			return
 		}
@@ -115,11 +118,10 @@ func fromHere(r *http.Request) bool {
 		return false
 	}
 	name, port, hasPort := cutPort(r.Host)
-	switch name {
-	case "127.0.0.1", "[::1]", "localhost":
-		return !hasPort && local.Port == 80 || hasPort && port == strconv.Itoa(local.Port)
+	if ip, err := netip.ParseAddr(strings.Trim(name, "[]")); name != "localhost" && (err != nil || !ip.IsLoopback()) {
+		return false
 	}
-	return false
+	return !hasPort && local.Port == 80 || hasPort && port == strconv.Itoa(local.Port)
 }
 
 func cutPort(host string) (name, port string, ok bool) {
@@ -132,12 +134,18 @@ func cutPort(host string) (name, port string, ok bool) {
 // Listen opens an address such as "127.0.0.1:8128", which has to be on the
 // loopback interface; port 0 is a free one.
 func Listen(ctx context.Context, address string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil || !net.ParseIP(host).IsLoopback() {
+	if !OnLoopback(address) {
 		return nil, fmt.Errorf("the gate listens on the loopback interface alone, say on 127.0.0.1:8128 or [::1]:8128, not on %q", address)
 	}
 	var config net.ListenConfig
 	return config.Listen(ctx, "tcp", address)
+}
+
+// OnLoopback says whether an address is one of the loopback interface, and
+// nothing besides: it ends up in configurations.
+func OnLoopback(address string) bool {
+	at, err := netip.ParseAddrPort(address)
+	return err == nil && at.Addr().IsLoopback() && at.Addr().Zone() == ""
 }
 
 // Serve answers on the listener until ctx ends; then answers that are on their
@@ -145,6 +153,8 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 func (g *Gate) Serve(ctx context.Context, listener net.Listener) error {
 	g.self.add(listener.Addr().String())
 	defer func() {
+		g.ahead.stop()
+		g.ahead.running.Wait()
 		if err := g.epochs.keep(); err != nil {
 			g.log.Error("the epochs cannot be kept", "error", err.Error())
 		}

@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
 
 	"github.com/nix-trust/nix-trust/lock"
+	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/trust/grants"
 )
 
@@ -182,5 +184,45 @@ func TestARequestWaitsForOneCacheThatHangsInTheMiddle(t *testing.T) {
 	}
 	if took := time.Since(start); took < stalls*deadline || took >= 2*stalls*deadline {
 		t.Errorf("three caches that hang took %v", took)
+	}
+}
+
+func TestAPrivateCacheIsAskedWithItsCredentialsAndNobodyElseIs(t *testing.T) {
+	nar := contents(1, 1000)
+	pins := map[lock.StorePath]lock.Pin{storePath(1): pinOf(nar), storePath(2): pinOf(nar)}
+	private, public := newUpstream(t), newUpstream(t)
+	private.put(storePath(1), pins[storePath(1)], "none", nar)
+	public.put(storePath(2), pins[storePath(2)], "none", nar)
+	private.handle(func(w http.ResponseWriter, r *http.Request) bool {
+		if user, password, ok := r.BasicAuth(); ok && user == "mira" && password == "secret" {
+			return false
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+		return true
+	})
+	var leaked atomic.Bool
+	public.handle(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Header.Get("Authorization") != "" {
+			leaked.Store(true)
+		}
+		return false
+	})
+	// Names tell the two apart: credentials are looked up by host, without the port.
+	at := strings.Replace(private.URL, "127.0.0.1", "localhost", 1)
+	for _, netrc := range []*bincache.Netrc{nil, bincache.ParseNetrc([]byte("machine localhost login mira password secret\n"))} {
+		g := serve(t, Options{Netrc: netrc}, standing(t, "a", time.Time{}, pins, at, public.URL))
+		want := 404
+		if netrc != nil {
+			want = 200
+		}
+		if code, _, _ := g.nar(t, storePath(1)); code != want {
+			t.Errorf("with credentials: %v: %d, want %d", netrc != nil, code, want)
+		}
+		if code, _, _ := g.nar(t, storePath(2)); code != 200 {
+			t.Errorf("the public cache: %d", code)
+		}
+	}
+	if leaked.Load() {
+		t.Error("the credentials of one cache were sent to another")
 	}
 }

@@ -2,6 +2,7 @@ package grants
 
 import (
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 	"time"
@@ -134,5 +135,18 @@ func TestLostCommentsAreSaid(t *testing.T) {
 	must(t, err)
 	if !strings.Contains(strings.Join(p.Notes, " "), "comments") {
 		t.Errorf("%q", p.Notes)
+	}
+}
+
+// The machine's gate is another user than root, and reads what root has granted.
+func TestANewFileIsForEverybodyToReadWhereItIsTheSystems(t *testing.T) {
+	for _, shared := range []bool{false, true} {
+		p, err := PlanDeny(Source{Path: "/etc/nix-trust/grants.toml", Shared: shared}, Deny{Flake: flakeID, Since: noon})
+		if err != nil || len(p.Steps) != 1 {
+			t.Fatal(p, err)
+		}
+		if mode := p.Steps[0].After.Mode; mode != map[bool]fs.FileMode{false: 0o600, true: 0o644}[shared] {
+			t.Errorf("shared %t: mode %v", shared, mode)
+		}
 	}
 }

@@ -3,8 +3,10 @@ package grants
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/nix-trust/nix-trust/lock"
 )
@@ -12,8 +14,22 @@ import (
 // A Pool is all that may be served: the pins of every active grant. The zero
 // Pool serves nothing.
 type Pool struct {
-	pins      map[string]Served // by the hash part of the path, which is all that a request has
+	pins      map[string]pinned // by the hash part of the path, which is all that a request has
 	conflicts []Conflict
+}
+
+// A pinned is a path as the pool has it.
+type pinned struct {
+	path lock.StorePath
+	pin  lock.Pin
+	by   *backers
+}
+
+// backers are the grants that pin a path: the caches that may deliver it, by
+// URL, and the flakes, sorted. All paths that the same grants pin share them.
+type backers struct {
+	caches []lock.Cache
+	flakes []Identity
 }
 
 // A Served is one path that may be served.
@@ -60,60 +76,103 @@ func (c Conflict) String() string {
 // NewPool gathers what may be served. Standings that are not active add
 // nothing.
 func NewPool(standings []Standing) *Pool {
-	p := &Pool{pins: map[string]Served{}}
-	sides := map[string][]Side{}
+	g := gathering{pool: &Pool{pins: map[string]pinned{}}, sides: map[string][]Side{}, unions: map[[2]*backers]*backers{}}
+	// Grants of one lock pin the same, so that it is gone through once.
+	type lot struct {
+		first Standing
+		by    *backers
+	}
+	lots := map[string]*lot{}
+	var order []*lot
 	for _, s := range standings {
 		if !s.Serves() {
 			continue
 		}
-		by := []Identity{s.Grant.Flake} // shared by all its pins
-		for _, system := range s.Grant.Systems {
-			if section := s.served.Systems[system]; section != nil {
+		by := &backers{caches: s.Grant.Caches, flakes: []Identity{s.Grant.Flake}}
+		key := s.Grant.Lock + " " + strings.Join(s.Grant.Systems, " ")
+		if l := lots[key]; l != nil {
+			l.by = g.union(l.by, by)
+			continue
+		}
+		lots[key] = &lot{s, by}
+		order = append(order, lots[key])
+	}
+	for _, l := range order {
+		for _, system := range l.first.Grant.Systems {
+			if section := l.first.served.Systems[system]; section != nil {
 				for path, pin := range section.Paths {
-					p.add(Side{s.Grant.Flake, path, pin}, s.Grant.Caches, by, sides)
+					g.add(pinned{path, pin, l.by})
 				}
 			}
 		}
 	}
-	for _, h := range slices.Sorted(maps.Keys(sides)) {
-		delete(p.pins, h)
-		list := sides[h]
+	return g.end()
+}
+
+// A gathering is a pool that is being made.
+type gathering struct {
+	pool *Pool
+	// sides has, of a hash part that grants disagree on, all that is said.
+	sides  map[string][]Side
+	unions map[[2]*backers]*backers
+}
+
+// add takes one pin in.
+func (g *gathering) add(p pinned) {
+	h := p.path.Digest()
+	have, known := g.pool.pins[h]
+	if !known {
+		g.pool.pins[h] = p
+		return
+	}
+	differs := have.path != p.path || !have.pin.Same(p.pin)
+	switch {
+	case !differs && g.sides[h] == nil:
+		have.by = g.union(have.by, p.by)
+		g.pool.pins[h] = have
+		return
+	case g.sides[h] == nil:
+		g.say(h, have)
+	}
+	g.say(h, p)
+}
+
+// say notes what some grants pin under a hash part that others disagree on.
+func (g *gathering) say(h string, p pinned) {
+	for _, id := range p.by.flakes {
+		if !slices.ContainsFunc(g.sides[h], func(o Side) bool { return o.Flake == id && o.Path == p.path && o.Pin.Same(p.pin) }) {
+			g.sides[h] = append(g.sides[h], Side{id, p.path, p.pin})
+		}
+	}
+}
+
+// union is the backers of a path that two lots of grants pin. Most paths that two
+// lots share they share with many others.
+func (g *gathering) union(a, b *backers) *backers {
+	if a == b {
+		return a
+	}
+	if u := g.unions[[2]*backers{a, b}]; u != nil {
+		return u
+	}
+	flakes := slices.Concat(a.flakes, b.flakes)
+	slices.Sort(flakes)
+	u := &backers{caches: joined(a.caches, b.caches), flakes: slices.Compact(flakes)}
+	g.unions[[2]*backers{a, b}] = u
+	return u
+}
+
+// end takes out what grants disagree on.
+func (g *gathering) end() *Pool {
+	for _, h := range slices.Sorted(maps.Keys(g.sides)) {
+		delete(g.pool.pins, h)
+		list := g.sides[h]
 		slices.SortStableFunc(list, func(a, b Side) int {
 			return cmp.Or(cmp.Compare(a.Flake, b.Flake), cmp.Compare(a.Path, b.Path))
 		})
-		p.conflicts = append(p.conflicts, Conflict{HashPart: h, Sides: list})
+		g.pool.conflicts = append(g.pool.conflicts, Conflict{HashPart: h, Sides: list})
 	}
-	for _, s := range p.pins {
-		slices.Sort(s.By)
-	}
-	return p
-}
-
-// add takes one pin in. Under a hash part that grants disagree on, sides has
-// everything that is said.
-func (p *Pool) add(side Side, from []lock.Cache, by []Identity, sides map[string][]Side) {
-	h := side.Path.Digest()
-	have, known := p.pins[h]
-	if !known {
-		p.pins[h] = Served{Path: side.Path, Pin: side.Pin, From: from, By: by}
-		return
-	}
-	differs := have.Path != side.Path || !have.Pin.Same(side.Pin)
-	if differs && sides[h] == nil {
-		for _, id := range have.By {
-			sides[h] = append(sides[h], Side{id, have.Path, have.Pin})
-		}
-	}
-	switch {
-	case sides[h] != nil:
-		if !slices.ContainsFunc(sides[h], func(o Side) bool { return o.Flake == side.Flake && o.Path == side.Path && o.Pin.Same(side.Pin) }) {
-			sides[h] = append(sides[h], side)
-		}
-	case !slices.Contains(have.By, side.Flake):
-		have.From = joined(have.From, from)
-		have.By = append(slices.Clone(have.By), side.Flake)
-		p.pins[h] = have
-	}
+	return g.pool
 }
 
 // joined adds caches to caches.
@@ -140,7 +199,18 @@ func (p *Pool) Find(hashPart string) (Served, bool) {
 		return Served{}, false
 	}
 	s, ok := p.pins[hashPart]
-	return s, ok
+	if !ok {
+		return Served{}, false
+	}
+	return Served{Path: s.path, Pin: s.pin, From: s.by.caches, By: s.by.flakes}, true
+}
+
+// HashParts are those of all paths that may be served, in no order.
+func (p *Pool) HashParts() iter.Seq[string] {
+	if p == nil {
+		return maps.Keys(map[string]pinned(nil))
+	}
+	return maps.Keys(p.pins)
 }
 
 // Len is the number of paths that may be served.
