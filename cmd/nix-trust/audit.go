@@ -12,8 +12,8 @@ import (
 
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/audit"
-	"github.com/nix-trust/nix-trust/trust/dbfile"
 	"github.com/nix-trust/nix-trust/trust/host"
+	"github.com/nix-trust/nix-trust/trust/storedb"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
@@ -164,7 +164,7 @@ func (a *app) storeProblem(ctx context.Context, f *trust.Facts, err error) error
 		p.hints = []string{"NIX_STATE_DIR says where it is when it is elsewhere, and --root looks at another system"}
 	case errors.Is(err, fs.ErrPermission):
 		p.hints = []string{"it is mostly readable by everyone; run nix-trust audit as root"}
-	case errors.Is(err, dbfile.ErrBusy):
+	case errors.Is(err, storedb.ErrBusy):
 		p.hints = []string{"run it again when no build or download is at work"}
 	}
 	return p

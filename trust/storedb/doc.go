@@ -11,6 +11,7 @@ import (
 	"errors"
 
 	"github.com/nix-trust/nix-trust/lock/bincache"
+	"github.com/nix-trust/nix-trust/trust/dbfile"
 )
 
 // File is the database's place below Nix's state folder, such as /nix/var/nix.
@@ -18,6 +19,9 @@ const File = "db/db.sqlite"
 
 // ErrSchema says that the tables are not those that Nix makes.
 var ErrSchema = errors.New("its tables are not those of Nix's store")
+
+// ErrBusy says that somebody wrote each time the database was read.
+var ErrBusy = dbfile.ErrBusy
 
 // A Row is one valid path.
 type Row struct {
