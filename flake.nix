@@ -22,7 +22,7 @@
           src = self;
           subPackages = [ "cmd/nix-trust" ];
           # What `go mod vendor` makes; .ci/vendor-hash prints it and holds it true.
-          vendorHash = "sha256-qMrTFNWP3rs2Y1mX0b7dJW8y9oGV3hxy+XdwZwAjQhc=";
+          vendorHash = "sha256-4jeIKnqqgcZmjoVqJ7v3LRyJH1T7EgdvsB0+k/hvSH4=";
           env.CGO_ENABLED = 0;
           ldflags = [ "-s" "-w" ];
           # The tests that matter run real Nix in roots of their own.

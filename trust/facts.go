@@ -45,6 +45,7 @@ type Nix struct {
 	// StoreWhy says what decided Store: "NIX_REMOTE=daemon", "store = … at /etc/nix/nix.conf:3", "auto: /nix/var/nix is not writable".
 	StoreWhy string
 	StoreDir string // "/nix/store" by default
+	StateDir string // where the store's database and the roots of the garbage collector are: "/nix/var/nix"
 	Offline  bool   // no non-loopback interface has an address: the new CLI turns substitution off
 }
 

@@ -58,6 +58,17 @@ func ownedBy(path string, uid int) bool {
 	return ok && int(st.Uid) == uid
 }
 
+// rootsAlone reports whether root can have SQLite write to a file, which goes by
+// the journal that lies beside it: in a folder of another user's, as where sudo
+// leaves XDG_CACHE_HOME, that has root write and remove what the user likes.
+func rootsAlone(file string) bool {
+	if os.Geteuid() != 0 {
+		return true
+	}
+	_, err := guard{owners: []uint32{0}, folders: true}.way(file)
+	return err == nil
+}
+
 func gateMemoryIn(folders []string, places []gatePlace) gateMemory {
 	var m gateMemory
 	for _, p := range places {
@@ -70,7 +81,7 @@ func gateMemoryIn(folders []string, places []gatePlace) gateMemory {
 	for _, dir := range folders {
 		for _, f := range diskcache.Files(dir) {
 			// Another user's is left alone, root or not.
-			if ownedBy(f, os.Geteuid()) {
+			if ownedBy(f, os.Geteuid()) && rootsAlone(f) {
 				m.files = append(m.files, f)
 			}
 		}

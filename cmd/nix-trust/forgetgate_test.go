@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -135,5 +136,31 @@ func TestAnotherUsersMemoryIsLeftAlone(t *testing.T) {
 	}
 	if _, err := diskcache.Forget(context.Background(), file, func(string) bool { return true }); err == nil {
 		t.Error("another user's database was written to")
+	}
+}
+
+// SQLite plays a journal that lies beside a database, and removes a file that the
+// journal names.
+func TestRootLeavesADatabaseInAnothersFolderAlone(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("it is about root")
+	}
+	dir := filepath.Join(t.TempDir(), "nix")
+	place := gatePlace{address: gateAddress}
+	file := rememberAll(t, dir, place.url(0))
+	if m := gateMemoryIn([]string{dir}, []gatePlace{place}); len(m.files) != 1 || m.files[0] != file {
+		t.Fatalf("%v", m.files)
+	}
+	for name, change := range map[string]func() error{
+		"another's":       func() error { return os.Chown(dir, 65534, 65534) },
+		"for all":         func() error { return errors.Join(os.Chown(dir, 0, 0), os.Chmod(dir, 0o777)) },
+		"below another's": func() error { return errors.Join(os.Chmod(dir, 0o700), os.Chown(filepath.Dir(dir), 65534, 65534)) },
+	} {
+		if err := errors.Join(os.Chown(filepath.Dir(dir), 0, 0), os.Chown(dir, 0, 0), os.Chmod(dir, 0o700), change()); err != nil {
+			t.Fatal(err)
+		}
+		if m := gateMemoryIn([]string{dir}, []gatePlace{place}); len(m.files) != 0 {
+			t.Errorf("%s: %v is written to by root", name, m.files)
+		}
 	}
 }

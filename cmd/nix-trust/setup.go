@@ -59,8 +59,8 @@ nix-trust-gate.
 --remove takes the key and the addresses out again. The key's file goes only when
 you say so with the word yes, or with --delete-key beside --yes.
 
-` + consentHelp + ` The key is in no
-journal, and undo leaves it.
+` + askHelp + ` The key is in no journal, and undo leaves
+it.
 
 Exit code: 0 when it was done or is so already, with --check when it is in force;
 1 refused, or not in force; 2 a wrong use; 3 something could not be read, written
@@ -306,8 +306,12 @@ func (j *setupJob) addressFile() (file, address string) {
 	return file, cmp.Or(address, gateAddress)
 }
 
-// publish adds the file of the public half.
+// publish adds the file of the public half. The folder is the gate's: by a link
+// there root would write over a file that the gate's user chooses.
 func (j *setupJob) publish(p *trust.Plan, key gateKey) error {
+	if info, err := os.Lstat(j.place.publicFile()); err == nil && info.Mode()&os.ModeSymlink != 0 {
+		return &problem{code: exitFindings, text: j.place.publicFile() + " is a link, and setup makes none there", hints: []string{"find out who made it, and remove it"}}
+	}
 	before, err := j.app.read(j.place.publicFile())
 	if err != nil {
 		return changeProblem(err)

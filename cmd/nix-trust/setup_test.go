@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -257,5 +258,26 @@ func TestAListThatCouldNotBeReadIsUnknown(t *testing.T) {
 		if k, u := j.keyListing(key), j.urlListing(url); k.outcome != c.key || u.outcome != c.url || k.text == "" || u.text == "" {
 			t.Errorf("%s: the key %v, the address %v: %s %s", c.name, k.outcome, u.outcome, k.text, u.text)
 		}
+	}
+}
+
+func TestSetupWritesOverNothingElse(t *testing.T) {
+	key, err := gate.NewKey("k-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	j := &setupJob{app: &app{}, place: gatePlace{system: true, dir: dir}}
+	other := filepath.Join(t.TempDir(), "ld.so.preload")
+	if err := errors.Join(os.WriteFile(other, []byte("root's\n"), 0o644), os.Symlink(other, j.place.publicFile())); err != nil {
+		t.Fatal(err)
+	}
+	var p trust.Plan
+	if err := j.publish(&p, gateKey{public: key.Public()}); err == nil || len(p.Steps) != 0 {
+		t.Errorf("%v: %+v", err, p.Steps)
+	}
+	os.Remove(j.place.publicFile())
+	if err := j.publish(&p, gateKey{public: key.Public()}); err != nil || len(p.Steps) != 1 {
+		t.Errorf("%v: %+v", err, p.Steps)
 	}
 }

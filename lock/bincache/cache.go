@@ -15,8 +15,8 @@ func (k *Cache) Info(ctx context.Context) (CacheInfo, error) {
 		return CacheInfo{}, about(err, k.shown, file)
 	}
 	info, err := ParseCacheInfo(data)
-	if err != nil {
-		return CacheInfo{}, about(err, k.shown, file)
+	if err != nil && (info.StoreDir == "" || info.StoreDir == k.client.storeDir) {
+		return info, about(err, k.shown, file)
 	}
 	if info.StoreDir != "" && info.StoreDir != k.client.storeDir {
 		return info, about(failf(Misbehaved, "the cache is for stores at %s, not %s; nothing of it can be used here", quote(info.StoreDir), k.client.storeDir), k.shown, file)

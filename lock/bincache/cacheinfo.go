@@ -1,6 +1,8 @@
 package bincache
 
 import (
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -13,10 +15,15 @@ type CacheInfo struct {
 	HasPriority   bool // whether it was told
 }
 
+// ErrPriority is the cause of the error about a Priority that stops Nix.
+var ErrPriority = errors.New("the priority is not a number")
+
 // ParseCacheInfo reads a nix-cache-info. Nix asks little of it: lines without
 // a colon and unknown names are skipped, space around values is dropped
 // (so CR line ends do no harm), a later line overrides. Only a Priority that
 // does not start with a number stops Nix, and so it is an error here.
+// With that error comes what the lines before it told: a StoreDir that does not
+// fit makes Nix leave the cache before it gets there.
 // Nix: src/libstore/binary-cache-store.cc, BinaryCacheStore::init.
 //
 // A page of HTML is therefore a valid nix-cache-info; Told says whether the
@@ -39,7 +46,7 @@ func ParseCacheInfo(data []byte) (CacheInfo, error) {
 		case "Priority":
 			n, ok := leadingInt(value)
 			if !ok {
-				return CacheInfo{}, failf(Misbehaved, "nix-cache-info line %d: Priority is %s, not a number, and Nix fails on that", line, quote(value))
+				return CacheInfo{StoreDir: info.StoreDir}, &Error{Kind: Misbehaved, Err: ErrPriority, Text: fmt.Sprintf("nix-cache-info line %d: Priority is %s, not a number, and Nix fails on that", line, quote(value))}
 			}
 			info.Priority, info.HasPriority = n, true
 		}

@@ -2,6 +2,7 @@ package bincache
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net/url"
 	"time"
@@ -19,11 +20,12 @@ type Source interface {
 
 // A Reply is the start of an answer. The receiver closes Body.
 type Reply struct {
-	Status     int           // as in HTTP; a folder answers 200, 403 or 404
-	Length     int64         // of Body in bytes; -1 when not told
-	Encoding   string        // a Content-Encoding, lower case; empty: none
-	Location   string        // where a redirect leads, as sent
-	RetryAfter time.Duration // how long to wait, when told
+	Status     int                  // as in HTTP; a folder answers 200, 403 or 404
+	Length     int64                // of Body in bytes; -1 when not told
+	Encoding   string               // a Content-Encoding, lower case; empty: none
+	Location   string               // where a redirect leads, as sent
+	RetryAfter time.Duration        // how long to wait, when told
+	TLS        *tls.ConnectionState // of the connection; nil when it is not encrypted
 	Body       io.ReadCloser
 }
 

@@ -62,6 +62,7 @@ func (w *web) Get(ctx context.Context, at *url.URL, user *url.Userinfo) (*Reply,
 		Encoding:   encoding,
 		Location:   res.Header.Get("Location"),
 		RetryAfter: retryAfter(res.Header.Get("Retry-After")),
+		TLS:        res.TLS,
 		Body:       res.Body,
 	}, nil
 }

@@ -63,6 +63,7 @@ type Gate struct {
 	epochs    *epochs
 	probes    probes
 	self      self
+	ahead     *ahead
 
 	grants   func() ([]grants.Standing, bool)
 	problems func() []string
@@ -107,7 +108,7 @@ func New(o Options) (*Gate, error) {
 	}
 	g := &Gate{
 		key: o.Key, client: o.Client, deadline: o.Deadline, streams: make(chan struct{}, o.Streams), room: semaphore.NewWeighted(roomSize),
-		now: o.Now, log: o.Log, health: newHealth(), started: o.Now(), born: time.Now(), grants: o.Grants, problems: o.Problems,
+		now: o.Now, log: o.Log, health: newHealth(), ahead: newAhead(), started: o.Now(), born: time.Now(), grants: o.Grants, problems: o.Problems,
 		evidence: openEvidence(o.Evidence, o.Log), epochs: newEpochs(o.Epochs, o.Remembered, o.Now),
 		cacheInfo: fmt.Appendf(nil, "StoreDir: %s\nWantMassQuery: 1\nPriority: %d\n", o.Client.StoreDir(), o.Priority),
 	}

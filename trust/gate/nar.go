@@ -46,6 +46,8 @@ func (g *Gate) deliver(ctx context.Context, reply *narReply, s grants.Served) (r
 	case <-ctx.Done():
 		return Left, ""
 	}
+	g.ahead.wanted(s.Path.Digest())
+	g.askAhead()
 	room := room{all: g.room}
 	defer room.release()
 	start := time.Now()

@@ -38,6 +38,9 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if isInfo {
 		if text := g.current().narinfo(digest); text != nil {
 			g.tally.infos.Add(1)
+			if r.Method == http.MethodGet {
+				g.ahead.tell(digest)
+			}
 			send(w, narinfoType, text)
 			return
 		}
@@ -150,6 +153,8 @@ func OnLoopback(address string) bool {
 func (g *Gate) Serve(ctx context.Context, listener net.Listener) error {
 	g.self.add(listener.Addr().String())
 	defer func() {
+		g.ahead.stop()
+		g.ahead.running.Wait()
 		if err := g.epochs.keep(); err != nil {
 			g.log.Error("the epochs cannot be kept", "error", err.Error())
 		}

@@ -51,6 +51,7 @@ func Look(ctx context.Context, m *Machine, o Options) *trust.Facts {
 	store := l.lookStore(f.Client)
 	f.Nix.Store, f.Nix.StoreWhy = store.kind, store.why
 	f.Nix.StoreDir = cmp.Or(store.dir, l.places.store)
+	f.Nix.StateDir = cmp.Or(store.state, l.places.state)
 
 	// The daemon takes a few milliseconds to answer; the flakes are read
 	// meanwhile, unless its answer decides by which release's rules.
