@@ -108,40 +108,11 @@ terminal.`,
 	f.BoolVar(&a.readOnly, "read-only", false, "let no key of the screens change anything")
 	f.StringVar(&a.root, "root", "", "look at the system whose root folder is `DIR`")
 	f.StringVar(&a.user, "user", "", "take the view of the user `NAME` (as root, or under --root)")
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(
-		a.statusCommand(),
-		a.whyCommand(),
-		a.configCommand(),
-		a.answersCommand(),
-		a.doctorCommand(),
-		a.lintCommand(),
-		a.reviewCommand(),
-		a.lockCommand(),
-		a.verifyCommand(),
-		a.challengeCommand(),
-		a.grantCommand(),
-		a.denyCommand(),
-		a.revokeCommand(),
-		a.grantsCommand(),
-		a.narrowCommand(),
-		a.gateCommand(),
-		a.proposeCommand(),
-		a.applyCommand(),
-		a.setupCommand(),
-		a.fetchCommand(),
-		a.execCommand(),
-		a.journalCommand(),
-		a.undoCommand(),
-		a.explainCommand(),
-		a.auditCommand(),
-		a.demoCommand(),
-	)
 	for _, g := range []struct {
 		title string
 		has   []*cobra.Command
 	}{
-		{"Look:", []*cobra.Command{a.statusCommand(), a.whyCommand(), a.explainCommand(), a.doctorCommand(), a.configCommand(), a.lintCommand(), a.reviewCommand()}},
+		{"Look:", []*cobra.Command{a.statusCommand(), a.whyCommand(), a.explainCommand(), a.doctorCommand(), a.configCommand(), a.lintCommand(), a.reviewCommand(), a.auditCommand()}},
 		{"Pin and verify binaries:", []*cobra.Command{a.lockCommand(), a.verifyCommand(), a.challengeCommand()}},
 		{"Trust one flake:", []*cobra.Command{a.grantCommand(), a.denyCommand(), a.revokeCommand(), a.grantsCommand(), a.fetchCommand(), a.execCommand(), a.narrowCommand()}},
 		{"The whole machine:", []*cobra.Command{a.setupCommand(), a.gateCommand(), a.proposeCommand(), a.applyCommand()}},
