@@ -224,7 +224,7 @@ func SuspectNote(url string) string {
 	if !bad {
 		return ""
 	}
-	return "Look at " + safetext.Redact(url) + " again: " + why.String() + "."
+	return "Look at " + safetext.Redact(url) + " again: " + why.Spelt() + "."
 }
 
 // answerChanges says each change in a sentence.

@@ -45,6 +45,7 @@ type Nix struct {
 	// StoreWhy says what decided Store: "NIX_REMOTE=daemon", "store = … at /etc/nix/nix.conf:3", "auto: /nix/var/nix is not writable".
 	StoreWhy string
 	StoreDir string // "/nix/store" by default
+	StateDir string // where the store's database and the roots of the garbage collector are: "/nix/var/nix"
 	Offline  bool   // no non-loopback interface has an address: the new CLI turns substitution off
 }
 
@@ -77,8 +78,8 @@ type User struct {
 	Group string
 	// MemberOf has the groups whose entry in the group database lists the user.
 	MemberOf []string
-	// Supplementary has the other groups of the process, by name. CppNix ignores
-	// them; Lix does not.
+	// Supplementary has the other groups of the process, by name. Nix ignores
+	// them; Lix from 2.95 on does not.
 	Supplementary []string
 }
 

@@ -92,7 +92,7 @@ trusted-users = root
 		{"a key that may be for a cache of another name", scene{system: "extra-trusted-public-keys = " + goodKey + "\nextra-substituters = https://b.example"}, nil},
 		{"a key of no host", scene{system: "extra-trusted-public-keys = laptop-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="}, nil},
 		{"keys replaced", scene{system: "trusted-public-keys = " + goodKey}, []string{"keys-replaced" + sys + ":1"}},
-		{"keys replaced by the same and more", scene{system: admit + "trusted-public-keys = " + officialKey + " " + goodKey}, nil},
+		{"keys replaced by the same and more", scene{system: admit + "trusted-public-keys = " + OfficialKey + " " + goodKey}, nil},
 		{"one name, two keys", scene{system: admit + "extra-trusted-public-keys = " + goodKey + " " + otherKey}, []string{"key-name-clash" + sys + ":2"}},
 		{"one key twice is harmless", scene{system: admit + "extra-trusted-public-keys = " + goodKey + " " + goodKey}, nil},
 		{"an extra line after the plain one is kept", scene{system: "substituters = https://cache.nixos.org/\nextra-substituters = " + cacheURL + "\nextra-trusted-public-keys = " + goodKey}, nil},

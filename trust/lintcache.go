@@ -12,7 +12,7 @@ import (
 // Nix: src/libstore/include/nix/store/globals.hh.
 const (
 	officialCache = "https://cache.nixos.org/"
-	officialKey   = "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="
+	OfficialKey   = "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="
 )
 
 // urls yields the URLs of caches that count, each with its line.
@@ -150,7 +150,7 @@ func (l *linter) defaultsReplaced() { l.replaced("substituters", officialCache, 
 
 // keysReplaced finds lists of keys that take away what was there.
 func (l *linter) keysReplaced() {
-	l.replaced("trusted-public-keys", officialKey, "is no longer believed")
+	l.replaced("trusted-public-keys", OfficialKey, "is no longer believed")
 }
 
 // replaced finds lines that replace a list without having what was in it: what

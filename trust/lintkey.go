@@ -157,7 +157,7 @@ func (l *linter) keyWithoutCache() {
 	}
 	for _, k := range keys {
 		host := keyHost(k.Text)
-		if _, ok := asKey(k.Text); !ok || !strings.Contains(host, ".") || k.Text == officialKey {
+		if _, ok := asKey(k.Text); !ok || !strings.Contains(host, ".") || k.Text == OfficialKey {
 			continue
 		}
 		if !slices.ContainsFunc(urls, func(u nixconf.Item) bool { return hostOf(u.Text) == host }) && !l.claimed(host) {

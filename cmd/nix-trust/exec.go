@@ -31,7 +31,7 @@ type execFlags struct {
 func (a *app) execCommand() *cobra.Command {
 	var f execFlags
 	c := &cobra.Command{
-		Use:   "exec [--flake FLAKE] -- COMMAND [ARG...]",
+		Use:   "exec [flags] -- COMMAND [ARG...]",
 		Short: "Run a command that gets what a flake's grant pins through the gate",
 		Long: `exec runs COMMAND, such as nix build or nix develop, with one more cache for that
 command alone: the gate, which serves what was granted and nothing else. It adds
@@ -45,8 +45,10 @@ What the flake asks for in its nixConfig is answered with no, as long as you hav
 not answered it: what was granted needs no yes.
 
 The exit code is the command's, 128 and the number of the signal that ended it;
-where COMMAND was not run, 1 the grant may not be used; 2 a wrong use; 3 no gate,
-or something could not be determined; 126 and 127 it cannot be run, is not there.`,
+where COMMAND was not run: 1 the grant may not be used; 2 a wrong use; 3 there is
+no gate, or something could not be determined; 126 COMMAND cannot be run; 127 it
+is not there.`,
+		DisableFlagsInUseLine: true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("exec needs a command", "for example: nix-trust exec -- nix build")
@@ -195,7 +197,7 @@ func (e *execution) prepare() (remove func(), err error) {
 	var vars []string
 	switch {
 	case len(asks) == 0 || !terminalFile(e.app.err): // nobody is asked
-	case r.Nix.Version.Lix():
+	case r.Nix.Version.LixAtLeast(91): // 2.90 asks with false, as Nix does
 		lines = append(lines, "accept-flake-config = false")
 	case r.Nix.Version == nixconf.Version{} || !r.Nix.Version.AtLeast(2, 25):
 		e.app.warn("nix will ask about %s of this flake's nixConfig: answer with Enter, as what was granted needs no yes", count(len(asks), "setting", "settings"))

@@ -32,12 +32,13 @@ func (a *app) fetchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "fetch [FLAKE]",
 		Short: "Bring what a flake's grant pins into the store, checked",
-		Long: `fetch brings into the store what the grant of FLAKE pins: a folder (the current
-one when left out) or a reference such as github:OWNER/REPO. A build then finds
-it there. It runs as you: a gate of its own takes the paths from the caches that
-were granted, compares every byte with the accepted lock, and signs what is
-right, which the daemon accepts as it believes the gate's key (` + "`nix-trust setup`" + `).
-No setting of Nix changes, and nothing is remembered about any cache.
+		Long: `fetch brings into the store what the grant of FLAKE pins: a folder (left out, the
+flake in the current one or above) or a reference such as github:OWNER/REPO. A
+build then finds it there. It runs as you: a gate of its own takes the paths from
+the caches that were granted, compares every byte with the accepted lock, and
+signs what is right, which the daemon accepts as it believes the gate's key
+(` + "`nix-trust setup`" + `). No setting of Nix changes, and nothing is remembered about
+any cache.
 
 What the lock leaves out, as caches that are trusted anyway have it alike, comes
 from those.

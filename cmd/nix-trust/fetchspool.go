@@ -57,7 +57,7 @@ func newSpool(gate, storeDir, dir string) (*spool, error) {
 		return nil, err
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: 2 * spoolAhead, DisableCompression: true} // no proxy
-	s := &spool{gate: gate, storeDir: storeDir, dir: dir, client: &http.Client{Transport: transport}, items: map[string]*spooled{}}
+	s := &spool{gate: gate, storeDir: storeDir, dir: dir, client: &http.Client{Transport: transport, CheckRedirect: noRedirect}, items: map[string]*spooled{}}
 	s.freed = sync.NewCond(&s.mu)
 	s.proxy = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: transport,
@@ -65,6 +65,9 @@ func newSpool(gate, storeDir, dir string) (*spool, error) {
 	}
 	return s, nil
 }
+
+// noRedirect has a redirect be an answer that is none of a gate's.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // serve answers on a free port until stop, and gets paths meanwhile, in this order.
 func (s *spool) serve(ctx context.Context, paths []lock.StorePath) (base string, stop func(), err error) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -136,11 +137,17 @@ func running(ctx context.Context, place gatePlace) (*heldGate, gate.Status, erro
 }
 
 // waken is running for a gate that a service manager starts once somebody comes
-// to its address.
+// to its address: for the machine's that may be another one than was asked for.
 func waken(ctx context.Context, place gatePlace) (*heldGate, gate.Status, error) {
 	h, s, err := running(ctx, place)
-	if errors.Is(err, fs.ErrNotExist) && (&heldGate{base: "http://" + place.address}).answers(ctx) == nil {
-		return running(ctx, place)
+	addresses := []string{place.address}
+	if place.system {
+		addresses = append(addresses, systemGatePlace("").address)
+	}
+	for _, at := range slices.Compact(addresses) {
+		if errors.Is(err, fs.ErrNotExist) && (&heldGate{base: "http://" + at}).answers(ctx) == nil {
+			h, s, err = running(ctx, place)
+		}
 	}
 	return h, s, err
 }
@@ -153,8 +160,8 @@ func (h *heldGate) answers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // no proxy
-	got, err := client.Do(r)
+	transport := &http.Transport{DisableKeepAlives: true} // no proxy, and nothing leads elsewhere
+	got, err := transport.RoundTrip(r)
 	if err != nil {
 		return fmt.Errorf("the gate at %s does not answer: %w", h.base, cause(err))
 	}
@@ -181,7 +188,7 @@ func (g granted) machineMay() bool { return g.file == filepath.Join(systemGrants
 
 // readableKey reports whether the user has a key for a gate at a place.
 func readableKey(place gatePlace) error {
-	f, err := os.Open(place.keyFile())
+	f, err := os.OpenFile(place.keyFile(), os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would keep it waiting
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ machine's, as a user of its own with few rights; otherwise yours. On NixOS and
 nix-darwin the lines for the configuration are printed instead. Nothing is started:
 the commands for that are printed.
 
-` + consentHelp + `
+` + askHelp + `
 
 Exit code: 0 when it was done or is so already; 1 refused; 2 a wrong use; 3 a file
 could not be read or written.`,
@@ -57,7 +57,7 @@ func (a *app) gateUninstallCommand() *cobra.Command {
 		Long: `uninstall removes the files that install wrote, unless they were changed since, and
 says what stays: the key, the grants, and what the daemon believes.
 
-` + consentHelp + `
+` + askHelp + `
 
 Exit code: 0 when it was done or is so already; 1 refused; 2 a wrong use; 3 a file
 could not be read or written.`,

@@ -38,11 +38,11 @@ func (a *app) grantCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "grant [FLAKE]",
 		Short: "Accept a flake's cache lock: its caches may deliver what it pins, and nothing else",
-		Long: `grant accepts the cache lock of FLAKE, a folder (the current one when left out)
-or a reference such as github:OWNER/REPO, which needs --lock. Its caches may then
-deliver the paths that the lock pins. No other path of theirs is trusted, and no
-setting of Nix changes. When the flake offers another lock later, it does not
-count until it is granted too.
+		Long: `grant accepts the cache lock of FLAKE: a folder (left out, the flake in the
+current one or above) or a reference such as github:OWNER/REPO, which needs
+--lock. Its caches may then deliver the paths that the lock pins. No other path of
+theirs is trusted, and no setting of Nix changes. When the flake offers another
+lock later, it does not count until it is granted too.
 
 Every pinned path is first compared with the caches that this machine trusts
 anyway: a lock that says other bytes than they have is refused. They learn which

@@ -159,10 +159,16 @@ type grantee struct {
 	ref    string // as nix takes it
 }
 
-// named finds out which flake is meant: a folder, or a reference.
+// named finds out which flake is meant: a folder, or a reference. Without either
+// it is the flake in the current folder or above it, as for nix.
 func (b *grantBook) named(arg string) (grantee, error) {
 	if arg == "" {
 		arg = "."
+		if here, err := os.Getwd(); err == nil {
+			if dir, ok := flakeAbove(here); ok {
+				arg = dir
+			}
+		}
 	}
 	isPath := strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "/")
 	r, err := flake.ParseRef(arg)

@@ -31,11 +31,13 @@ var layers = map[string][]string{
 	"trust/gate":          {"lock", "lock/bincache", "trust/grants"},             // serves what grants pin, on the loopback interface
 	"trust/dbfile":        {},                                                    // reads SQLite files without touching them
 	"trust/diskcache":     {"trust/dbfile"},                                      // what Nix remembers of caches' answers
+	"trust/storedb":       {"lock/bincache", "trust/dbfile"},                     // Nix's database of its store
+	"trust/audit":         {"lock/bincache", "trust/storedb"},                    // what vouches for what is in a store
 	"trust/message":       {"trust"},                                             // reads what Nix printed
 	"trust/service":       {"nixconf", "trust"},                                  // what a service manager needs to run a gate
 	"trust/operation":     {"nixconf", "lock/bincache", "trust", "trust/grants"}, // what belongs to the administrator
 	"trust/global":        {"nixconf", "lock", "lock/bincache", "trust"},         // caches that are trusted whatever the flake
-	"trust/host":          {"nixconf", "nixconf/flake", "lock", "trust", "trust/dbfile", "trust/diskcache"},
+	"trust/host":          {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust", "trust/dbfile", "trust/diskcache", "trust/storedb", "trust/audit"},
 	"trust/host/hosttest": {"nixconf", "nixconf/flake"}, // makes big hosts for tests
 	"trust/host/demo":     {"nixconf", "lock", "lock/bincache", "trust", "trust/grants", "trust/gate", "trust/host"},
 	"tui/explain":         {"nixconf", "trust", "tui/safetext"},
@@ -43,11 +45,11 @@ var layers = map[string][]string{
 	"trust/ledger":        {"trust"}, // durable writes
 	"tui":                 {"nixconf", "lock", "lock/challenge", "lock/verify", "trust", "trust/gate", "tui/safetext", "tui/explain", "tui/svg"},
 	"tui/screenshot":      {"trust", "trust/host", "trust/host/demo", "tui", "tui/svg"},
-	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
+	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.
-var pure = []string{"trust", "trust/service", "trust/global", "trust/grants", "trust/operation", "trust/message", "nixconf/flake", "lock", "tui/safetext"}
+var pure = []string{"trust", "trust/audit", "trust/service", "trust/global", "trust/grants", "trust/operation", "trust/message", "nixconf/flake", "lock", "tui/safetext"}
 
 func TestImportsPointOneWay(t *testing.T) {
 	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...")

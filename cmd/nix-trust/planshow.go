@@ -29,11 +29,17 @@ func (f *consentFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "show the change and stop")
 }
 
-// consentHelp ends the help of every command that changes something.
+// consentHelp ends the help of every command that changes whom something is
+// accepted from.
 const consentHelp = `The change is shown first, with what still trusts the same cache or key
 afterwards. On a terminal it then asks; without one it needs --yes. --dry-run
 stops after showing. What was changed is in the journal, and ` + "`nix-trust undo`" + `
 takes it back.`
+
+// askHelp is the same for the other changes.
+const askHelp = `The change is shown first. On a terminal it then asks; without one it needs
+--yes. --dry-run stops after showing. What was changed is in the journal, and
+` + "`nix-trust undo`" + ` takes it back.`
 
 type planResultJSON struct {
 	Version int      `json:"version"`

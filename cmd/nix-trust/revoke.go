@@ -19,10 +19,10 @@ func (a *app) denyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "deny [FLAKE]",
 		Short: "Let nothing that a flake offers be granted, whatever becomes of its files",
-		Long: `deny says no to FLAKE, a folder (the current one when left out) or a reference
-such as github:OWNER/REPO. A grant that it has is taken back. The no stays
-through every change of the flake, until --remove takes it back; nothing is
-granted by that.
+		Long: `deny says no to FLAKE: a folder (left out, the flake in the current one or above)
+or a reference such as github:OWNER/REPO. A grant that it has is taken back. The
+no stays through every change of the flake, until --remove takes it back; nothing
+is granted by that.
 
 What Nix itself has saved about the flake's settings is another matter: see
 ` + "`nix-trust answers set no --from FLAKE`" + `.
@@ -59,8 +59,8 @@ func (a *app) revokeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "revoke [FLAKE]",
 		Short: "Take a flake's grant back, and see what still trusts its caches",
-		Long: `revoke takes back the grant of FLAKE: a folder (the current one when left out), a
-reference, or the name under which ` + "`nix-trust grants`" + ` lists it. What is in the
+		Long: `revoke takes back the grant of FLAKE: a folder (left out, the flake in the current
+one or above), a reference, or the name under which ` + "`nix-trust grants`" + ` lists it. What is in the
 store stays there, and other layers may trust the same caches: they are listed,
 with what can be done about each.
 

@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	cmd.SetIn(s.in)
 	cmd.SetOut(s.out)
 	cmd.SetErr(s.err)
-	err := cmd.ExecuteContext(ctx)
+	meant, err := cmd.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -67,8 +67,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	}
 	var p *problem
 	if !errors.As(err, &p) {
-		// What cobra finds wrong is the command line.
-		p = usage(err.Error(), "run `nix-trust --help` for the commands and flags")
+		p = misuse(meant, err) // what cobra finds wrong is the command line
 	}
 	a.complain(p)
 	return p.code
@@ -84,6 +83,11 @@ network is touched, nothing is evaluated, and root is not needed.
 
 Without a command it opens the screens, or prints the status where there is no
 terminal.`,
+		Example: `  nix-trust demo                      the screens, on a made-up host
+  nix-trust why                       why the caches of the flake here are used or not
+  nix-trust setup                     once for the machine: have its daemon believe the gate
+  nix-trust lock && nix-trust grant   pin what the flake's caches may deliver, and accept it
+  nix-trust fetch                     bring that into the store, checked`,
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -104,35 +108,23 @@ terminal.`,
 	f.BoolVar(&a.readOnly, "read-only", false, "let no key of the screens change anything")
 	f.StringVar(&a.root, "root", "", "look at the system whose root folder is `DIR`")
 	f.StringVar(&a.user, "user", "", "take the view of the user `NAME` (as root, or under --root)")
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(
-		a.statusCommand(),
-		a.whyCommand(),
-		a.configCommand(),
-		a.answersCommand(),
-		a.doctorCommand(),
-		a.lintCommand(),
-		a.reviewCommand(),
-		a.lockCommand(),
-		a.verifyCommand(),
-		a.challengeCommand(),
-		a.probeCommand(),
-		a.grantCommand(),
-		a.denyCommand(),
-		a.revokeCommand(),
-		a.grantsCommand(),
-		a.narrowCommand(),
-		a.gateCommand(),
-		a.proposeCommand(),
-		a.applyCommand(),
-		a.setupCommand(),
-		a.fetchCommand(),
-		a.execCommand(),
-		a.journalCommand(),
-		a.undoCommand(),
-		a.explainCommand(),
-		a.demoCommand(),
-	)
+	for _, g := range []struct {
+		title string
+		has   []*cobra.Command
+	}{
+		{"Look:", []*cobra.Command{a.statusCommand(), a.whyCommand(), a.explainCommand(), a.doctorCommand(), a.configCommand(), a.lintCommand(), a.reviewCommand(), a.probeCommand(), a.auditCommand()}},
+		{"Pin and verify binaries:", []*cobra.Command{a.lockCommand(), a.verifyCommand(), a.challengeCommand()}},
+		{"Trust one flake:", []*cobra.Command{a.grantCommand(), a.denyCommand(), a.revokeCommand(), a.grantsCommand(), a.fetchCommand(), a.execCommand(), a.narrowCommand()}},
+		{"The whole machine:", []*cobra.Command{a.setupCommand(), a.gateCommand(), a.proposeCommand(), a.applyCommand()}},
+		{"Saved answers and changes:", []*cobra.Command{a.answersCommand(), a.journalCommand(), a.undoCommand()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
+		for _, c := range g.has {
+			c.GroupID = g.title
+			root.AddCommand(c)
+		}
+	}
+	root.AddCommand(a.demoCommand()) // beside help and completion
 	return root
 }
 

@@ -59,8 +59,8 @@ nix-trust-gate.
 --remove takes the key and the addresses out again. The key's file goes only when
 you say so with the word yes, or with --delete-key beside --yes.
 
-` + consentHelp + ` The key is in no
-journal, and undo leaves it.
+` + askHelp + ` The key is in no journal, and undo leaves
+it.
 
 Exit code: 0 when it was done or is so already, with --check when it is in force;
 1 refused, or not in force; 2 a wrong use; 3 something could not be read, written

@@ -51,9 +51,9 @@ or the store could not be read, or the lock pins nothing; 4 a hash, size,
 reference or signature is wrong, in any cache or the store.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path := "flake.cache-lock"
-			if len(args) == 1 {
-				path = args[0]
+			path := first(args)
+			if path == "" {
+				path = lockHere()
 			}
 			return a.verify(cmd.Context(), path, f)
 		},
@@ -66,6 +66,17 @@ reference or signature is wrong, in any cache or the store.`,
 	c.Flags().StringSliceVar(&f.keys, "known-key", nil, "a `KEY` that is not in the lock; it verifies nothing, and tells a wrong key from a bad signature")
 	c.Flags().StringVar(&f.netrc, "netrc", "", "read credentials from `FILE` (default: netrc beside the system's nix.conf, if readable)")
 	return c
+}
+
+// lockHere is the lock of the flake in the current folder or above it.
+func lockHere() string {
+	const name = "flake.cache-lock"
+	if here, err := os.Getwd(); err == nil {
+		if dir, ok := flakeAbove(here); ok && dir != here {
+			return filepath.Join(dir, name)
+		}
+	}
+	return name
 }
 
 func (a *app) verify(ctx context.Context, path string, f verifyFlags) error {

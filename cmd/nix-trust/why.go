@@ -17,14 +17,13 @@ func (a *app) whyCommand() *cobra.Command {
 		Use:   "why [FLAKE] [URL]",
 		Short: "Explain why a flake's caches are used or ignored",
 		Long: `why explains each cache that a flake claims: whether Nix asks, what was
-answered, whether the daemon lets this user use it, whether its key is
-believed, and what a grant lets through, with the file and line that decided. FLAKE is a folder or a flake
-reference; without one it is the flake in the current folder or above. With a
-URL only that cache is explained.
+answered, whether the daemon lets this user use it, whether its key is believed,
+and what a grant lets through, with the file and line that decided. FLAKE is a
+folder or a flake reference; without one it is the flake in the current folder or
+above. With a URL only that cache is explained.
 
 Exit code: 0 when every cache it is about would be used, be it for the paths that
-a grant pins alone, 1 when one would not,
-3 when it could not be determined.`,
+a grant pins alone; 1 when one would not; 3 when it could not be determined.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			flake, url, err := whyArgs(args)
 			if err != nil {

@@ -1,5 +1,7 @@
 package dbfile
 
+import "strings"
+
 // An Object is one line of a database's schema. The text is the file's: it says
 // nothing about what the rows really are, and is never run.
 type Object struct {
@@ -28,4 +30,60 @@ func (db *DB) Schema() ([]Object, error) {
 		return true, nil
 	})
 	return out, err
+}
+
+// Columns are the names of the columns in the text of a plain `create table`, in
+// lower case; nil for a text of any other form.
+func Columns(sql string) []string {
+	sql = strings.ToLower(withoutComments(sql))
+	head, body, ok := strings.Cut(sql, "(")
+	if end := strings.LastIndexByte(body, ')'); !ok || end < 0 || strings.TrimSpace(body[end+1:]) != "" || !strings.HasPrefix(head, "create table ") {
+		return nil
+	} else {
+		body = body[:end]
+	}
+	var out []string
+	depth, first := 0, true
+	for _, word := range strings.FieldsFunc(strings.NewReplacer("(", " ( ", ")", " ) ", ",", " , ").Replace(body), func(r rune) bool { return r <= ' ' }) {
+		switch {
+		case word == "(":
+			depth++
+		case word == ")":
+			depth--
+		case depth > 0:
+		case word == ",":
+			first = true
+			continue
+		case first && (word == "primary" || word == "foreign" || word == "unique" || word == "check" || word == "constraint"):
+		case first:
+			out = append(out, word)
+		case word == "generated" || word == "as" || word == "collate":
+			return nil
+		}
+		first = false
+	}
+	return out
+}
+
+// withoutComments drops what SQL takes for a comment: from -- to the end of the
+// line, and between /* and */.
+func withoutComments(sql string) string {
+	var out strings.Builder
+	for {
+		i := strings.Index(sql, "--")
+		end, after := "\n", 0
+		if j := strings.Index(sql, "/*"); j >= 0 && (i < 0 || j < i) {
+			i, end, after = j, "*/", 2
+		}
+		if i < 0 {
+			out.WriteString(sql)
+			return out.String()
+		}
+		out.WriteString(sql[:i] + " ")
+		j := strings.Index(sql[i:], end)
+		if j < 0 {
+			return out.String()
+		}
+		sql = sql[i+j+after:]
+	}
 }

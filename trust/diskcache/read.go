@@ -3,7 +3,6 @@ package diskcache
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -171,12 +170,12 @@ func tablesOf(db *dbfile.DB) (tables, error) {
 		case o.Type != "table" && o.Type != "index":
 			return at, ErrSchema
 		case o.Type == "table" && o.Name == "BinaryCaches":
-			if !slices.Equal(columnsOf(o.SQL), cacheColumns) {
+			if !slices.Equal(dbfile.Columns(o.SQL), cacheColumns) {
 				return at, ErrSchema
 			}
 			at.caches = o.Root
 		case o.Type == "table" && o.Name == "NARs":
-			if !slices.Equal(columnsOf(o.SQL), narColumns) {
+			if !slices.Equal(dbfile.Columns(o.SQL), narColumns) {
 				return at, ErrSchema
 			}
 			at.nars = o.Root
@@ -188,37 +187,4 @@ func tablesOf(db *dbfile.DB) (tables, error) {
 		return at, ErrSchema
 	}
 	return at, nil
-}
-
-// columnsOf are the names of the columns in the text of a plain `create table`,
-// in lower case; nil for a text of any other form.
-func columnsOf(sql string) []string {
-	sql = strings.ToLower(sql)
-	head, body, ok := strings.Cut(sql, "(")
-	if end := strings.LastIndexByte(body, ')'); !ok || end < 0 || strings.TrimSpace(body[end+1:]) != "" || !strings.HasPrefix(head, "create table ") {
-		return nil
-	} else {
-		body = body[:end]
-	}
-	var out []string
-	depth, first := 0, true
-	for _, word := range strings.FieldsFunc(strings.NewReplacer("(", " ( ", ")", " ) ", ",", " , ").Replace(body), func(r rune) bool { return r <= ' ' }) {
-		switch {
-		case word == "(":
-			depth++
-		case word == ")":
-			depth--
-		case depth > 0:
-		case word == ",":
-			first = true
-			continue
-		case first && (word == "primary" || word == "foreign" || word == "unique" || word == "check" || word == "constraint"):
-		case first:
-			out = append(out, word)
-		case word == "generated" || word == "as" || word == "collate":
-			return nil
-		}
-		first = false
-	}
-	return out
 }

@@ -232,6 +232,9 @@ func (s *Standing) compare(digest string, accepted, offered *lock.Lock) {
 	s.Diff = lock.Compare(accepted, offered)
 	s.State = Stale
 	s.Text = fmt.Sprintf("The flake offers another lock than the one that was accepted; the two have %d differences.", len(s.Diff))
+	if len(s.Diff) == 1 {
+		s.Text = "The flake offers another lock than the one that was accepted; the two have one difference."
+	}
 	older := s.Diff.Count(lock.ClassOutputOlder)
 	for _, old := range s.Grant.Replaced {
 		if old == digest {

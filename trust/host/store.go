@@ -18,6 +18,7 @@ type storeChoice struct {
 	kind   trust.StoreKind
 	why    string
 	dir    string // the store folder, when the reference says it
+	state  string // the folder of its database, when the reference says it
 	socket string // of the daemon, when it is one
 }
 
@@ -93,7 +94,7 @@ func place(p nixconf.Pos) string {
 func (l *look) chooseStore(spec string) storeChoice {
 	base, query, _ := strings.Cut(spec, "?")
 	params, _ := url.ParseQuery(query)
-	c := storeChoice{dir: params.Get("store")}
+	c := storeChoice{dir: params.Get("store"), state: params.Get("state")}
 	scheme, rest, isURL := strings.Cut(base, ":")
 	isURL = isURL && isScheme(scheme)
 	switch {

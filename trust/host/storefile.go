@@ -1,0 +1,41 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path"
+
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/diskcache"
+	"github.com/nix-trust/nix-trust/trust/storedb"
+)
+
+// ErrNoDatabase says that the machine looked at has no files that a database
+// could be among.
+var ErrNoDatabase = errors.New("this machine is made up, and has no database of a store")
+
+// ReadStore reads the database of a machine's store, as its facts say where it
+// is. The database has to be root's or the user's own: what a stranger made says
+// nothing about the store. Errors are those of storedb.Read.
+func ReadStore(ctx context.Context, m *Machine, f *trust.Facts) (*storedb.Store, error) {
+	files, ok := m.files.(opener)
+	if !ok {
+		return nil, ErrNoDatabase
+	}
+	open := func(p string) (*os.File, error) {
+		file, err := files.Open(p)
+		if err != nil {
+			return nil, err
+		}
+		if err := diskcache.Owned(file, 0, f.User.UID); err != nil {
+			file.Close()
+			return nil, err
+		}
+		return file, nil
+	}
+	return storedb.Read(ctx, open, StoreDatabase(f), f.Nix.StoreDir)
+}
+
+// StoreDatabase is where the database of the store is.
+func StoreDatabase(f *trust.Facts) string { return path.Join(f.Nix.StateDir, storedb.File) }

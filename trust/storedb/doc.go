@@ -1,0 +1,77 @@
+// Package storedb reads the database of a Nix store: which paths are valid, what
+// is said of each, and what they refer to (Nix: src/libstore/local-store.cc and
+// schema.sql). Reading it changes nothing and needs no daemon: see package
+// dbfile. The schema is that of version 10, in use since Nix 1.11.
+//
+// Nothing in a database is proved by standing there. Any user may add a
+// signature to a path, so what one is worth is for others to check.
+package storedb
+
+import (
+	"errors"
+
+	"github.com/nix-trust/nix-trust/lock/bincache"
+	"github.com/nix-trust/nix-trust/trust/dbfile"
+)
+
+// File is the database's place below Nix's state folder, such as /nix/var/nix.
+const File = "db/db.sqlite"
+
+// ErrSchema says that the tables are not those that Nix makes.
+var ErrSchema = errors.New("its tables are not those of Nix's store")
+
+// ErrBusy says that somebody wrote each time the database was read.
+var ErrBusy = dbfile.ErrBusy
+
+// A Row is one valid path.
+type Row struct {
+	// Path is "" when the row is damaged in a way that leaves it without one.
+	Path       bincache.StorePath
+	NarHash    bincache.Hash
+	NarSize    int64 // 0: not recorded, as by a very old Nix
+	Registered int64 // seconds since 1970
+	Deriver    bincache.StorePath
+	// Ultimate says that this machine built it.
+	Ultimate   bool
+	Signatures string // as written, separated by spaces
+	CA         string // the content address as written; "" without one
+	// Refs are what it refers to, itself included, and Outputs what a derivation
+	// is known to make, as far as it is valid; both are indexes of rows, in the
+	// order of the paths.
+	Refs, Outputs []int32
+	// Damage is why the row cannot be believed to say anything, "" for a sound
+	// one. Text is what stands there for the path; it may be anything.
+	Damage, Text string
+}
+
+// A Store is the content of a database, as it was at one moment.
+type Store struct {
+	Dir  string // the store's folder, "/nix/store"
+	Rows []Row  // in the order of their registration
+
+	byPath map[bincache.StorePath]int32
+}
+
+// Find returns the index of a path's row.
+func (s *Store) Find(p bincache.StorePath) (int32, bool) {
+	i, ok := s.byPath[p]
+	return i, ok
+}
+
+// Info is a row in the form in which signatures and content addresses are
+// checked. A damaged row gives one of which nothing can be proved.
+func (s *Store) Info(i int32) *bincache.NarInfo {
+	r := &s.Rows[i]
+	n := &bincache.NarInfo{StoreDir: s.Dir}
+	if r.Damage != "" {
+		return n
+	}
+	n.Path, n.NarHash, n.NarSize, n.Deriver, n.CA = r.Path, r.NarHash, uint64(r.NarSize), r.Deriver, r.CA
+	if len(r.Refs) > 0 {
+		n.References = make([]bincache.StorePath, len(r.Refs))
+		for k, j := range r.Refs {
+			n.References[k] = s.Rows[j].Path
+		}
+	}
+	return n
+}
