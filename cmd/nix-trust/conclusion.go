@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,6 +73,10 @@ func (d *diagnosis) byVerdict() (c conclusion, decided bool) {
 	if at := explain.Settles(explain.CacheMark(v.State, explain.ASCII()), v.Reasons); at >= 0 && at < len(v.Reasons) {
 		c.text += " " + v.Reasons[at].Text
 		c.do = firstFix(v.Reasons[at].Fixes)
+		if last := v.Reasons[len(v.Reasons)-1]; v.State == trust.StateUnknown && last.Outcome == trust.Unknown && at < len(v.Reasons)-1 {
+			c.text += " " + last.Text // where the doubt comes from
+			c.do = cmp.Or(c.do, firstFix(last.Fixes))
+		}
 	}
 	if c.do == "" {
 		c.do = firstFix(explain.Fixes(v.Reasons))

@@ -149,7 +149,7 @@ func TestAWrongUseOfProbeIsSaid(t *testing.T) {
 		"without --root":                 {"probe", "--last", "--root", t.TempDir()},
 		"none was given":                 {"doctor", "--yes"},
 		"the caches of the demo":         {"demo", "doctor", "https://comet.cachix.org"},
-		"accepts at most 2 arg(s)":       {"doctor", "a", "b", "c"},
+		"takes at most 2 arguments":      {"doctor", "a", "b", "c"},
 		"is not the URL of a cache\nnix": {"probe", "https//x"},
 	} {
 		code, out, errs := runProbe(t, streams{}, args...)
