@@ -198,6 +198,11 @@ func (e *editor) scalar(s *Setting, value string) (text string, raw json.RawMess
 		if value == "true" || value == "false" {
 			return value, json.RawMessage(value), bad
 		}
+	case kindAsk:
+		bad = oneOf("true", "false", "ask")
+		if value == "true" || value == "false" {
+			return value, json.RawMessage(value), bad
+		}
 	case kindDiagnose:
 		if bad = oneOf("ignore", "warn", "fatal"); bad != "" {
 			bad += " (expected 'ignore', 'warn', or 'fatal')"

@@ -62,3 +62,60 @@ func TestAnItemStandsForTheReferenceItWasReadFrom(t *testing.T) {
 		}
 	}
 }
+
+// Lix: libfetchers/fetch-settings.cc and libstore/file-transfer-settings, read
+// as of 2.90.0 to 2.95.3; none was run.
+func TestLixReadsAcceptFlakeConfigInItsOwnWay(t *testing.T) {
+	for _, tc := range []struct {
+		minor          int
+		value, is, err string
+	}{
+		{34, "ask", "", "Boolean setting 'accept-flake-config' has invalid value 'ask'"},
+		{90, "ask", "", "Boolean setting 'accept-flake-config' has invalid value 'ask'"},
+		{90, "yes", "true", ""},
+		{91, "", "ask", ""},
+		{91, "ask", "ask", ""},
+		{91, "true", "true", ""},
+		{95, "false", "false", ""},
+		{95, "yes", "", "option 'accept-flake-config' has invalid value 'yes'"},
+		{95, "1", "", "option 'accept-flake-config' has invalid value '1'"},
+	} {
+		conf := "experimental-features = flakes\n"
+		if tc.value != "" {
+			conf += "accept-flake-config = " + tc.value + "\n"
+		}
+		c := nixconf.Load(mapFiles{"/etc/nix/nix.conf": conf}, alice(), nixconf.Version{Major: 2, Minor: tc.minor})
+		switch {
+		case tc.err != "" && (c.Fatal == nil || c.Fatal.Message != tc.err):
+			t.Errorf("2.%d, %q: %+v, want %q", tc.minor, tc.value, c.Fatal, tc.err)
+		case tc.err == "" && (c.Fatal != nil || c.Get("accept-flake-config").Text != tc.is || c.Bool("accept-flake-config") != (tc.is == "true")):
+			t.Errorf("2.%d, %q: %+v %+v", tc.minor, tc.value, c.Fatal, c.Get("accept-flake-config"))
+		}
+	}
+}
+
+func TestLixHasTwoTimeoutsForConnecting(t *testing.T) {
+	load := func(minor int) *nixconf.Config {
+		return nixconf.Load(mapFiles{"/etc/nix/nix.conf": "connect-timeout = 7\ninitial-connect-timeout = 3\n"}, alice(), nixconf.Version{Major: 2, Minor: minor})
+	}
+	c := load(94)
+	if v := c.Get("max-connect-timeout"); v == nil || v.Text != "7" {
+		t.Errorf("max-connect-timeout: %+v", v)
+	}
+	if v := c.Get("initial-connect-timeout"); v == nil || v.Text != "3" {
+		t.Errorf("initial-connect-timeout: %+v", v)
+	}
+	c = load(93)
+	if v := c.Get("connect-timeout"); v == nil || v.Text != "7" {
+		t.Errorf("connect-timeout: %+v", v)
+	}
+	if v := c.Get("initial-connect-timeout"); v != nil {
+		t.Errorf("2.93 has %+v", v)
+	}
+	// What only Lix may have is not called unknown to it.
+	for _, d := range c.Warnings {
+		if d.Kind == "unknown-setting" && d.Severity != nixconf.SeverityNote {
+			t.Errorf("%+v", d)
+		}
+	}
+}

@@ -32,8 +32,12 @@ var dialects = func() (ds [newest + 1]func() *dialect) {
 
 // dialectOf returns the tables of a version: which settings it has is known of
 // every release, their kinds and defaults are those of the nearest of 2.8, 2.26
-// (back to 2.16, where configuration got its present shape) and 2.34.
+// (back to 2.16, where configuration got its present shape) and 2.34. Lix has
+// what it took along from 2.18, and what lix.go knows besides.
 func dialectOf(v Version) *dialect {
+	if v.Lix() {
+		return lixDialect(v)
+	}
 	minor := oldest
 	for minor < newest && v.AtLeast(2, minor+1) {
 		minor++

@@ -22,6 +22,7 @@ const (
 	kindI64         kind = "i64"
 	kindJobs        kind = "jobs"     // u32 without units, or auto
 	kindSandbox     kind = "sandbox"  // true, false, relaxed
+	kindAsk         kind = "ask"      // true, false, ask: Lix's accept-flake-config
 	kindRefs        kind = "refs"     // store references in order
 	kindRefSet      kind = "refset"   // store references, sorted
 	kindRef         kind = "ref"      // one store reference
@@ -36,7 +37,7 @@ const (
 var types = map[kind]Type{
 	kindBool: TypeBool, kindLintWarn: TypeBool,
 	kindString: TypeString, kindPathOrEmpty: TypeString, kindAbsPath: TypeString, kindFilePath: TypeString,
-	kindRef: TypeString, kindDiagnose: TypeString, kindProfiler: TypeString, kindBuilders: TypeString,
+	kindRef: TypeString, kindDiagnose: TypeString, kindProfiler: TypeString, kindBuilders: TypeString, kindAsk: TypeString,
 	kindOptional: TypeOptional, kindOptPath: TypeOptional,
 	kindList: TypeList, kindPathList: TypeList,
 	kindSet: TypeSet, kindPathSet: TypeSet, kindFeatures: TypeSet,

@@ -318,6 +318,9 @@ func (l *loader) warnUnknown() {
 	slices.Sort(names)
 	for _, name := range names {
 		d := unknownSetting(name, l.unknown[name])
+		if !l.version.KnowsAll() {
+			d.Severity, d.Message, d.Text = SeverityNote, "", "whether this Lix has the setting "+name+" is not known here"
+		}
 		if strings.HasPrefix(name, "\ufeff") {
 			d.Kind = "bom"
 			d.Text = "the file starts with a byte order mark, which Nix takes for a part of the first setting's name, so that line does nothing: save the file without it"

@@ -52,9 +52,16 @@ func (v Version) AtLeast(major, minor int) bool {
 	return v.Major > major || v.Major == major && v.Minor >= minor
 }
 
+// firstLix is the minor number from which Lix counts its own releases.
+const firstLix = 90
+
 // Lix reports whether the version is one of Lix, which counts from 2.90 on. It
 // left Nix at 2.18: it compares caches as text and knows no NIX_CONFIG_HOME.
-func (v Version) Lix() bool { return v.Major == 2 && v.Minor >= 90 }
+func (v Version) Lix() bool { return v.Major == 2 && v.Minor >= firstLix }
+
+// LixAtLeast reports whether the version is one of Lix, and 2.minor or later: it
+// then has what Lix, and nobody else, came to have with that release.
+func (v Version) LixAtLeast(minor int) bool { return v.Lix() && v.Minor >= minor }
 
 // String returns "2.26.3", or "unknown".
 func (v Version) String() string {

@@ -17,6 +17,7 @@ func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps
 // saidIgnored are the lines for a nixConfig setting that was not accepted.
 // Nix: src/libflake/config.cc, ConfigFile::apply.
 var saidIgnored = []Said{
+	{since(2, 91), "warning: ignoring untrusted flake configuration setting '%s', pass '--accept-flake-config' to trust it (may allow the flake to gain root, see the nix.conf manual page)"},
 	{since(2, 12), "warning: ignoring untrusted flake configuration setting '%s'.\nPass '--accept-flake-config' to trust it"},
 	{since(0, 0), "warning: ignoring untrusted flake configuration setting '%s'"},
 }
@@ -25,6 +26,7 @@ var saidIgnored = []Said{
 // a user it does not trust. Before 2.22 they are printed only with --debug.
 // Nix: src/libstore/daemon.cc, ClientSettings::apply.
 var saidRestricted = []Said{
+	{since(2, 90), "warning: Ignoring the client-specified setting '%s', because it is a restricted setting and you are not a trusted user"},
 	{since(2, 22), "warning: ignoring the client-specified setting '%s', because it is a restricted setting and you are not a trusted user"},
 }
 
@@ -84,6 +86,12 @@ var verdictEntries = map[Code]Entry{
 		Explain:  "With accept-flake-config every setting of every flake is applied without a question, whatever was answered before, a saved no included.",
 		Severity: Danger,
 		Remedies: []Remedy{RemedyRemoveAccept},
+	},
+	CodeAcceptOff: {
+		Title:    "accept-flake-config is false, which in Lix is a no to everything",
+		Explain:  "Lix has three values for it: true applies every setting of a flake, false applies none, and ask, its default, asks. With false no saved answer counts either, a yes included. In Nix false is what asks.",
+		Severity: Warn, Says: saidIgnored,
+		Remedies: []Remedy{RemedyScoped, RemedySetup, RemedyAskAgain},
 	},
 	CodeAnswersBroken: {
 		Title:    "trusted-settings.json cannot be read",

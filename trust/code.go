@@ -18,6 +18,7 @@ const (
 	CodeValueChanged     Code = "value-changed"
 	CodeWhitelisted      Code = "whitelisted"
 	CodeAcceptFlag       Code = "accept-flag"
+	CodeAcceptOff        Code = "accept-off"
 	CodeAnswersBroken    Code = "answers-broken"
 	CodeNotLiteral       Code = "not-literal"
 	CodeNotStatic        Code = "not-static"
@@ -91,7 +92,8 @@ type Entry struct {
 	Remedies []Remedy
 }
 
-// Said is one line that Nix prints, from a version on. "%s" stands for the subject.
+// Said is one line that Nix prints, from a version on; one since a release of
+// Lix is Lix's alone, and stands before the others. "%s" stands for the subject.
 type Said struct {
 	Since nixconf.Version
 	Text  string
@@ -121,7 +123,7 @@ func Codes() []Code { return sortedKeys(catalogue) }
 // says returns what this version of Nix prints for the code, "" when nothing.
 func (c Code) says(v nixconf.Version, subject string) string {
 	for _, s := range catalogue[c].Says {
-		if v.AtLeast(s.Since.Major, s.Since.Minor) {
+		if s.Since.Lix() && v.LixAtLeast(s.Since.Minor) || !s.Since.Lix() && v.AtLeast(s.Since.Major, s.Since.Minor) {
 			return strings.ReplaceAll(s.Text, "%s", subject)
 		}
 	}

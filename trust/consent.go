@@ -21,7 +21,7 @@ type consent struct {
 }
 
 // consent walks the settings in Nix's order and decides each as Nix does.
-// Nix: src/libflake/config.cc, ConfigFile::apply.
+// Nix: src/libflake/config.cc, ConfigFile::apply. Lix: libexpr/flake/config.cc.
 func (e *engine) consent(settings []flake.Setting) consent {
 	c := consent{sure: e.client.Clone(), all: e.client.Clone()}
 	if bad := e.client.Fatal; bad != nil {
@@ -29,6 +29,10 @@ func (e *engine) consent(settings []flake.Setting) consent {
 		r.Where, r.NixSays = bad.Pos, "error: "+bad.Message
 		c.rejected = &r
 	}
+	if c.rejected == nil && e.f.Nix.Version.LixAtLeast(lixBatch) {
+		c.rejected = e.answersFirst()
+	}
+	var asked []func() // what is applied only when everything was looked at
 	for _, s := range settings {
 		v := SettingVerdict{Name: s.Name, Value: s.Value, Where: s.Pos, Items: tokens(s)}
 		known, _, ok := nixconf.Lookup(s.Name)
@@ -58,13 +62,22 @@ func (e *engine) consent(settings []flake.Setting) consent {
 				v.State, v.Reasons = SettingInert, append(v.Reasons, r)
 			}
 			c.all.Apply(origin, s.Name, s.Value)
+			if !e.knows(s.Name) && v.State == SettingApplied && !e.f.Nix.Version.KnowsAll() {
+				r := e.reason(CodeUnknownSetting, Unknown, s.Name, fmt.Sprintf("Whether this Lix has a setting called %s is not known here.", s.Name))
+				r.Where = s.Pos
+				v.State, v.Reasons = SettingUnknown, append(v.Reasons, r)
+			}
 			if !e.knows(s.Name) && v.State == SettingApplied {
 				r := e.reason(CodeUnknownSetting, Fail, s.Name, fmt.Sprintf("This Nix has no setting called %s.", s.Name))
 				r.Where = s.Pos
 				v.State, v.Reasons = SettingInert, append(v.Reasons, r)
 			}
 		case SettingAsks, SettingDenied:
-			c.all.Apply(origin, s.Name, s.Value)
+			if e.f.Nix.Version.LixAtLeast(lixBatch) {
+				asked = append(asked, func() { c.all.Apply(origin, s.Name, s.Value) })
+			} else {
+				c.all.Apply(origin, s.Name, s.Value)
+			}
 		}
 		if v.State == SettingUnknown && c.unsure == nil && decisive(known) {
 			c.unsure = &v.Reasons[0]
@@ -74,6 +87,9 @@ func (e *engine) consent(settings []flake.Setting) consent {
 			c.rejected = &last
 		}
 		c.settings = append(c.settings, v)
+	}
+	for _, apply := range asked {
+		apply()
 	}
 	e.overwritten(&c)
 	if c.rejected == nil {
@@ -86,6 +102,9 @@ func (e *engine) consent(settings []flake.Setting) consent {
 // then stops after it has applied the settings. 2.8 does not look again.
 func (e *engine) flakesGone(c *consent) *Reason {
 	const feature = "experimental-features"
+	if e.f.Platform.OS == PlatformDeterminate && !e.f.Nix.Version.Lix() {
+		return nil // there flakes are no experimental feature, and cannot be turned off
+	}
 	if !e.f.Nix.Version.AtLeast(2, 9) || !slices.Contains(e.client.Tokens(feature), "flakes") || slices.Contains(c.sure.Tokens(feature), "flakes") {
 		return nil
 	}
@@ -123,6 +142,9 @@ func (e *engine) answer(s flake.Setting, now *nixconf.Config) (SettingState, []R
 	}
 	accept := now.Bool("accept-flake-config")
 	file := e.f.Answers
+	if r, off := e.acceptOff(s, now); off {
+		return SettingDenied, []Reason{at(r)}
+	}
 	// Nix 2.8 reads the file even when it needs no answer from it.
 	if !accept || !v.AtLeast(2, 9) {
 		if state, r, broken := e.unreadableAnswers(s); broken {
@@ -159,7 +181,7 @@ func (e *engine) answer(s flake.Setting, now *nixconf.Config) (SettingState, []R
 		r.Fixes = c.fixes(CodeSavedNo)
 		return SettingDenied, []Reason{r}
 	}
-	asks := at(e.reason(CodeNotAsked, Fail, s.Name, fmt.Sprintf("No answer is saved for this value of %s. On a terminal Nix asks; elsewhere it ignores the setting.", s.Name)))
+	asks := at(e.reason(CodeNotAsked, Fail, s.Name, fmt.Sprintf("No answer is saved for this value of %s. On a terminal %s; elsewhere it ignores the setting.", s.Name, whoAsks(v))))
 	if other, gain, loss := nearAnswer(file.Answers, s); other != "" {
 		r := e.reason(CodeValueChanged, Fail, s.Name, changedText(s.Name, gain, loss))
 		r.Where = nixconf.Pos{File: file.Path}

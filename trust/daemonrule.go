@@ -28,6 +28,8 @@ func reachOf(s *nixconf.Setting, daemon nixconf.Version) reach {
 		return reachFiltered
 	case "timeout", "connect-timeout":
 		return reachAnyone
+	case "max-connect-timeout", "initial-connect-timeout":
+		return reachAnyone // Lix: libstore/daemon.cc, ClientSettings::apply
 	case "build-poll-interval":
 		if daemon.AtLeast(2, 12) {
 			return reachAnyone
@@ -52,7 +54,7 @@ var transferSettings = map[string]bool{
 	"http-connections": true, "stalled-download-timeout": true, "download-attempts": true,
 	"filetransfer-retry-attempts": true, "download-buffer-size": true, "download-speed": true,
 	"netrc-file": true, "ssl-cert-file": true, "user-agent-suffix": true, "http2": true,
-	"connect-timeout": true,
+	"connect-timeout": true, "max-connect-timeout": true, "initial-connect-timeout": true,
 }
 
 // whitelisted reports whether Nix applies a flake's setting with no question.

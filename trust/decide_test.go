@@ -306,17 +306,17 @@ func TestMatchIsTheDaemonsRule(t *testing.T) {
 		"": false, "root": false, "alice": true, "*": true, "@wheel": true, "@users": true, "@sudo": false,
 		"1000": false, "Alice": false, "@*": false, "@": false, "@alice": false, "@1000": false, "root @wheel": true,
 	} {
-		if _, got := u.Match(strings.Fields(list)); got != want {
+		if _, got := u.Match(strings.Fields(list), nixconf.Newest); got != want {
 			t.Errorf("trusted-users = %s: match %v, want %v", list, got, want)
 		}
 	}
 	nobody := User{Name: "4242", UID: 4242, Group: "4242"}
 	for list, want := range map[string]bool{"4242": true, "@4242": true, "*": true, "42": false} {
-		if _, got := nobody.Match(strings.Fields(list)); got != want {
+		if _, got := nobody.Match(strings.Fields(list), nixconf.Newest); got != want {
 			t.Errorf("a user without a name, trusted-users = %s: match %v, want %v", list, got, want)
 		}
 	}
-	if _, got := (User{}).Match([]string{"", "@"}); got {
+	if _, got := (User{}).Match([]string{"", "@"}, nixconf.Version{}); got {
 		t.Error("a user of whom nothing is known matches")
 	}
 }

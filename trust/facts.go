@@ -78,8 +78,8 @@ type User struct {
 	Group string
 	// MemberOf has the groups whose entry in the group database lists the user.
 	MemberOf []string
-	// Supplementary has the other groups of the process, by name. CppNix ignores
-	// them; Lix does not.
+	// Supplementary has the other groups of the process, by name. Nix ignores
+	// them; Lix from 2.95 on does not.
 	Supplementary []string
 }
 

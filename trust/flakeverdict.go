@@ -50,7 +50,7 @@ func (e *engine) flake(f *Flake) FlakeReport {
 	case named(f.Config) > maxNamed:
 		r.Err, r.State = fmt.Sprintf("it names more than %d caches and keys, which is too many to explain", maxNamed), StateUnknown
 		return r
-	case len(f.Config) == 0:
+	case len(f.Config) == 0 && !(e.f.Nix.Version.LixAtLeast(lixBatch) && e.f.Answers.Err != nil):
 		r.Caches = e.unclaimed(e.base, nil, nil)
 		e.scope(f, &r, nil, nil)
 		r.State = r.worst()

@@ -132,7 +132,7 @@ func (l *linter) unknownSetting() {
 			}
 			// Determinate Nix has settings of its own.
 			text, better := unknownText(name, "Nix passes over the line")
-			if better != "" || l.f.Platform.OS != PlatformDeterminate {
+			if name != "" && (better != "" || l.f.Platform.OS != PlatformDeterminate) {
 				l.tell(d.Pos, name, text, "")
 			}
 		}
@@ -141,7 +141,7 @@ func (l *linter) unknownSetting() {
 		if l.full() {
 			return
 		}
-		if n.flake == nil || n.setting != nil && (l.f.Client == nil || l.knows(n.name)) {
+		if n.flake == nil || n.setting != nil && (l.f.Client == nil || l.knows(n.name) || !l.f.Nix.Version.KnowsAll()) {
 			continue
 		}
 		if n.setting != nil {
@@ -149,6 +149,9 @@ func (l *linter) unknownSetting() {
 			continue
 		}
 		text, better := unknownText(n.name, "Nix asks about it all the same, and then drops it")
+		if better == "" && !l.f.Nix.Version.KnowsAll() {
+			continue
+		}
 		if better != "" {
 			better = n.instead(better, fields(safetext.RedactValue(better, n.value))...)
 		}

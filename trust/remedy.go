@@ -18,6 +18,7 @@ const (
 	RemedyAnswer
 	RemedyForget
 	RemedyRemoveAccept
+	RemedyAskAgain
 	RemedyRepairAnswers
 	RemedyAdminCache
 	RemedyAdminKey
@@ -98,6 +99,12 @@ func (c remedyCase) fix(r Remedy) (Fix, bool) {
 		return Fix{
 			Title:  "Remove accept-flake-config",
 			Detail: "Delete the line. Nix then asks about each setting again.",
+			File:   place(c.where),
+		}, true
+	case RemedyAskAgain:
+		return Fix{
+			Title:  "Set accept-flake-config to ask",
+			Detail: "Lix then goes by the saved answers, and asks about the rest.",
 			File:   place(c.where),
 		}, true
 	case RemedyRepairAnswers:

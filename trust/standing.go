@@ -83,7 +83,7 @@ func daemonTrouble(d Daemon) string {
 // disagreeing.
 func (e *engine) ruleReason(said Trust) []Reason {
 	list := e.systemItems("trusted-users")
-	i, match := e.f.User.Match(texts(list))
+	i, match := e.f.User.Match(texts(list), e.f.Daemon.Version)
 	switch {
 	case said == Trusted && match:
 		r := e.reason(CodeRootEquivalent, Pass, list[i].Text, fmt.Sprintf("trusted-users has %q, which matches %s. That is as much as being root.", list[i].Text, e.f.User.Name))
@@ -121,7 +121,7 @@ func (e *engine) disagreement(text string) Reason {
 // allowedReason explains a refusal by the files.
 func (e *engine) allowedReason() []Reason {
 	list := e.systemItems("allowed-users")
-	if _, ok := e.f.User.Match(texts(list)); ok || len(list) == 0 {
+	if _, ok := e.f.User.Match(texts(list), e.f.Daemon.Version); ok || len(list) == 0 {
 		return nil
 	}
 	r := e.reason(CodeUserRefused, Fail, "allowed-users", fmt.Sprintf("allowed-users does not match %s.", e.f.User.Name))

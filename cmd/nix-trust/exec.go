@@ -197,7 +197,7 @@ func (e *execution) prepare() (remove func(), err error) {
 	var vars []string
 	switch {
 	case len(asks) == 0 || !terminalFile(e.app.err): // nobody is asked
-	case r.Nix.Version.Lix():
+	case r.Nix.Version.LixAtLeast(91): // 2.90 asks with false, as Nix does
 		lines = append(lines, "accept-flake-config = false")
 	case r.Nix.Version == nixconf.Version{} || !r.Nix.Version.AtLeast(2, 25):
 		e.app.warn("nix will ask about %s of this flake's nixConfig: answer with Enter, as what was granted needs no yes", count(len(asks), "setting", "settings"))

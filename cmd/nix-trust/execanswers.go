@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
@@ -133,9 +134,39 @@ func (d *dataFolder) keep() (lost []string) {
 		}
 		to := filepath.Join(d.real, e.Name())
 		err := os.MkdirAll(d.real, 0o755)
-		if _, there := os.Lstat(to); err != nil || !errors.Is(there, fs.ErrNotExist) || os.Rename(filepath.Join(d.dir, e.Name()), to) != nil {
+		if _, there := os.Lstat(to); err != nil || !errors.Is(there, fs.ErrNotExist) || move(filepath.Join(d.dir, e.Name()), to) != nil {
 			lost = append(lost, e.Name())
 		}
 	}
 	return lost
+}
+
+// move renames, or copies where the temporary folder is on another file system.
+func move(from, to string) error {
+	err := os.Rename(from, to)
+	if !errors.Is(err, syscall.EXDEV) {
+		return err
+	}
+	info, err := os.Lstat(from)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return os.CopyFS(to, os.DirFS(from))
+	case info.Mode()&fs.ModeSymlink != 0:
+		where, err := os.Readlink(from)
+		return errors.Join(err, os.Symlink(where, to))
+	case !info.Mode().IsRegular():
+		return errors.New("it is no file")
+	}
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
 }

@@ -53,3 +53,27 @@ func TestADataFolderIsTheUsersButForTheAnswers(t *testing.T) {
 		t.Errorf("what was there before is written over: %q", lost)
 	}
 }
+
+func TestWhatACommandPutsIntoItsDataFolderIsKeptOnAnotherDisk(t *testing.T) {
+	real := t.TempDir()
+	dir, err := os.MkdirTemp("/dev/shm", "nix-trust-")
+	if err != nil {
+		t.Skip("there is no other file system")
+	}
+	defer os.RemoveAll(dir)
+	d, err := newDataFolder(dir, real, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	putFile(t, dir+"/one", "1", 0o600)
+	putFile(t, dir+"/two/three", "3", 0o644)
+	if err := os.Symlink("one", dir+"/link"); err != nil {
+		t.Fatal(err)
+	}
+	if lost := d.keep(); len(lost) != 0 {
+		t.Errorf("lost: %q", lost)
+	}
+	if content(t, real+"/one") != "1" || content(t, real+"/two/three") != "3" || content(t, real+"/link") != "1" {
+		t.Error("it is not what it was")
+	}
+}

@@ -304,6 +304,32 @@ func TestRequestsFromElsewhereAreRefused(t *testing.T) {
 	}
 }
 
+func TestAPageInABrowserLearnsNothing(t *testing.T) {
+	p := map[lock.StorePath]lock.Pin{storePath(1): pinOf(contents(1, 1000))}
+	g := serve(t, Options{})
+	g.Load([]grants.Standing{standing(t, "a", time.Time{}, p, "https://a.example")})
+	for header, want := range map[[2]string]int{
+		{"Sec-Fetch-Site", "cross-site"}: 403, {"Sec-Fetch-Site", "same-site"}: 403, {"Origin", "https://evil.example"}: 403, {"Origin", "null"}: 403,
+		{"Sec-Fetch-Site", "none"}: 200, {"User-Agent", "curl/8 Nix/2.34"}: 200,
+	} {
+		for _, n := range []int{1, 2} {
+			req, _ := http.NewRequest("GET", g.url+"/"+storePath(n).Digest()+".narinfo", nil)
+			req.Header.Set(header[0], header[1])
+			r, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Body.Close()
+			if want == 200 && n == 2 {
+				continue // it is not pinned
+			}
+			if r.StatusCode != want {
+				t.Errorf("%v, path %d: %d", header, n, r.StatusCode)
+			}
+		}
+	}
+}
+
 func TestAGateAnswersAtEveryAddressThatItMayListenOn(t *testing.T) {
 	g := serve(t, Options{})
 	for _, address := range []string{"127.0.0.2:0", "[::1]:0"} {

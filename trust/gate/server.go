@@ -107,7 +107,9 @@ func patience(w http.ResponseWriter) {
 }
 
 // fromHere says whether a request comes from this machine and was meant for this
-// server. A page in a browser whose name leads here sends that name as Host.
+// server. A page in a browser whose name leads here sends that name as Host. Any
+// other page may not read an answer, but is told whether there was one, and so
+// which paths are pinned: browsers say that a page asks (Fetch Metadata, 2.3).
 func fromHere(r *http.Request) bool {
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
 	if !ok || !local.IP.IsLoopback() {
@@ -115,6 +117,9 @@ func fromHere(r *http.Request) bool {
 	}
 	remote, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !remote.Addr().Unmap().IsLoopback() {
+		return false
+	}
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "none" || r.Header.Get("Origin") != "" {
 		return false
 	}
 	name, port, hasPort := cutPort(r.Host)

@@ -94,7 +94,7 @@ func (l *look) lastChange(cfg *nixconf.Config) (at time.Time, file string) {
 
 // privateDaemon names the variable that leads away from the system's daemon.
 func (l *look) privateDaemon() string {
-	for _, name := range []string{"NIX_DAEMON_SOCKET_PATH", "NIX_STATE_DIR"} {
+	for _, name := range []string{"NIX_DAEMON_SOCKET_PATH", "LIX_DAEMON_SOCKET_DIR", "NIX_STATE_DIR"} {
 		if l.get(name) != "" {
 			return name
 		}

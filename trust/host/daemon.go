@@ -113,8 +113,7 @@ func (c *conversation) shake(d *trust.Daemon) error {
 		if d.RawVersion, err = w.text(256); err != nil {
 			return err
 		}
-		v, _ := nixconf.ParseVersion(d.RawVersion)
-		d.Version = byRules(v)
+		d.Version, _ = nixconf.ParseVersion(d.RawVersion)
 	}
 	if protocol >= protocolTrust {
 		level, err := w.number()

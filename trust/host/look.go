@@ -73,6 +73,7 @@ func Look(ctx context.Context, m *Machine, o Options) *trust.Facts {
 	f.Daemon = c.daemon
 	f.Daemon.Started = started
 
+	l.noteLix()
 	l.lookPlatform()
 	f.System = l.systemConfig(env)
 	f.Daemon.FilesChanged, f.Daemon.ChangedFile = l.lastChange(f.System)
@@ -89,7 +90,7 @@ func Look(ctx context.Context, m *Machine, o Options) *trust.Facts {
 // installation are the variables that say where Nix is. The others are a user's
 // own.
 var installation = []string{
-	"PATH", "NIX_REMOTE", "NIX_CONF_DIR", "NIX_STATE_DIR", "NIX_STORE_DIR", "NIX_STORE", "NIX_LOG_DIR", "NIX_DAEMON_SOCKET_PATH",
+	"PATH", "NIX_REMOTE", "NIX_CONF_DIR", "NIX_STATE_DIR", "NIX_STORE_DIR", "NIX_STORE", "NIX_LOG_DIR", "NIX_DAEMON_SOCKET_PATH", "LIX_DAEMON_SOCKET_DIR",
 }
 
 // lookup looks a variable up in the environment of the user's nix. This

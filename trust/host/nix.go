@@ -26,9 +26,6 @@ func (l *look) lookNix() {
 	}
 	if v, ok := versionInStore(at); ok {
 		l.facts.Nix.Version = v
-		if strings.Contains(at, "-lix-") {
-			l.note(l.facts.Nix.Path, "It is Lix, which is explained by the rules of Nix 2.18 that it came from. Lix asks about all settings of a flake at once, and saves no refusals.")
-		}
 	} else if v, ok := l.dpkgVersion(at); ok {
 		l.facts.Nix.Version, l.debian = v, true
 	}
@@ -95,20 +92,14 @@ func parseVersion(s string) (nixconf.Version, bool) {
 		s = s[:end]
 	}
 	v, ok := nixconf.ParseVersion(strings.TrimSuffix(s, "."))
-	return byRules(v), ok
+	return v, ok
 }
 
-// firstLix is where Lix began to number its own releases: 2.90.
-const firstLix = 90
-
-// byRules is the release of Nix whose rules a program follows. Lix went its own
-// way from 2.18 and numbers its releases from 2.90 on: it compares substituters
-// as text and knows none of the NIX_…_HOME variables.
-func byRules(v nixconf.Version) nixconf.Version {
-	if v.Major == 2 && v.Minor >= firstLix {
-		return nixconf.Version{Major: 2, Minor: 18}
+// noteLix says what is explained from its source alone.
+func (l *look) noteLix() {
+	if l.facts.Nix.Version.Lix() || l.facts.Daemon.Version.Lix() {
+		l.note(l.facts.Nix.Path, "It is Lix, or the daemon is. What is said here of Lix is known from its source; no Lix was run to check it.")
 	}
-	return v
 }
 
 // dpkgVersion asks Debian's package database for the package that owns
@@ -167,6 +158,6 @@ func (l *look) askVersion() {
 		return
 	}
 	if v, ok := nixconf.ParseVersion(string(out)); ok {
-		l.facts.Nix.Version = byRules(v)
+		l.facts.Nix.Version = v
 	}
 }

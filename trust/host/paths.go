@@ -21,7 +21,8 @@ type places struct {
 }
 
 // placesFor works out where a process with this environment and home looks.
-// Nix: src/libstore/globals.cc, src/libutil/users.cc and xdg-dirs.cc.
+// Nix: src/libstore/globals.cc, src/libutil/users.cc and xdg-dirs.cc. Lix knows
+// none of the NIX_…_HOME variables: libutil/users.cc.
 func placesFor(lookup func(string) (string, bool), home, cwd string, v nixconf.Version) places {
 	// Where Nix names the system's own folders, an empty variable is an unset one.
 	nonEmpty := func(or string, names ...string) string {
@@ -39,6 +40,9 @@ func placesFor(lookup func(string) (string, bool), home, cwd string, v nixconf.V
 	p.state = nonEmpty("/nix/var/nix", "NIX_STATE_DIR")
 	p.store = nonEmpty("/nix/store", "NIX_STORE_DIR", "NIX_STORE")
 	p.socket = nonEmpty(p.state+"/daemon-socket/socket", "NIX_DAEMON_SOCKET_PATH")
+	if dir := nonEmpty("", "LIX_DAEMON_SOCKET_DIR"); dir != "" && v.LixAtLeast(95) {
+		p.socket = dir + "/socket" // the one that speaks Nix's protocol
+	}
 
 	// In the user's folders it counts as set: it joins as text, which makes an
 	// empty one the root folder, and as a path from 2.33 on, which makes it
@@ -69,6 +73,9 @@ func placesFor(lookup func(string) (string, bool), home, cwd string, v nixconf.V
 	p.config = of("NIX_CONFIG_HOME", "XDG_CONFIG_HOME", ".config")
 	p.data = of("NIX_DATA_HOME", "XDG_DATA_HOME", ".local/share")
 	p.cache = of("NIX_CACHE_HOME", "XDG_CACHE_HOME", ".cache")
+	if dir, set := lookup("CACHE_DIRECTORY"); set && v.LixAtLeast(95) {
+		p.cache = join(dir, "nix") // what systemd gives a service
+	}
 	p.xdgState = of("NIX_STATE_HOME", "XDG_STATE_HOME", ".local/state")
 	return p
 }

@@ -66,7 +66,7 @@ func TestVersionIsReadFromTheCommandsPlace(t *testing.T) {
 		"store":           {map[string]string{"/usr/bin/nix": "-> /nix/store/" + h + "-nix-2.31.2/bin/nix", "/nix/store/" + h + "-nix-2.31.2/bin/nix": ""}, "2.31.2"},
 		"pre-release":     {map[string]string{"/usr/bin/nix": "-> /nix/store/" + h + "-nix-2.35.0pre20260101_abcdef/bin/nix", "/nix/store/" + h + "-nix-2.35.0pre20260101_abcdef/bin/nix": ""}, "2.35.0"},
 		"cli":             {map[string]string{"/usr/bin/nix": "-> /nix/store/" + h + "-nix-cli-2.30.0/bin/nix", "/nix/store/" + h + "-nix-cli-2.30.0/bin/nix": ""}, "2.30.0"},
-		"another make":    {map[string]string{"/usr/bin/nix": "-> /nix/store/" + h + "-lix-2.93.3/bin/nix", "/nix/store/" + h + "-lix-2.93.3/bin/nix": ""}, "2.18.0"},
+		"another make":    {map[string]string{"/usr/bin/nix": "-> /nix/store/" + h + "-lix-2.93.3/bin/nix", "/nix/store/" + h + "-lix-2.93.3/bin/nix": ""}, "2.93.3"},
 		"determinate":     {map[string]string{"/usr/bin/nix": "-> /nix/store/" + h + "-determinate-nix-3.8.2/bin/nix", "/nix/store/" + h + "-determinate-nix-3.8.2/bin/nix": ""}, "unknown"},
 		"debian":          {map[string]string{"/usr/bin/nix": "", "/var/lib/dpkg/status": dpkg}, "2.26.3"},
 		"not debian's":    {map[string]string{"/opt/bin/nix": "", "/var/lib/dpkg/status": dpkg}, "unknown"},

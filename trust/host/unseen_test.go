@@ -97,9 +97,9 @@ func TestWhatMayNotBeSeenIsSaidAndNotTakenForMissing(t *testing.T) {
 	}
 }
 
-func TestLixIsExplainedByTheRulesItCameFrom(t *testing.T) {
+func TestAVersionIsReadAsItIsWritten(t *testing.T) {
 	for s, want := range map[string]nixconf.Version{
-		"2.93.3": {Major: 2, Minor: 18}, "2.90.0-beta.1": {Major: 2, Minor: 18}, "2.36.0": {Major: 2, Minor: 36}, "2.18.9": {Major: 2, Minor: 18, Patch: 9}, "junk": {},
+		"2.93.3": {Major: 2, Minor: 93, Patch: 3}, "2.90.0-beta.1": {Major: 2, Minor: 90}, "2.36.0": {Major: 2, Minor: 36}, "2.18.9": {Major: 2, Minor: 18, Patch: 9}, "junk": {},
 	} {
 		if got, _ := parseVersion(s); got != want {
 			t.Errorf("%s: %v, want %v", s, got, want)

@@ -26,6 +26,8 @@ var patterns = []pattern{
 	p(SettingIgnored, "warning", `ignoring untrusted flake configuration setting '(?P<Setting>[^']*)', pass '--accept-flake-config' to trust it.*`),
 	p(SettingSaved, "", `Using saved setting for '(?P<Setting>[^ ']*) = (?P<Value>.*)' from .*`),
 	p(SettingAsked, "", `do you want to allow configuration setting '(?P<Setting>[^']*)' to be set to '(?P<Value>.*)' \(y/N\)\?.*`),
+	p(SettingAsked, "", `Do you want to allow configuration setting '(?P<Setting>[^']*)' to be set to '(?P<Value>.*)'(?: \(y/N\))?\?.*`),
+	p(SettingAsked, "", `Do you want to allow setting '(?P<Setting>[^' ]*) = (?P<Value>.*)'\?.*`),
 	p(SettingUnknown, "warning", `unknown (?:experimental feature|setting|flake configuration setting) '(?P<Setting>[^']*)'`),
 	p(SettingInvalid, "", `(?:Boolean )?setting '(?P<Setting>[^']*)' has invalid value '(?P<Value>.*)'.*`),
 	p(ConfigBroken, "error", `(?:illegal configuration line|syntax error in configuration line) '(?P<Value>.*)' in '?(?P<File>[^']*)'?`),
@@ -33,7 +35,7 @@ var patterns = []pattern{
 
 	p(SubstituterIgnored, "warning", `ignoring untrusted substituter '(?P<URL>.*)', you are not a trusted user\.?`, "Run `man nix.conf` for more information"),
 	p(SubstituterIgnored, "warning", `ignoring untrusted substituter '(?P<URL>.*)'`),
-	p(SettingRestricted, "", `ignoring the client-specified setting '(?P<Setting>[^']*)', because it is a restricted setting and you are not a trusted user`),
+	p(SettingRestricted, "", `[iI]gnoring the client-specified setting '(?P<Setting>[^']*)', because it is a restricted setting and you are not a trusted user`),
 	p(UserRefused, "", `(?:(?:error )?(?:while )?processing connection: )?(?:error: )?user '(?P<User>.*)' is not allowed to connect to the Nix daemon`),
 	p(ConnectionClosed, "error", `cannot open connection to remote store '(?P<URL>[^']*)': (?P<Detail>.*)`),
 
