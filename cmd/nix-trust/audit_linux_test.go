@@ -356,6 +356,7 @@ func (d *depot) program(bin string) {
 	}
 	says(4, []string{"--key", "acme-1"}, "believed", "alone  2 paths", "What keeps any of it", "/flake/result", "nix-trust audit --key acme-1 --list | xargs nix-store --delete")
 	says(1, []string{"--key", d.keys["b"]}, "alone  1 path,")
+	says(1, []string{"--key", d.keys["nobody"]}, "not believed", "named on the command line", "alone  1 path,", "-unknown")
 	says(3, []string{"--key", "stranger-1"}, "no key called stranger-1 is known here")
 	says(3, []string{"--cache", "https://stranger.example"}, "which key signs for https://stranger.example is not known")
 	if got := says(1, []string{"--key", "bravo-1", "--list"}); got != d.paths["b1"]+"\n" {
