@@ -59,6 +59,11 @@ func (d *diagnosis) conclude() conclusion {
 // byVerdict is what the machine alone says: the step of the chain that settles it.
 func (d *diagnosis) byVerdict() (c conclusion, decided bool) {
 	v := d.verdict
+	if f := d.flake; f != nil && f.Rejected != nil {
+		return conclusion{exitFindings, "It would not be used, as Nix refuses the flake in this folder. " + f.Rejected.Text, firstFix(f.Rejected.Fixes)}, true
+	} else if f != nil && f.Err != "" {
+		return conclusion{exitUnknown, "It is not known whether it would be used, as the flake in this folder could not be read: " + f.Err, ""}, true
+	}
 	switch v.State {
 	case trust.StateUsable, trust.StateScoped:
 		return c, false

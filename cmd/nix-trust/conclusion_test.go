@@ -80,6 +80,8 @@ func TestADiagnosisIsOnlyAsGoodAsItsWorstPart(t *testing.T) {
 		"the first is not known": {func(d *diagnosis) {
 			d.paths = append([]pathDiagnosis{{}}, d.paths...)
 		}, exitUnknown, "not known"},
+		"the flake is refused":        {func(d *diagnosis) { d.flake = &trust.FlakeReport{Rejected: &trust.Reason{Text: "bad value"}} }, exitFindings, "bad value"},
+		"the flake could not be read": {func(d *diagnosis) { d.flake = &trust.FlakeReport{Err: "permission denied"} }, exitUnknown, "permission denied"},
 		"no key is named": {func(d *diagnosis) {
 			d.verdict.State, d.verdict.Reasons = trust.StateUnknown, []trust.Reason{{Code: trust.CodeKeyUndeclared}}
 		}, exitOK, "would be used"},

@@ -126,7 +126,9 @@ func (a *app) diagnose(ctx context.Context, url string) (*diagnosis, error) {
 	} else {
 		f = &trust.FlakeReport{State: trust.StateNone, Caches: withoutFlake(r)}
 	}
-	d.verdict = only(f, r, url).Caches[0]
+	// Two spellings may differ in what the daemon makes of them.
+	found := only(f, r, url).Caches
+	d.verdict = found[max(0, slices.IndexFunc(found, func(v trust.CacheVerdict) bool { return v.URL == url }))]
 	for i := range r.Findings {
 		if r.Findings[i].Code == trust.CodeDaemonStale && d.stale == nil {
 			d.stale = &r.Findings[i]

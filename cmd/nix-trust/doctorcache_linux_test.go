@@ -19,7 +19,8 @@ func TestDoctorSaysWhatRealDaemonsDo(t *testing.T) {
 		t.Run("nix-"+version, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, realnix.Get(t, version), bin, "")
-			doctor := func(cache string, path string, used string, text string) {
+			overruled := newScene(t, realnix.Get(t, version), bin, "always-allow-substitutes = true")
+			doctorIn := func(s *scene, cache string, path string, used string, text string) {
 				t.Helper()
 				var doc diagnosisJSON
 				// Root reads what the daemon remembers, which is in its own home.
@@ -30,19 +31,30 @@ func TestDoctorSaysWhatRealDaemonsDo(t *testing.T) {
 					t.Errorf("%s: exit %d, %+v\n%s\n%s", path, r.Code, doc.Conclusion, r.Stdout, r.Stderr)
 				}
 			}
-			// built builds a derivation as alice and reports whether it came from the
-			// cache; the line of what it would say is its contents.
-			made := func(name, more string) (drv, out string) {
+			doctor := func(cache string, path string, used string, text string) {
+				t.Helper()
+				doctorIn(s, cache, path, used, text)
+			}
+			madeIn := func(s *scene, name, more string) (drv, out string) {
 				t.Helper()
 				expr := fmt.Sprintf(`derivation ({ name = "%s"; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" "echo built > $out" ]; } // { %s })`, name, more)
 				drv = s.pathIn(s.alice(0, "", "nix-instantiate", "-Q", "-E", expr))
 				out = s.pathIn(s.alice(0, "", "nix-store", "-q", "--outputs", drv))
 				return drv, out
 			}
-			build := func(drv string) string {
+			made := func(name, more string) (drv, out string) {
+				t.Helper()
+				return madeIn(s, name, more)
+			}
+			// What is in a cache says so, and so does what was built.
+			buildIn := func(s *scene, drv string) string {
 				t.Helper()
 				out := s.pathIn(s.alice(0, "", "nix-store", "-r", drv))
 				return s.has(base(out))
+			}
+			build := func(drv string) string {
+				t.Helper()
+				return buildIn(s, drv)
 			}
 
 			drv, out := made("fetched", "")
@@ -77,6 +89,14 @@ func TestDoctorSaysWhatRealDaemonsDo(t *testing.T) {
 				t.Errorf("it would not be used, and the store has %q", got)
 			}
 
+			// Unless the daemon overrides it, of which alice's configuration knows nothing.
+			drv, out = madeIn(overruled, "stubborn", "allowSubstitutes = false;")
+			overruled.common.put(overruled.inside+"/store", base(out), "fetched")
+			doctorIn(overruled, overruled.common.url, drv, "yes", "would be used")
+			if got := buildIn(overruled, drv); got != "fetched" {
+				t.Errorf("it would be used, and the store has %q", got)
+			}
+
 			// Signed by the key that another cache has; then under the right name.
 			drv, out = made("stranger", "")
 			s.own.put(s.inside+"/store", base(out), "fetched")
@@ -100,6 +120,12 @@ func TestDoctorSaysWhatRealDaemonsDo(t *testing.T) {
 				return false
 			})
 			doctor(s.common.url, out, "no", "nothing else either")
+
+			// A daemon that is older than its files may go by others.
+			s.common.is(nil)
+			doctor(s.common.url, out, "yes", "would be used")
+			s.write(t, "etc/nix.conf", "substituters = "+s.common.url+"\n")
+			doctor(s.common.url, out, "unknown", "changed after the daemon had started")
 		})
 	}
 }
