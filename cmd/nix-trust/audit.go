@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -132,6 +133,8 @@ func (a *app) auditStore(ctx context.Context) (*audited, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A large store is held whole, and the usual twice its room would be much.
+	defer debug.SetGCPercent(debug.SetGCPercent(40))
 	store, err := host.ReadStore(ctx, m, f)
 	if err != nil {
 		return nil, a.storeProblem(ctx, f, err)
