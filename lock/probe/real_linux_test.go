@@ -2,10 +2,14 @@ package probe
 
 import (
 	"context"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -63,14 +67,16 @@ func (f *family) took() (asked []string, most int) {
 
 // A builder is a Nix with a store and a memory of its own.
 type builder struct {
-	nix  realnix.Nix
-	dir  string
-	runs int
+	nix     realnix.Nix
+	outside string
+	dir     string
+	env     []string
+	runs    int
 }
 
 func newBuilder(t *testing.T, nix realnix.Nix) *builder {
-	_, inside := nix.Dir(t)
-	return &builder{nix: nix, dir: inside}
+	outside, inside := nix.Dir(t)
+	return &builder{nix: nix, outside: outside, dir: inside}
 }
 
 // build lets Nix look for n tiny things more than one, of which no cache has
@@ -82,8 +88,8 @@ func (b *builder) build(t *testing.T, n int, urls []string, flags ...string) rea
 in derivation { name = "probe-%d"; system = builtins.currentSystem; builder = "/bin/sh"; args = [ "-c" "echo > $out" ]; all = builtins.genList one %d; }`, b.runs, b.runs, n)
 	return b.nix.Run(t, realnix.Cmd{
 		Args: append([]string{"nix-build", "--dry-run", "--option", "substituters", strings.Join(urls, " "), "--option", "substitute", "true", "-E", expr}, flags...),
-		Env: []string{"HOME=" + b.dir, "NIX_CONF_DIR=" + b.dir, "NIX_REMOTE=",
-			"NIX_STATE_DIR=" + b.dir + "/var", "NIX_LOG_DIR=" + b.dir + "/log"},
+		Env: append([]string{"HOME=" + b.dir, "NIX_CONF_DIR=" + b.dir, "NIX_REMOTE=",
+			"NIX_STATE_DIR=" + b.dir + "/var", "NIX_LOG_DIR=" + b.dir + "/log"}, b.env...),
 	})
 }
 
@@ -253,6 +259,40 @@ func TestRealNixRemembersThePriority(t *testing.T) {
 		b.build(t, 0, []string{one, changing.URL})
 		if got, _ := f.took(); !slices.Equal(got, []string{"one", "changing", "one", "changing"}) {
 			t.Errorf("%q", got)
+		}
+	})
+}
+
+// Nix goes by authorities of its own, so that a certificate which is not believed
+// here says nothing about it.
+func TestRealNixHasAuthoritiesOfItsOwn(t *testing.T) {
+	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
+		var missed atomic.Int32
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "nix-cache-info") {
+				io.WriteString(w, goodInfo)
+				return
+			}
+			missed.Add(1)
+			http.NotFound(w, r)
+		}))
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		s.StartTLS()
+		t.Cleanup(s.Close)
+		if r := Cache(context.Background(), s.URL, Options{}); r.Outcome != Unknown || r.Effect != EffectUnknown {
+			t.Errorf("%v %v", r.Outcome, r.Effect)
+		}
+		b := newBuilder(t, nix)
+		if r := b.build(t, 0, []string{s.URL}, "--option", "download-attempts", "1"); r.Code != 0 || missed.Load() != 0 || !strings.Contains(r.Stderr, "warning: ") {
+			t.Errorf("%d, asked %d times: %s", r.Code, missed.Load(), r.Stderr)
+		}
+		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+		if err := os.WriteFile(filepath.Join(b.outside, "ca.pem"), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		b.env = []string{"NIX_SSL_CERT_FILE=" + b.dir + "/ca.pem"}
+		if r := b.build(t, 0, []string{s.URL}, "--option", "download-attempts", "1"); r.Code != 0 || missed.Load() != 1 {
+			t.Errorf("%d, asked %d times: %s", r.Code, missed.Load(), r.Stderr)
 		}
 	})
 }
