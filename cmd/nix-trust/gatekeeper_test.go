@@ -285,7 +285,7 @@ func TestAFileOfAnotherUserGrantsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = stranger.shelves[0].mayCount(k.shelves[0].path, info, 1<<20)
+	err = stranger.shelves[0].guard.mayCount(k.shelves[0].path, info, 1<<20)
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("belongs to the user with the id %d", os.Geteuid())) {
 		t.Error(err)
 	}
