@@ -12,7 +12,6 @@ import (
 // printRadius prints what rests on some keys alone, and what to do about it.
 func (a *app) printRadius(got *audited, f auditFlags, chosen []int) error {
 	s := a.style()
-	var names []string
 	believed := false
 	for _, k := range chosen {
 		key := got.Keys[k]
@@ -25,7 +24,6 @@ func (a *app) printRadius(got *audited, f auditFlags, chosen []int) error {
 		for _, from := range key.From {
 			a.print("  " + paint(s, explain.Faint, s.Path(from).String()))
 		}
-		names = append(names, key.Name)
 	}
 	radius := got.Radius(chosen...)
 	a.print("  signed "+tallyText(radius.Signed), "  alone  "+tallyText(radius.Alone))

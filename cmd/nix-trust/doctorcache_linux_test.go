@@ -110,7 +110,7 @@ func TestDoctorSaysWhatRealDaemonsDo(t *testing.T) {
 			}
 
 			// Last, as a priority that is no number stops everything.
-			drv, out = made("last", "")
+			_, out = made("last", "")
 			s.common.put(s.inside+"/store", base(out), "fetched")
 			s.common.is(func(w http.ResponseWriter, r *http.Request) bool {
 				if filepath.Base(r.URL.Path) == "nix-cache-info" {

@@ -155,10 +155,4 @@ func narrowCacheOf(r *trust.Report, c global.Cache) jsonNarrowCache {
 	}
 }
 
-// believedByDaemon reports whether what a line of the configuration lists counts
-// for the store that builds go to.
-func believedByDaemon(r *trust.Report, o nixconf.Origin) bool {
-	return o.Layer == nixconf.LayerSystem || r.Trust == trust.Trusted || r.Nix.Store == trust.StoreLocal
-}
-
 func flakeCount(n int) string { return count(n, "flake", "flakes") }

@@ -157,7 +157,12 @@ func TestWhoWaitsForRoomKeepsNoCacheWaiting(t *testing.T) {
 func TestNoCacheMakesAnAnswerWaitTwice(t *testing.T) {
 	all := semaphore.NewWeighted(roomSize)
 	r := room{all: all}
-	if r.take(1<<20) != nil || r.take(1<<20) != nil || r.take(2<<20) != nil || r.take(mostWindow) != nil || r.held != roomSize {
+	for _, size := range []int64{1 << 20, 1 << 20, 2 << 20, mostWindow} {
+		if err := r.take(size); err != nil {
+			t.Errorf("%d: %v", size, err)
+		}
+	}
+	if r.held != roomSize {
 		t.Errorf("%+v", r)
 	}
 	other := room{all: all}
