@@ -25,7 +25,7 @@ func (m *root) grantHere() (it *GrantItem, why string) {
 	case s.onGates():
 		return nil, "Select a grant first: press tab."
 	case it == nil:
-		return nil, "There is no grant here to fetch: press t on a flake that has a lock."
+		return nil, "There is no grant here to fetch: select a flake with a lock on screen 1 or 5, and press t."
 	case it.Denied:
 		return nil, "It is denied, so nothing of it is served."
 	case !it.Counts || it.Unsure:

@@ -182,13 +182,21 @@ func (d *doc) status(s *gate.Status, now time.Time) {
 		epoch = "used within the hour: a daemon may remember that a path was not there"
 	}
 	d.field("epoch", safetext.Line(itoa(s.Epoch)+", "+epoch))
-	d.field("serves", safetext.Line(counted(s.Paths, "path")+" of "+counted(len(s.Grants), "grant")))
+	serves := "nothing, as nothing is granted"
+	if len(s.Grants) > 0 {
+		serves = counted(s.Paths, "path") + " of " + counted(len(s.Grants), "grant")
+	}
+	d.field("serves", safetext.Line(serves))
 	if !s.Started.IsZero() {
 		d.field("started", safetext.Line(momentText(s.Started)+", "+ageText(now.Sub(s.Started))))
 	}
 	d.title("Since it was started")
 	c := s.Served
-	d.field("asked", safetext.Line(fmt.Sprintf("%d narinfos, and %d misses that no grant pins", c.Infos, c.Misses)))
+	asked := "nothing yet"
+	if c.Infos+c.Misses > 0 {
+		asked = counted(int(c.Infos), "time") + " for what is pinned, " + counted(int(c.Misses), "time") + " for what is not"
+	}
+	d.field("asked", safetext.Line(asked))
 	d.field("sent", safetext.Line(counted(int(c.Contents), "path")+", "+sizeText(c.Bytes)))
 	d.number(explain.Bad, "refused", c.Refused, "path", "paths")
 	d.number(explain.Danger, "wrong", c.Wrong, "answer of a cache that was not what is pinned", "answers of caches that were not what is pinned")

@@ -104,7 +104,7 @@ func (s *grants) fill() {
 	case s.readOf != s.report || s.reading.current != nil:
 		s.all.empty = []string{"reading the grants…"}
 	default:
-		s.all.empty = []string{"Nothing is granted, and nothing is denied.", "A grant lets a flake's caches deliver what its lock pins, and nothing else: press t on a flake that has a lock."}
+		s.all.empty = []string{"Nothing is granted, and nothing is denied.", "A grant lets a flake's caches deliver what its lock pins, and nothing else: select a flake with a lock on screen 1 or 5, and press t."}
 	}
 	s.rows = s.rows[:0]
 	var rows []row

@@ -151,7 +151,11 @@ func (in *input) count() string {
 // inputLine draws the text with its cursor, and how much it finds.
 func (m *root) inputLine() string {
 	t, in := m.view.theme, m.input
-	hint := strings.TrimSpace(in.count() + "  enter keep  esc drop")
+	keys := "enter keep  esc drop"
+	if in.submit != nil {
+		keys = "enter go on  esc cancel"
+	}
+	hint := strings.TrimSpace(in.count() + "  " + keys)
 	if m.w < 60 {
 		hint = in.count()
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -92,7 +93,9 @@ type audited struct {
 }
 
 func (a *app) audit(ctx context.Context, f auditFlags) error {
-	got, err := a.auditStore(ctx)
+	// A large store is held whole, and the usual twice its room would be much.
+	defer debug.SetGCPercent(debug.SetGCPercent(40))
+	got, err := a.auditStore(ctx, f.key)
 	if err != nil {
 		return err
 	}
@@ -116,7 +119,8 @@ func (a *app) audit(ctx context.Context, f auditFlags) error {
 }
 
 // auditStore looks at the machine, reads the store and checks the signatures.
-func (a *app) auditStore(ctx context.Context) (*audited, error) {
+// more is a key that is looked for too, NAME:BASE64; anything else is none.
+func (a *app) auditStore(ctx context.Context, more string) (*audited, error) {
 	f, r, err := a.examine(ctx, "")
 	if err != nil {
 		return nil, err
@@ -137,7 +141,7 @@ func (a *app) auditStore(ctx context.Context) (*audited, error) {
 		return nil, a.storeProblem(ctx, f, err)
 	}
 	got := &audited{facts: f, trust: r}
-	keys := got.keys()
+	keys := got.keys(more)
 	p := a.progress()
 	defer p.clear()
 	got.Report, err = audit.Audit(ctx, store, audit.Options{

@@ -176,6 +176,7 @@ func TestAuditAgreesWithRealNix(t *testing.T) {
 			d.sameFacts(store)
 			d.sameClasses(store, roots)
 			d.sameLive(store, roots)
+			d.advice()
 		})
 	}
 }
@@ -355,6 +356,7 @@ func (d *depot) program(bin string) {
 	}
 	says(4, []string{"--key", "acme-1"}, "believed", "alone  2 paths", "What keeps any of it", "/flake/result", "nix-trust audit --key acme-1 --list | xargs nix-store --delete")
 	says(1, []string{"--key", d.keys["b"]}, "alone  1 path,")
+	says(1, []string{"--key", d.keys["nobody"]}, "not believed", "named on the command line", "alone  1 path,", "-unknown")
 	says(3, []string{"--key", "stranger-1"}, "no key called stranger-1 is known here")
 	says(3, []string{"--cache", "https://stranger.example"}, "which key signs for https://stranger.example is not known")
 	if got := says(1, []string{"--key", "bravo-1", "--list"}); got != d.paths["b1"]+"\n" {
@@ -368,5 +370,39 @@ func (d *depot) program(bin string) {
 	r := d.run(d.inside+"/nix-trust", "audit", "--json")
 	if err := json.Unmarshal([]byte(r.Stdout), &got); err != nil || r.Code != exitBad || got.Outcome != "forged" || got.Classes["signed"].Paths != 5 || len(got.Paths) != len(unvouched) {
 		d.t.Errorf("exit %d, %v: %s%s", r.Code, err, r.Stdout, r.Stderr)
+	}
+}
+
+// advice runs what the command tells a person to run.
+func (d *depot) advice() {
+	rests := func() []string {
+		store, roots := d.look()
+		r, err := audit.Audit(context.Background(), store, audit.Options{Keys: d.known(), Roots: roots})
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		var names []string
+		for _, i := range r.Radius(0).Paths {
+			names = append(names, store.Rows[i].Path.Name())
+		}
+		return names
+	}
+	list := d.paths["a0"] + " " + d.paths["a1"]
+	d.sh("nix store verify --no-trust " + list)
+	others := " --no-contents --sigs-needed 1 --substituter file://$PWD/cacheB --trusted-public-keys '" + d.keys["b"] + "' "
+	d.sh("nix store verify" + others + d.paths["a0"])
+	if r := d.run("/bin/sh", "-c", "nix store verify"+others+d.paths["a1"]); r.Code == 0 {
+		d.t.Error("Nix takes a1 without acme's key")
+	}
+	if r := d.run("/bin/sh", "-c", "nix-store --delete "+list); r.Code == 0 || !strings.Contains(r.Stderr, "still alive") {
+		d.t.Errorf("what is kept was deleted: %s%s", r.Stdout, r.Stderr)
+	}
+	d.sh("nix store copy-sigs --substituter file://$PWD/cacheB " + d.paths["a0"])
+	if got := rests(); !slices.Equal(got, []string{"a1"}) {
+		d.t.Errorf("with bravo's signature, on acme rest %q", got)
+	}
+	d.sh("rm flake/result state/profiles/mine*; nix-store --delete " + d.paths["built"] + " " + list + " " + d.paths["b1"])
+	if got := rests(); len(got) != 0 {
+		d.t.Errorf("what was removed still rests on acme: %q", got)
 	}
 }

@@ -12,8 +12,8 @@ import (
 
 // keys are the keys whose signatures are looked for: those that are believed,
 // then what flakes claim, the gates' and Nix's own. Only the first vouch for
-// anything; the others say whose a signature is.
-func (got *audited) keys() []audit.Key {
+// anything; the others say whose a signature is. more was named by the user.
+func (got *audited) keys(more string) []audit.Key {
 	var out []audit.Key
 	at := map[string]int{} // by the key as Nix writes it
 	add := func(text, from string) *audit.Key {
@@ -54,6 +54,7 @@ func (got *audited) keys() []audit.Key {
 		}
 	}
 	add(trust.OfficialKey, "Nix's own cache")
+	add(more, "named on the command line")
 	return out
 }
 

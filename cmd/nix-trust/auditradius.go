@@ -45,7 +45,11 @@ func (a *app) printRadius(got *audited, f auditFlags, chosen []int) error {
 		root := got.Roots.List[k]
 		a.print("  " + s.Path(root.From).String() + "  " + paint(s, explain.Faint, safetext.Line(string(root.Path)).String()))
 	}
-	if len(radius.Roots) == 0 {
+	switch {
+	case len(radius.Roots) > 0:
+	case got.Roots.Complete():
+		a.print("  no root")
+	default:
 		a.print("  no root that could be seen")
 	}
 	again := "nix-trust audit --key " + shellQuote(f.key) + " --list"

@@ -12,14 +12,17 @@ import (
 // A consent is what a command may do only when the user agrees.
 type consent struct {
 	hosts []string // that would learn that the user uses some paths
-	paths int
-	also  string // a sentence on what else would be done, or ""
-	done  string // what the command does, "verified": it is not done without a yes
+	paths int      // 0: they would learn only that the user is there
+	also  string   // a sentence on what else would be done, or ""
+	done  string   // what the command does, "verified": it is not done without a yes
 }
 
 func (c consent) String() string {
 	var what []string
-	if len(c.hosts) > 0 {
+	switch {
+	case len(c.hosts) > 0 && c.paths == 0:
+		what = append(what, fmt.Sprintf("%s would be asked how it is, and learn of no path: %s", count(len(c.hosts), "host", "hosts"), strings.Join(c.hosts, ", ")))
+	case len(c.hosts) > 0:
 		what = append(what, fmt.Sprintf("%s would learn that you use %s: %s", count(len(c.hosts), "host", "hosts"), count(c.paths, "path", "paths"), strings.Join(c.hosts, ", ")))
 	}
 	if c.also != "" {

@@ -12,18 +12,46 @@ import (
 )
 
 func (a *app) doctorCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "doctor",
-		Short: "Say what is wrong on this machine, and what could not be looked at",
+	var f doctorFlags
+	c := &cobra.Command{
+		Use:   "doctor [URL [PATH]]",
+		Short: "Say what is wrong on this machine, or why a cache is not used",
 		Long: `doctor says how Nix is set up here and how this user stands, then lists every
 finding with what to do about it, and what could not be looked at. Nothing
 secret is printed, so that its output may go into a bug report.
 
 Exit code: 0 when there is nothing to say, 1 for findings, 3 when the daemon's
-word is missing and there is no other finding.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context()) },
+word is missing and there is no other finding.
+
+With the URL of a cache it says why that cache is not used: what ` + "`nix-trust why`" + `
+says of it for the flake in the current folder, how it answers, and with PATH also
+whether it has that path, whose signature it shows and whether that fits a key in
+effect, what Nix remembers of it, and whether its derivation refuses caches. PATH
+is a store path, or a derivation, for its outputs. The cache is asked, and learns
+of PATH; that is said first, and asked.
+
+Exit code with a URL: 0 the cache would be used, 1 it would not, 3 it is not known,
+4 it shows a signature that is wrong under the name of a key in effect.`,
+		Args: cobra.MaximumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return a.doctorCache(cmd.Context(), args, f)
+			}
+			if f != (doctorFlags{}) {
+				return usage("--yes and --netrc are about a cache that is asked, and none was given", "give its URL, or leave the flag out")
+			}
+			return a.doctor(cmd.Context())
+		},
 	}
+	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask before going to the network")
+	c.Flags().StringVar(&f.netrc, "netrc", "", "read credentials from `FILE` (default: netrc beside the system's nix.conf, if readable)")
+	return c
+}
+
+// doctorFlags are those of doctor URL.
+type doctorFlags struct {
+	netrc string
+	yes   bool
 }
 
 type doctorJSON struct {

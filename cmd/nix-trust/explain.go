@@ -8,10 +8,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/message"
 	"github.com/nix-trust/nix-trust/tui/explain"
@@ -185,14 +187,22 @@ func (a *app) printHeard(r *trust.Report, flake *trust.FlakeReport, messages []h
 }
 
 func (a *app) printIndented(text string, s explain.Style) {
-	lines := []string{text}
-	if s.Width > 4 {
-		lines = explain.Wrap(safetext.Text(text), s.Width-2)
-	}
-	for _, l := range lines {
+	for _, l := range wrapped(text, s) {
 		a.print("  " + l)
 	}
 }
+
+// wrapped are the lines of a text of our own that two spaces go before.
+func wrapped(text string, s explain.Style) []string {
+	if s.Width > 4 {
+		return explain.Wrap(safetext.Text(text), s.Width-2)
+	}
+	return []string{text}
+}
+
+// coveredText is said of a setting that names caches, where covered is true.
+const coveredText = "A grant covers the caches of this flake: what it pins comes without a yes to this setting. " +
+	"`nix-trust fetch` brings it in, `nix-trust exec` has Nix ask the gate. Nix prints the message all the same."
 
 // printPlace says why on this machine, once for each thing.
 func (a *app) printPlace(p message.Place, means message.Meaning, told map[string]bool, s explain.Style) {
@@ -213,6 +223,9 @@ func (a *app) printPlace(p message.Place, means message.Meaning, told map[string
 		}
 		return
 	}
+	if p.Setting != nil && p.Setting.Risk == nixconf.RiskCache && covered(p.Flake) {
+		lines = slices.Concat(wrapped(coveredText, s), []string{""}, lines)
+	}
 	key := strings.Join(lines, "\n")
 	if told[key] {
 		a.print("  The reason is the one above.")
@@ -227,6 +240,22 @@ func (a *app) printPlace(p message.Place, means message.Meaning, told map[string
 	for _, l := range lines {
 		a.print(strings.TrimRight("  "+l, " "))
 	}
+}
+
+// covered reports whether every cache that a flake asks for is usable, or covered by
+// a grant, and one is so by a grant.
+func covered(f *trust.FlakeReport) bool {
+	granted := false
+	for _, c := range f.Caches {
+		switch {
+		case !c.Claimed:
+		case c.State == trust.StateScoped:
+			granted = true
+		case c.State != trust.StateUsable:
+			return false
+		}
+	}
+	return granted
 }
 
 type explainJSON struct {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"slices"
 	"strings"
@@ -187,7 +189,11 @@ func (c *fetching) look(ctx context.Context) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		return &problem{code: exitUnknown, text: err.Error(), hints: []string{"`nix-trust doctor` says how this user stands with the store"}}
+		hint := "`nix-trust doctor` says how this user stands with the store"
+		if errors.Is(err, exec.ErrNotFound) {
+			hint = "install Nix, or put it into PATH"
+		}
+		return &problem{code: exitUnknown, text: err.Error(), hints: []string{hint}}
 	}
 	c.take(infos)
 	c.had = len(infos)

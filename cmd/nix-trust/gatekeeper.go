@@ -326,7 +326,7 @@ func (a *app) openGate(place gatePlace, b *grantBook, o gate.Options) (*gate.Gat
 	if o.Key == nil {
 		key, err := gate.ReadKey(place.keyFile())
 		if err != nil {
-			p := &problem{code: exitUnknown, text: err.Error()}
+			p := &problem{code: exitUnknown, text: err.Error(), hints: []string{"`nix-trust setup --check` says what is wrong; once the file is removed, `nix-trust setup` makes another key, for the administrator to list"}}
 			if errors.Is(err, fs.ErrNotExist) {
 				p.text = "the gate has no key: there is no " + place.keyFile()
 				p.hints = []string{"`nix-trust setup` makes one, and shows what the administrator does once"}

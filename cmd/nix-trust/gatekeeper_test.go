@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -318,6 +319,27 @@ func TestNobodyElseMayPutAnotherFileInThePlaceOfTheSystems(t *testing.T) {
 	k.serves("one")
 	chmod(target, 0o777)
 	k.serves("", "others can write the folder "+target)
+}
+
+// A file that is the user's own may be one that was replaced: a backup has what
+// was taken back since.
+func TestNobodyElsePutsAnOlderFileInThePlaceOfTheUsers(t *testing.T) {
+	k := newGranary(t)
+	file := filepath.Join(k.own, "grants.toml")
+	k.say(k.own, grants.File{Grants: []grants.Grant{k.grant("one", k.accept(k.own, 1, 2))}})
+	for _, c := range []struct {
+		mode os.FileMode
+		want string
+	}{{0o777, ""}, {0o775, "one"}, {0o777 | os.ModeSticky, "one"}, {0o707, ""}, {0o700, "one"}} {
+		if err := errors.Join(os.Chmod(k.own, c.mode), os.Rename(file, file+"~"), os.Rename(file+"~", file)); err != nil {
+			t.Fatal(err)
+		}
+		if c.want == "" {
+			k.serves("", "others can write the folder "+k.own)
+			continue
+		}
+		k.serves(c.want)
+	}
 }
 
 func TestAPipeOrALoopInPlaceOfTheGrantsHoldsNothingUp(t *testing.T) {

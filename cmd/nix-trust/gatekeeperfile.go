@@ -20,6 +20,8 @@ type guard struct {
 	owners []uint32
 	// folders says that nobody but the owners may be able to put another file in
 	// its place: each folder on the way is theirs, and theirs alone to write.
+	// Without it none may be for everybody to write, who could put an older file
+	// of the owner's there.
 	folders bool
 }
 
@@ -162,18 +164,19 @@ func (g guard) way(path string) (string, error) {
 // folder refuses one in which others can put another file in the place of next.
 // In a sticky folder they cannot when next is not theirs.
 func (g guard) folder(dir, next string) error {
-	if !g.folders {
-		return nil
-	}
 	info, err := os.Lstat(dir)
 	if err != nil {
 		return err
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || !slices.Contains(g.owners, st.Uid) {
+	if g.folders && (!ok || !slices.Contains(g.owners, st.Uid)) {
 		return fmt.Errorf("the folder %s on the way does not belong to root but to the user with the id %d, who can put there what he likes; `chown` it, or keep the file elsewhere", dir, st.Uid)
 	}
-	if info.Mode().Perm()&0o022 == 0 {
+	others := fs.FileMode(0o022)
+	if !g.folders {
+		others = 0o002 // many users have a group of their own, for which umask leaves the right
+	}
+	if info.Mode().Perm()&others == 0 {
 		return nil
 	}
 	if info.Mode()&fs.ModeSticky != 0 {

@@ -190,7 +190,7 @@ func (b *grantBook) named(arg string) (grantee, error) {
 	}
 	id, at, err := b.identity(folder)
 	if err != nil {
-		return grantee{}, &problem{code: exitUnknown, text: err.Error()}
+		return grantee{}, &problem{code: exitUnknown, text: err.Error(), hints: []string{"give the folder of the flake, the one with its flake.nix"}}
 	}
 	return grantee{id: id, folder: at, ref: at}, nil
 }

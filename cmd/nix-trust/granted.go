@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -17,6 +18,7 @@ type granted struct {
 	flake grants.Identity
 	file  string // the grants.toml that has the grant, "" when none has
 	own   bool   // it is the user's
+	kept  string // the file with the lock that was accepted
 	lock  *lock.Lock
 	grants.Standing
 }
@@ -33,7 +35,7 @@ func (b *grantBook) granted(ctx context.Context, id grants.Identity, now time.Ti
 			accepted := s.accepted(g.Lock)
 			l := accepted.Lock()
 			return granted{
-				flake: id, file: s.Path, own: s.Path == b.own.Path, lock: l,
+				flake: id, file: s.Path, own: s.Path == b.own.Path, lock: l, kept: s.lockPath(g.Lock),
 				Standing: grants.Judge(id, scopes, now, accepted, b.offer(ctx, g, l != nil && !l.Source.IsZero())),
 			}
 		}
@@ -69,27 +71,36 @@ func (g granted) mayUse() error {
 		return nil
 	}
 	p := &problem{code: exitFindings, text: fmt.Sprintf("%s: %s: %s", g.flake, g.State, g.Text)}
-	arg := string(g.flake)
-	if g.Grant.Seen != "" {
-		arg = g.Grant.Seen
+	arg, folder := shellQuote(string(g.flake)), ""
+	if at := cmp.Or(g.Grant.Seen, g.flake.Path()); at != "" {
+		arg = shellQuote(at)
+		folder = " " + arg
+	}
+	diff := "`nix-trust grants`"
+	if g.kept != "" && g.Grant.Offer != "" {
+		diff = "`nix-trust lock diff " + shellQuote(g.kept) + " " + shellQuote(g.Grant.Offer) + "`"
 	}
 	switch g.State {
 	case grants.NotGranted:
 		p.text = fmt.Sprintf("%s has no grant, so nothing of its caches is trusted", g.flake)
-		p.hints = []string{"look at what it asks for with `nix-trust review`, make its lock with `nix-trust lock`, and accept it with `nix-trust grant`"}
+		p.hints = []string{"look at what it asks for with `nix-trust review" + folder + "`, make its lock with `nix-trust lock" + folder + "`, and accept it with `nix-trust grant" + folder + "`"}
 	case grants.Stale:
-		p.hints = []string{"see what has changed with `nix-trust lock diff`, and accept it with `nix-trust grant " + arg + "`"}
+		p.hints = []string{"see what has changed with " + diff, "accept it with `nix-trust grant " + arg + "`"}
 	case grants.Rollback:
-		p.hints = []string{"see what would go back with `nix-trust lock diff`; `nix-trust grant " + arg + "` accepts it, after a warning"}
+		p.hints = []string{"see what would go back with " + diff, "`nix-trust grant " + arg + "` accepts it, after a warning"}
 	case grants.Expired, grants.NotYet:
 		p.hints = []string{"grant it anew with `nix-trust grant " + arg + "`"}
 	case grants.Denied:
 		p.hints = []string{"`nix-trust deny --remove " + arg + "` takes the no back"}
 	case grants.LockMissing:
-		p.hints = []string{"make it with `nix-trust lock`, or put it back"}
+		p.hints = []string{"make it with `nix-trust lock" + folder + "`, or put it back"}
 	case grants.FlakeGone:
 		p.hints = []string{"drop such grants with `nix-trust grants --prune`"}
-	default: // unreadable and unknown, and whatever is new
+	case grants.Unreadable:
+		p.code = exitUnknown
+		p.text = fmt.Sprintf("%s: %s", g.flake, g.Text)
+		p.hints = []string{"correct it; nothing that is granted counts until then. `nix-trust grants` says how every grant stands"}
+	default: // unknown and unknown, and whatever is new
 		p.code = exitUnknown
 		p.hints = []string{"`nix-trust grants` says how every grant stands"}
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/rogpeppe/go-internal/txtar"
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 func TestMain(m *testing.M) {
@@ -26,7 +28,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": exitCode, "clean": cleanOutput, "bytes": writeBytes, "empty": emptyFolder,
+			"code": exitCode, "clean": cleanOutput, "bytes": writeBytes, "empty": emptyFolder, "sqlite": makeDatabase,
 		},
 	})
 }
@@ -75,6 +77,19 @@ func writeBytes(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	text := strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\x1b`, "\x1b", `\u202e`, "\u202e", `\0`, "\x00", `\t`, "\t").Replace(args[1])
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
+}
+
+// makeDatabase runs an SQL script: sqlite FILE SCRIPT
+func makeDatabase(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: sqlite FILE SCRIPT")
+	}
+	file := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(file), 0o755))
+	c, err := sqlite.OpenConn(file, sqlite.OpenReadWrite|sqlite.OpenCreate)
+	ts.Check(err)
+	defer c.Close()
+	ts.Check(sqlitex.ExecuteScript(c, ts.ReadFile(args[1]), nil))
 }
 
 // Looking changes nothing: after every command each file of the host is as it

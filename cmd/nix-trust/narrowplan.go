@@ -63,6 +63,9 @@ func (n *narrowing) grantAll(ctx context.Context) error {
 		n.plan.Steps = append(n.plan.Steps, last)
 	}
 	n.plan.Summary = fmt.Sprintf("Narrow %s to what the locks of %s pin", n.cache.URL, flakeCount(granted))
+	if granted == 0 {
+		n.plan.Summary = fmt.Sprintf("Narrow %s to nothing: no flake is granted anything of it", n.cache.URL)
+	}
 	return nil
 }
 
@@ -163,7 +166,7 @@ func (n *narrowing) takeOut(ctx context.Context) error {
 	}
 	for _, k := range n.cache.Keys {
 		if !k.Goes {
-			n.plan.Notes = append(n.plan.Notes, "The key "+k.Name+": "+k.Why)
+			n.plan.Notes = append(n.plan.Notes, "The key "+k.Name+" "+strings.TrimPrefix(k.Why, "It "))
 		}
 	}
 	return nil

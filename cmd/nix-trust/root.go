@@ -113,7 +113,7 @@ terminal.`,
 		has   []*cobra.Command
 	}{
 		{"Look:", []*cobra.Command{a.statusCommand(), a.whyCommand(), a.explainCommand(), a.doctorCommand(), a.configCommand(), a.lintCommand(), a.reviewCommand(), a.auditCommand()}},
-		{"Pin and verify binaries:", []*cobra.Command{a.lockCommand(), a.verifyCommand(), a.challengeCommand()}},
+		{"Binaries, and what caches have:", []*cobra.Command{a.lockCommand(), a.verifyCommand(), a.challengeCommand(), a.probeCommand()}},
 		{"Trust one flake:", []*cobra.Command{a.grantCommand(), a.denyCommand(), a.revokeCommand(), a.grantsCommand(), a.fetchCommand(), a.execCommand(), a.narrowCommand()}},
 		{"The whole machine:", []*cobra.Command{a.setupCommand(), a.gateCommand(), a.proposeCommand(), a.applyCommand()}},
 		{"Saved answers and changes:", []*cobra.Command{a.answersCommand(), a.journalCommand(), a.undoCommand()}},

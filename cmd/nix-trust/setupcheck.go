@@ -218,7 +218,7 @@ func (c *setupCheck) again() trust.Fix {
 
 // probeAt has the gate make a probe: the one at the fixed address when that is
 // needed or the key may not be read here, else one for the check's sake alone.
-func (c *setupCheck) probeAt(ctx context.Context, p *prober, fixed bool) (it probe, done func(), err error) {
+func (c *setupCheck) probeAt(ctx context.Context, p *prober, fixed bool) (it madeUpPath, done func(), err error) {
 	base, done := "http://"+c.place.address+"/", func() {}
 	switch {
 	case c.key != nil && !fixed:

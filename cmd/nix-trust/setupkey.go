@@ -52,8 +52,8 @@ func noGateUser(err error) error {
 	if !errors.As(err, &unknown) {
 		return &problem{code: exitUnknown, text: fmt.Sprintf("whether there is the user %s is not known: %v", gateUser, err)}
 	}
-	p := &problem{code: exitFindings, text: fmt.Sprintf("there is no user %s, whose the key of the machine's gate is", gateUser)}
-	p.hints = append(p.hints, "`sudo nix-trust gate install` has the user made, and says when the key's turn is")
+	p := &problem{code: exitFindings, text: fmt.Sprintf("there is no user %s, to whom the key of the machine's gate has to belong", gateUser)}
+	p.hints = append(p.hints, "`sudo nix-trust gate install` has the user made, and says when to make the key")
 	if runtime.GOOS == "linux" {
 		p.hints = append(p.hints, "or make the user without a service: sudo useradd --system --user-group --no-create-home --home-dir "+systemGate+" --shell /usr/sbin/nologin "+gateUser)
 	}

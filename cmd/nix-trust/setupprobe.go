@@ -22,35 +22,35 @@ import (
 	"github.com/nix-trust/nix-trust/trust/gate"
 )
 
-// A probe is a path that nobody has but the gate that made it up. Whether the
+// A madeUpPath is a path that nobody has but the gate that made it up. Whether the
 // store takes it says which keys are believed.
-type probe struct {
+type madeUpPath struct {
 	base string // the gate's URL, with a slash
 	path string // in the store
 }
 
 // freshProbe has the gate at a URL make a probe, and holds against the key that
 // it is this gate that answers. An answer that anybody else gives is an error.
-func freshProbe(ctx context.Context, base, storeDir string, key bincache.PublicKey) (probe, error) {
+func freshProbe(ctx context.Context, base, storeDir string, key bincache.PublicKey) (madeUpPath, error) {
 	text, err := getSmall(ctx, base+"nix-trust-probe")
 	if err != nil {
-		return probe{}, err
+		return madeUpPath{}, err
 	}
 	path, err := bincache.ParseStorePathIn(storeDir, strings.TrimSuffix(string(text), "\n"))
 	if err != nil {
-		return probe{}, &notOurs{"what answers is no gate of nix-trust, or one of another store"}
+		return madeUpPath{}, &notOurs{"what answers is no gate of nix-trust, or one of another store"}
 	}
 	if text, err = getSmall(ctx, base+path.Digest()+".narinfo"); err != nil {
-		return probe{}, err
+		return madeUpPath{}, err
 	}
 	n, err := bincache.ParseNarInfo(storeDir, text)
 	switch {
 	case err != nil || n.Path != path || n.CA != "":
-		return probe{}, &notOurs{"what answers is no gate of nix-trust"}
+		return madeUpPath{}, &notOurs{"what answers is no gate of nix-trust"}
 	case bincache.CheckSignatures(n, bincache.NewKeyring([]string{key.String()})).Verdict != bincache.Verified:
-		return probe{}, &notOurs{"what answers is another gate: it does not sign with " + key.Name}
+		return madeUpPath{}, &notOurs{"what answers is another gate: it does not sign with " + key.Name}
 	}
-	return probe{base, path.In(storeDir)}, nil
+	return madeUpPath{base, path.In(storeDir)}, nil
 }
 
 // A notOurs says that something else answers where the gate should.
@@ -168,7 +168,7 @@ const (
 var lacksSignature = regexp.MustCompile(`lacks a (valid )?signature`)
 
 // push copies a probe into the store. said is what Nix said.
-func (p *prober) push(ctx context.Context, it probe) (answer, string, error) {
+func (p *prober) push(ctx context.Context, it madeUpPath) (answer, string, error) {
 	r, err := p.run(ctx, "nix", "--extra-experimental-features", "nix-command", "copy", "--from", it.base, it.path)
 	if err != nil {
 		return probeUnknown, "", err
@@ -200,7 +200,7 @@ var (
 )
 
 // pull has the store get a probe from some URLs and from nowhere else.
-func (p *prober) pull(ctx context.Context, it probe, urls []string) (pulled, error) {
+func (p *prober) pull(ctx context.Context, it madeUpPath, urls []string) (pulled, error) {
 	r, err := p.run(ctx, "nix-store", "--realise", it.path, "--option", "substitute", "true", "--option", "substituters", strings.Join(urls, " "))
 	if err != nil {
 		return pulled{}, err

@@ -1,6 +1,7 @@
 package nix
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -64,7 +65,8 @@ func (n *Nix) readDerivation(drv lock.StorePath) ([]byte, error) {
 }
 
 // parseDerivation reads the text of a .drv file, strictly in the form that Nix
-// writes. Name stays empty. Nix: src/libstore/derivations.cc, Derivation::unparse.
+// writes. Name stays empty. Nix: src/libstore/derivations.cc, Derivation::unparse;
+// src/libstore/parsed-derivations.cc, getBoolAttr.
 func parseDerivation(text []byte, storeDir string) (Derivation, error) {
 	r := &aterm{text: text}
 	d := Derivation{Outputs: map[string]lock.StorePath{}}
@@ -125,10 +127,22 @@ func parseDerivation(text []byte, storeDir string) (Derivation, error) {
 	r.expect(",")
 	r.list(func() { // its environment
 		r.expect("(")
-		r.string()
+		name := r.string()
 		r.expect(",")
-		r.string()
+		value := r.string()
 		r.expect(")")
+		switch name {
+		case "allowSubstitutes":
+			d.NoSubstitutes = d.NoSubstitutes || value != "1"
+		case "__json": // with structured attributes
+			var attrs struct {
+				AllowSubstitutes *bool `json:"allowSubstitutes"`
+			}
+			// What is no boolean stops Nix itself.
+			if json.Unmarshal([]byte(value), &attrs) == nil && attrs.AllowSubstitutes != nil {
+				d.NoSubstitutes = d.NoSubstitutes || !*attrs.AllowSubstitutes
+			}
+		}
 	})
 	r.expect(")")
 	if r.err == nil && r.at != len(text) {

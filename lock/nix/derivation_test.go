@@ -23,6 +23,20 @@ const (
 
 const goodDerivation = `Derive([("dev","` + h0 + `x-dev","",""),("out","` + h0 + `x","","")],[("` + h0 + `d.drv",["out"])],["` + h1 + `src"],"x86_64-linux","/bin/sh",["-c","a\"\\\n\r\tb"],[("name","x"),("out","` + h0 + `x")])`
 
+// Any other value than 1 is a no, as in Nix.
+func TestADerivationSaysWhetherItRefusesCaches(t *testing.T) {
+	for env, want := range map[string]bool{
+		"": false, `("allowSubstitutes","")`: true, `("allowSubstitutes","1")`: false, `("allowSubstitutes","0")`: true,
+		`("preferLocalBuild","1")`: false, `("__json","{\"allowSubstitutes\":false}")`: true, `("__json","{\"allowSubstitutes\":true}")`: false,
+		`("__json","{\"allowSubstitutes\":null}")`: false, `("__json","{\"a\":1}")`: false, `("__json","nonsense")`: false,
+	} {
+		d, err := parseDerivation([]byte(`Derive([("out","`+h0+`x","","")],[],[],"s","b",[],[`+env+`])`), "/nix/store")
+		if err != nil || d.NoSubstitutes != want {
+			t.Errorf("%s: %v %v", env, d.NoSubstitutes, err)
+		}
+	}
+}
+
 func TestDerivationsAreReadAsNixWritesThem(t *testing.T) {
 	d, err := parseDerivation([]byte(goodDerivation), "/nix/store")
 	if err != nil {

@@ -57,6 +57,9 @@ type Derivation struct {
 	Inputs  []lock.StorePath          // .drv files, sorted
 	Sources []lock.StorePath          // sorted
 	Fixed   bool                      // its one output is content-addressed by a hash that it declares
+	// NoSubstitutes says that it sets allowSubstitutes to false: building it asks
+	// no cache, unless always-allow-substitutes is on.
+	NoSubstitutes bool
 }
 
 // A Graph is all that some derivations are built from, by .drv path.

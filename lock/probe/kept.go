@@ -134,10 +134,9 @@ func WriteKept(file string, old, fresh []Result) error {
 		return err
 	}
 	defer os.Remove(temp.Name())
+	// It is not waited for until it is on the disk: what a crash leaves does not
+	// read at worst, and the next probe makes it anew.
 	_, err = temp.Write(append(data, '\n'))
-	if err == nil {
-		err = temp.Sync()
-	}
 	if end := temp.Close(); err == nil {
 		err = end
 	}

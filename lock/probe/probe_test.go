@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -275,7 +276,7 @@ func TestACertificateIsShownAndADoubtfulOneIsNoProofOfAnything(t *testing.T) {
 		}
 		http.NotFound(w, r)
 	}))
-	s.Config.ErrorLog = nil
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	defer s.Close()
 	r := Cache(context.Background(), s.URL, Options{})
@@ -287,6 +288,17 @@ func TestACertificateIsShownAndADoubtfulOneIsNoProofOfAnything(t *testing.T) {
 	if r.Outcome != Reachable || r.TLS == nil || r.TLS.Version != "TLS 1.3" || r.TLS.Problem != "" || !r.TLS.Expiring(time.Now(), 200*365*24*time.Hour) || r.TLS.Expiring(time.Now(), time.Hour) {
 		t.Errorf("%+v %+v", r, r.TLS)
 	}
+	// A certificate for another host is no certificate, and one that has ended neither.
+	for what, client := range map[string]*http.Client{"another host": s.Client(), "ended": later(s.Client())} {
+		url := s.URL
+		if what == "another host" {
+			url = strings.Replace(url, "127.0.0.1", "localhost", 1)
+		}
+		r = Cache(context.Background(), url, Options{Source: trusting{client}})
+		if r.Outcome != Unreachable || r.Effect != Skips || r.TLS == nil || r.TLS.Problem == "" || r.TLS.Version != "" {
+			t.Errorf("%s: %+v %+v", what, r, r.TLS)
+		}
+	}
 	// http behind https' port, and the other way round.
 	if r := Cache(context.Background(), strings.Replace(s.URL, "https", "http", 1), Options{}); r.Outcome == Reachable || r.Effect == Asks {
 		t.Errorf("%+v", r)
@@ -294,6 +306,13 @@ func TestACertificateIsShownAndADoubtfulOneIsNoProofOfAnything(t *testing.T) {
 	if r := Cache(context.Background(), strings.Replace(serve(t, goodInfo, nil), "http", "https", 1), Options{}); r.Outcome != Unreachable || r.TLS != nil {
 		t.Errorf("%+v", r)
 	}
+}
+
+// later is the client in a far future.
+func later(c *http.Client) *http.Client {
+	t := c.Transport.(*http.Transport).Clone()
+	t.TLSClientConfig.Time = func() time.Time { return time.Now().AddDate(200, 0, 0) }
+	return &http.Client{Transport: t}
 }
 
 // trusting is a source that knows a test's authority.

@@ -2,14 +2,19 @@ package probe
 
 import (
 	"context"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,18 +65,38 @@ func (f *family) took() (asked []string, most int) {
 	return asked, most
 }
 
-// build lets Nix build n tiny things of which no cache has any, with a fresh
-// store and a fresh memory.
+// A builder is a Nix with a store and a memory of its own.
+type builder struct {
+	nix     realnix.Nix
+	outside string
+	dir     string
+	env     []string
+	runs    int
+}
+
+func newBuilder(t *testing.T, nix realnix.Nix) *builder {
+	outside, inside := nix.Dir(t)
+	return &builder{nix: nix, outside: outside, dir: inside}
+}
+
+// build lets Nix look for n tiny things more than one, of which no cache has
+// any, and which nobody was asked for before.
+func (b *builder) build(t *testing.T, n int, urls []string, flags ...string) realnix.Result {
+	t.Helper()
+	b.runs++
+	expr := fmt.Sprintf(`let one = n: derivation { name = "probe-%d-${toString n}"; system = builtins.currentSystem; builder = "/bin/sh"; args = [ "-c" "echo $n > $out" ]; inherit n; };
+in derivation { name = "probe-%d"; system = builtins.currentSystem; builder = "/bin/sh"; args = [ "-c" "echo > $out" ]; all = builtins.genList one %d; }`, b.runs, b.runs, n)
+	return b.nix.Run(t, realnix.Cmd{
+		Args: append([]string{"nix-build", "--dry-run", "--option", "substituters", strings.Join(urls, " "), "--option", "substitute", "true", "-E", expr}, flags...),
+		Env: append([]string{"HOME=" + b.dir, "NIX_CONF_DIR=" + b.dir, "NIX_REMOTE=",
+			"NIX_STATE_DIR=" + b.dir + "/var", "NIX_LOG_DIR=" + b.dir + "/log"}, b.env...),
+	})
+}
+
+// build is that with a Nix that remembers nothing.
 func build(t *testing.T, nix realnix.Nix, n int, urls []string, flags ...string) realnix.Result {
 	t.Helper()
-	_, inside := nix.Dir(t)
-	expr := fmt.Sprintf(`let one = n: derivation { name = "probe-${toString n}"; system = builtins.currentSystem; builder = "/bin/sh"; args = [ "-c" "echo $n > $out" ]; inherit n; };
-in derivation { name = "probe-all"; system = builtins.currentSystem; builder = "/bin/sh"; args = [ "-c" "echo > $out" ]; all = builtins.genList one %d; }`, n)
-	return nix.Run(t, realnix.Cmd{
-		Args: append([]string{"nix-build", "--dry-run", "--option", "substituters", strings.Join(urls, " "), "--option", "substitute", "true", "-E", expr}, flags...),
-		Env: []string{"HOME=" + inside, "NIX_CONF_DIR=" + inside, "NIX_REMOTE=",
-			"NIX_STATE_DIR=" + inside + "/var", "NIX_LOG_DIR=" + inside + "/log"},
-	})
+	return newBuilder(t, nix).build(t, n, urls, flags...)
 }
 
 // What Order says is the order in which Nix really asks.
@@ -165,6 +190,109 @@ func TestRealNixAtRefusals(t *testing.T) {
 		page := serve(t, goodInfo, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>\n") })
 		if r := build(t, nix, 0, []string{page}); r.Code == 0 {
 			t.Errorf("a page for a narinfo does not stop Nix: %s", r.Stderr)
+		}
+	})
+}
+
+// A cache that is not there is left out, unless Nix remembers that it was: then
+// the build fails, if it may not fall back to building.
+func TestRealNixAtACacheThatIsGone(t *testing.T) {
+	once := []string{"--option", "download-attempts", "1"}
+	fallback := append([]string{"--fallback"}, once...)
+	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
+		fails := serve(t, goodInfo, status(500))
+		if r := build(t, nix, 0, []string{fails}, once...); r.Code == 0 {
+			t.Errorf("a miss with 500 does not fail the build: %s", r.Stderr)
+		}
+		if r := build(t, nix, 0, []string{fails}, fallback...); r.Code != 0 {
+			t.Errorf("a miss with 500 fails the build in spite of fallback: %s", r.Stderr)
+		}
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "nix-cache-info") {
+				io.WriteString(w, goodInfo)
+				return
+			}
+			http.NotFound(w, r)
+		}))
+		b := newBuilder(t, nix)
+		if r := b.build(t, 0, []string{s.URL}, once...); r.Code != 0 {
+			t.Fatal(r.Stderr)
+		}
+		s.Close()
+		broken := serve(t, "", status(502))
+		if r := Cache(context.Background(), s.URL, Options{Times: 1}); r.Outcome != Unreachable || r.Effect != Skips {
+			t.Errorf("%v %v", r.Outcome, r.Effect)
+		}
+		if r := build(t, nix, 0, []string{s.URL, broken}, once...); r.Code != 0 || strings.Count(r.Stderr, "warning: ") < 2 {
+			t.Errorf("Nix does not go on without: %d %s", r.Code, r.Stderr)
+		}
+		if r := b.build(t, 0, []string{s.URL}, once...); r.Code == 0 {
+			t.Errorf("Nix goes on without one that it remembers: %s", r.Stderr)
+		}
+		if r := b.build(t, 0, []string{s.URL}, fallback...); r.Code != 0 {
+			t.Errorf("Nix fails in spite of fallback: %s", r.Stderr)
+		}
+	})
+}
+
+// A priority that has changed is not noticed for seven days.
+func TestRealNixRemembersThePriority(t *testing.T) {
+	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
+		f := &family{}
+		one := f.member(t, "one", 200, "Priority: 10\n")
+		var info atomic.Value
+		info.Store("Priority: 20\n")
+		changing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "nix-cache-info") {
+				io.WriteString(w, info.Load().(string))
+				return
+			}
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.asked = append(f.asked, "changing")
+			http.NotFound(w, r)
+		}))
+		t.Cleanup(changing.Close)
+		b := newBuilder(t, nix)
+		b.build(t, 0, []string{one, changing.URL})
+		info.Store("Priority: 1\n")
+		b.build(t, 0, []string{one, changing.URL})
+		if got, _ := f.took(); !slices.Equal(got, []string{"one", "changing", "one", "changing"}) {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
+// Nix goes by authorities of its own, so that a certificate which is not believed
+// here says nothing about it.
+func TestRealNixHasAuthoritiesOfItsOwn(t *testing.T) {
+	realnix.Each(t, func(t *testing.T, nix realnix.Nix) {
+		var missed atomic.Int32
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "nix-cache-info") {
+				io.WriteString(w, goodInfo)
+				return
+			}
+			missed.Add(1)
+			http.NotFound(w, r)
+		}))
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		s.StartTLS()
+		t.Cleanup(s.Close)
+		if r := Cache(context.Background(), s.URL, Options{}); r.Outcome != Unknown || r.Effect != EffectUnknown {
+			t.Errorf("%v %v", r.Outcome, r.Effect)
+		}
+		b := newBuilder(t, nix)
+		if r := b.build(t, 0, []string{s.URL}, "--option", "download-attempts", "1"); r.Code != 0 || missed.Load() != 0 || !strings.Contains(r.Stderr, "warning: ") {
+			t.Errorf("%d, asked %d times: %s", r.Code, missed.Load(), r.Stderr)
+		}
+		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+		if err := os.WriteFile(filepath.Join(b.outside, "ca.pem"), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		b.env = []string{"NIX_SSL_CERT_FILE=" + b.dir + "/ca.pem"}
+		if r := b.build(t, 0, []string{s.URL}, "--option", "download-attempts", "1"); r.Code != 0 || missed.Load() != 1 {
+			t.Errorf("%d, asked %d times: %s", r.Code, missed.Load(), r.Stderr)
 		}
 	})
 }

@@ -144,17 +144,17 @@ func (r *Report) judge(i int32, byName map[string][]int32) {
 
 // signatures tells those that verify from those that only stand there.
 func (r *Report) signatures(i int32, byName map[string][]int32) {
-	info, p := r.Store.Info(i), &r.Paths[i]
-	var message []byte
-	if info.NarSize > 0 {
-		message = []byte(info.Fingerprint())
-	}
+	p := &r.Paths[i]
+	var message []byte // once there is a key to check with
 	for text := range strings.FieldsSeq(r.Store.Rows[i].Signatures) {
 		name, _, _ := strings.Cut(text, ":")
 		keys := byName[name]
 		claim := Claim{Name: name, Kind: ClaimUnknown}
 		believed, fits := int32(-1), int32(-1)
 		sig, err := bincache.ParseSignature(text)
+		if message == nil && len(keys) > 0 && r.Store.Rows[i].NarSize > 0 {
+			message = []byte(r.Store.Info(i).Fingerprint())
+		}
 		for _, k := range keys {
 			claim.Kind = min(claim.Kind, ClaimMisfit)
 			if r.Keys[k].Believed {

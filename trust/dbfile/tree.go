@@ -146,6 +146,37 @@ func (db *DB) rows(room *[]Value, page uint32, newest bool, level int, fn func(i
 	return nil
 }
 
+// Count is how many rows the table at page root has.
+func (db *DB) Count(root uint32) (int, error) { return db.countRows(root, 0) }
+
+func (db *DB) countRows(page uint32, level int) (int, error) {
+	if level == depth {
+		return 0, corrupt("a table of more than %d levels", depth)
+	}
+	v, err := db.node(page)
+	switch {
+	case err != nil:
+		return 0, err
+	case v.kind == tableLeaf:
+		return v.len(), nil
+	case v.kind != tableInner:
+		return 0, corrupt("page %d is no part of a table of rows", page)
+	}
+	all := 0
+	for i := range v.len() + 1 {
+		below, err := db.child(v, i)
+		if err != nil {
+			return 0, err
+		}
+		n, err := db.countRows(below, level+1)
+		if err != nil {
+			return 0, err
+		}
+		all += n
+	}
+	return all, nil
+}
+
 // row decodes a row of a leaf.
 func (db *DB) row(room []Value, v node, i int) (int64, []Value, error) {
 	c, err := db.cell(v, i)

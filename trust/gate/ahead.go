@@ -35,7 +35,7 @@ type ahead struct {
 	answers map[question]answer
 	jobs    int
 
-	stop    context.CancelFunc
+	stop    func()
 	context context.Context
 	running sync.WaitGroup
 }
@@ -57,7 +57,14 @@ type answer struct {
 
 func newAhead() *ahead {
 	a := &ahead{answers: map[question]answer{}, begun: map[[32]byte]time.Time{}}
-	a.context, a.stop = context.WithCancel(context.Background())
+	var cancel context.CancelFunc
+	a.context, cancel = context.WithCancel(context.Background())
+	// No job begins while somebody waits for the last one to end, which panics.
+	a.stop = func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		cancel()
+	}
 	return a
 }
 

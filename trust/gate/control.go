@@ -19,6 +19,10 @@ import (
 // mostStatus is how long a gate's answer about itself may be.
 const mostStatus = 64 << 20
 
+// mostAsking is how many are answered at a time: who reads slowly keeps an answer
+// in memory, and the socket of the machine's gate is everybody's.
+const mostAsking = 32
+
 // Control answers whoever may open its socket, which is to be a file of the
 // gate's user: GET /status with a Status in JSON, GET /metrics with the same for
 // Prometheus, and POST /reload, which asks Options.Grants and says whether there
@@ -30,7 +34,16 @@ func (g *Gate) Control() http.Handler {
 		sendJSON(w, map[string]any{"version": 1, "changed": g.Reload()})
 	})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) { sendMetrics(w, g.Status()) })
-	return mux
+	slots := make(chan struct{}, mostAsking)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+			mux.ServeHTTP(w, r)
+		default:
+			http.Error(w, "too many ask at once", http.StatusServiceUnavailable)
+		}
+	})
 }
 
 // Metrics answers GET /metrics to programs of this machine, on an address of the

@@ -12,6 +12,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -196,6 +197,36 @@ func TestReadStatusTellsNoGateFromABrokenOne(t *testing.T) {
 	hangs := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	if _, err := ReadStatus(ctx, answering(t, hangs), me); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("it hangs: %v", err)
+	}
+}
+
+// A stuck is a client that does not read.
+type stuck struct {
+	*httptest.ResponseRecorder
+	came, gone chan struct{}
+}
+
+func (s stuck) Write(p []byte) (int, error) { s.came <- struct{}{}; <-s.gone; return len(p), nil }
+
+func TestWhoDoesNotReadAStatusDoesNotFillTheMemory(t *testing.T) {
+	g := serve(t, Options{})
+	h := g.Control()
+	ask := func() *http.Request { return httptest.NewRequest("GET", "http://gate/status", nil) }
+	s := stuck{httptest.NewRecorder(), make(chan struct{}), make(chan struct{})}
+	var all sync.WaitGroup
+	for range mostAsking {
+		all.Go(func() { h.ServeHTTP(stuck{httptest.NewRecorder(), s.came, s.gone}, ask()) })
+		<-s.came
+	}
+	full := httptest.NewRecorder()
+	if h.ServeHTTP(full, ask()); full.Code != 503 {
+		t.Errorf("another answer is made beside %d: %d", mostAsking, full.Code)
+	}
+	close(s.gone)
+	all.Wait()
+	again := httptest.NewRecorder()
+	if h.ServeHTTP(again, ask()); again.Code != 200 {
+		t.Error(again.Code)
 	}
 }
 

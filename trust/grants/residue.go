@@ -122,7 +122,11 @@ func (o *residue) store(s StoreLook) {
 	case !s.Known:
 		o.leave("", nixconf.Pos{}, "Which of the pinned paths are in the store was not looked at. What is there stays.")
 	case len(s.Present) > 0:
-		o.leave("", nixconf.Pos{}, "%d of the pinned paths are in the store. They stay there, with all that was built from them, until they are collected as garbage.", len(s.Present))
+		text := "%d of the pinned paths are in the store. They stay there, with all that was built from them, until they are collected as garbage."
+		if len(s.Present) == 1 {
+			text = "%d of the pinned paths is in the store. It stays there, with all that was built from it, until it is collected as garbage."
+		}
+		o.leave("", nixconf.Pos{}, text, len(s.Present))
 		f := trust.Fix{Title: "See what keeps a path in the store", Detail: "Once nothing does, nix-collect-garbage removes it."}
 		if word, ok := shellWord(strings.TrimSuffix(s.Dir, "/") + "/" + string(s.Present[0])); ok {
 			f.Command = "nix-store --query --roots " + word

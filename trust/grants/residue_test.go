@@ -83,7 +83,7 @@ func TestARevokeNamesEveryOtherLayer(t *testing.T) {
 		"/root/ts.json | accept-flake-config | A yes to accept-flake-config stays saved",
 		"/root/ts.json | https://cache.example | A yes to extra-substituters",
 		"/g.toml | https://cache.example | The grant for github:b/b uses it",
-		"30 days", "1 of the pinned paths are in the store", "nix-store --query --roots '/nix/store/" + string(storePath(1, "a")) + "'",
+		"30 days", "1 of the pinned paths is in the store", "nix-store --query --roots '/nix/store/" + string(storePath(1, "a")) + "'",
 		"| nix-trust answers forget 'https://cache.example'", "| sudo nix-trust answers forget 'https://cache.example'",
 		"/etc/nix/nix.conf:1 | Take \"https://cache.example/\" out of trusted-substituters |  | # then: restart-it",
 	} {

@@ -16,19 +16,23 @@ import (
 var ErrNoDatabase = errors.New("this machine is made up, and has no database of a store")
 
 // ReadStore reads the database of a machine's store, as its facts say where it
-// is. The database has to be root's or the user's own: what a stranger made says
-// nothing about the store. Errors are those of storedb.Read.
+// is. The database has to be root's, the user's or that of who runs this: what a
+// stranger made says nothing about the store. Errors are those of storedb.Read.
 func ReadStore(ctx context.Context, m *Machine, f *trust.Facts) (*storedb.Store, error) {
 	files, ok := m.files.(opener)
 	if !ok {
 		return nil, ErrNoDatabase
+	}
+	owners := []uint32{0, f.User.UID}
+	if m.who != nil {
+		owners = append(owners, m.who.uid)
 	}
 	open := func(p string) (*os.File, error) {
 		file, err := files.Open(p)
 		if err != nil {
 			return nil, err
 		}
-		if err := diskcache.Owned(file, 0, f.User.UID); err != nil {
+		if err := diskcache.Owned(file, owners...); err != nil {
 			file.Close()
 			return nil, err
 		}

@@ -1,7 +1,7 @@
 // Package storedb reads the database of a Nix store: which paths are valid, what
 // is said of each, and what they refer to (Nix: src/libstore/local-store.cc and
 // schema.sql). Reading it changes nothing and needs no daemon: see package
-// dbfile. The schema is that of version 10, in use since Nix 1.11.
+// dbfile. The schema is that of version 10, the one of every Nix 2.
 //
 // Nothing in a database is proved by standing there. Any user may add a
 // signature to a path, so what one is worth is for others to check.

@@ -44,7 +44,13 @@ func contents(ctx context.Context, db *dbfile.DB, dir string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := reader{ctx: ctx, store: &Store{Dir: dir, byPath: map[bincache.StorePath]int32{}}, prefix: dir + "/", byID: map[int64]int32{}}
+	n, err := db.Count(at.paths)
+	if err != nil {
+		return nil, err
+	}
+	n = min(n, maxRows)
+	r := reader{ctx: ctx, prefix: dir + "/", byID: make(map[int64]int32, n),
+		store: &Store{Dir: dir, Rows: make([]Row, 0, n), byPath: make(map[bincache.StorePath]int32, n)}}
 	if err := db.Rows(at.paths, false, r.row); err != nil {
 		return nil, err
 	}
@@ -93,7 +99,8 @@ type reader struct {
 	store  *Store
 	prefix string
 	byID   map[int64]int32
-	text   int // bytes kept
+	text   int    // bytes kept
+	kept   []byte // room for those of one row
 	work   int
 }
 
@@ -127,7 +134,7 @@ func (r *reader) row(id int64, v []dbfile.Value) (bool, error) {
 		return false, fmt.Errorf("%w: its texts have more than %d MiB", dbfile.ErrTooLarge, maxText>>20)
 	}
 	row := Row{Registered: all[3].Int, Ultimate: all[6].Kind == dbfile.Integer && all[6].Int == 1}
-	r.fill(&row, all[:])
+	r.fill(&row, &all)
 	if row.Path != "" {
 		if first, twice := r.store.byPath[row.Path]; twice {
 			row.damage("the path stands there twice")
@@ -142,19 +149,34 @@ func (r *reader) row(id int64, v []dbfile.Value) (bool, error) {
 }
 
 // fill takes in what has a form. Nix fails on a row without it.
-func (r *reader) fill(row *Row, v []dbfile.Value) {
-	path := v[1].String()
+func (r *reader) fill(row *Row, v *[9]dbfile.Value) {
+	// The texts that are kept are parts of one string, which takes less room.
+	r.kept = r.kept[:0]
+	for _, i := range keptTexts {
+		if v[i].Kind != dbfile.Text && v[i].Kind != dbfile.Null {
+			row.damage("a number or bytes stand where a text belongs")
+			v[i] = dbfile.Value{}
+		}
+		r.kept = append(r.kept, v[i].Data...)
+	}
+	rest := string(r.kept)
+	next := func(i int) (text string) {
+		text, rest = rest[:len(v[i].Data)], rest[len(v[i].Data):]
+		return text
+	}
+	path, deriver := next(1), next(4)
+	row.Signatures, row.CA = next(7), next(8)
 	var err error
-	if row.Path, err = bincache.ParseStorePathIn(strings.TrimSuffix(r.prefix, "/"), path); err != nil || v[1].Kind != dbfile.Text {
+	if row.Path, err = bincache.ParseStorePathIn(r.store.Dir, path); err != nil {
 		row.Path, row.Text = "", path
 		row.damage("its path is none of this store")
 	}
 	if row.NarHash, err = bincache.ParseHash(v[2].String()); err != nil || v[2].Kind != dbfile.Text {
 		row.damage("its hash is no SHA-256")
 	}
-	if v[4].Kind == dbfile.Text && len(v[4].Data) > 0 {
+	if deriver != "" {
 		// It says where the path is from, and proves nothing.
-		row.Deriver, _ = bincache.ParseStorePathIn(strings.TrimSuffix(r.prefix, "/"), v[4].String())
+		row.Deriver, _ = bincache.ParseStorePathIn(r.store.Dir, deriver)
 	}
 	switch n := v[5]; {
 	case n.Kind == dbfile.Integer && n.Int >= 0:
@@ -162,16 +184,10 @@ func (r *reader) fill(row *Row, v []dbfile.Value) {
 	case n.Kind != dbfile.Null:
 		row.damage("its size is no size")
 	}
-	row.Signatures, row.CA = r.textOf(row, v[7]), r.textOf(row, v[8])
 }
 
-func (r *reader) textOf(row *Row, v dbfile.Value) string {
-	if v.Kind != dbfile.Text && v.Kind != dbfile.Null {
-		row.damage("a number or bytes stand where a text belongs")
-		return ""
-	}
-	return v.String()
-}
+// keptTexts are the columns whose texts are kept.
+var keptTexts = [...]int{1, 4, 7, 8}
 
 func (row *Row) damage(why string) {
 	if row.Damage == "" {
@@ -189,8 +205,12 @@ type edge struct{ from, to int32 }
 
 // edges reads a table that joins rows.
 func (r *reader) edges(db *dbfile.DB, root uint32, of func([]dbfile.Value) (from, to int32, err error)) ([]edge, error) {
-	var out []edge
-	err := db.Rows(root, false, func(_ int64, row []dbfile.Value) (bool, error) {
+	n, err := db.Count(root)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]edge, 0, min(n, maxEdges))
+	err = db.Rows(root, false, func(_ int64, row []dbfile.Value) (bool, error) {
 		if err := r.step(); err != nil {
 			return false, err
 		}

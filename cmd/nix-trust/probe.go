@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nix-trust/nix-trust/lock/bincache"
+	"github.com/nix-trust/nix-trust/lock/probe"
+	"github.com/nix-trust/nix-trust/nixconf"
+	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/tui/safetext"
+)
+
+// probeFlags are the flags of probe.
+type probeFlags struct {
+	paths []string
+	netrc string
+	all   bool
+	last  bool
+	yes   bool
+}
+
+// mostProbed bound one run.
+const (
+	mostProbed      = 200 // caches
+	mostProbedPaths = 50
+)
+
+func (a *app) probeCommand() *cobra.Command {
+	var f probeFlags
+	c := &cobra.Command{
+		Use:   "probe [URL...]",
+		Short: "Ask caches how they are: there, how fast, and what Nix makes of them",
+		Long: `probe asks each cache for its nix-cache-info and for paths that do not exist, and
+says whether it answers, as a cache for which store, how long a hit and a miss
+take, how the connection is encrypted, whether it wants credentials, what keeping
+it costs a build, and in which order Nix asks the caches. Without a URL these are
+the caches in effect; with --all also those that are granted, and those that
+flakes here ask for.
+
+A cache learns of no path that you use, unless you name one: with --path it is
+asked for that too, and its signature is checked by the keys in effect here. What
+is asked is said first, and asked. --yes is the answer for scripts.
+
+Results are kept with their time, without paths, in nix-trust/probes.json of your
+cache folder. --last shows them and asks nobody.
+
+Exit code: 0 every cache is reachable and Nix would ask it; 1 some is not; 3 it is
+not known of some; 4 a signature is wrong under the name of a key in effect.`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.last {
+				return a.probeLast(args, f)
+			}
+			return a.probe(cmd.Context(), args, f)
+		},
+	}
+	c.Flags().StringArrayVar(&f.paths, "path", nil, "also ask for the store path `PATH`, and check its signature (again for more)")
+	c.Flags().BoolVar(&f.all, "all", false, "also probe the caches that are granted or that flakes ask for")
+	c.Flags().BoolVar(&f.last, "last", false, "show the results that were kept, and ask nobody")
+	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask before going to the network")
+	c.Flags().StringVar(&f.netrc, "netrc", "", "read credentials from `FILE` (default: netrc beside the system's nix.conf, if readable)")
+	return c
+}
+
+func (a *app) probe(ctx context.Context, urls []string, f probeFlags) error {
+	if f.all && len(urls) > 0 {
+		return usage("--all names the caches that are probed, and some were given", "leave one of them out")
+	}
+	for _, u := range urls {
+		if !isCacheURL(u) {
+			return usage(fmt.Sprintf("%s is not the URL of a cache", safetext.Redact(u)), "a cache is written with its scheme, as in https://example.cachix.org")
+		}
+	}
+	o := probe.Options{StoreDir: storeDir()}
+	for _, arg := range f.paths {
+		p, err := storePathOf(o.StoreDir, arg)
+		if err != nil {
+			return usage("--path "+err.Error(), "a store path is /nix/store/HASH-NAME, or HASH-NAME alone")
+		}
+		o.Paths = append(o.Paths, p)
+	}
+	slices.Sort(o.Paths)
+	o.Paths = slices.Compact(o.Paths)
+	var err error
+	if o.Netrc, err = readNetrc(f.netrc); err != nil {
+		return err
+	}
+	r, err := a.report(ctx, "")
+	if err != nil {
+		return err
+	}
+	if len(urls) == 0 {
+		urls = probedCaches(r, f.all)
+	}
+	urls = onceEach(urls)
+	switch {
+	case len(urls) == 0:
+		return &problem{code: exitFindings, text: "no cache is in effect here, so that there is none to probe", hints: []string{"name one, or add --all for those that flakes here ask for"}}
+	case len(urls) > mostProbed || len(o.Paths) > mostProbedPaths:
+		return usage(fmt.Sprintf("%d caches and %d paths are more than are probed at once (%d and %d)", len(urls), len(o.Paths), mostProbed, mostProbedPaths), "name some of them")
+	}
+	if hosts := probe.Hosts(urls); len(hosts) > 0 && !f.yes {
+		if err := a.askToTell(ctx, consent{hosts: hosts, paths: len(o.Paths), done: "probed"}); err != nil {
+			return err
+		}
+	}
+	o.Keys = bincache.NewKeyring(keysInEffect(r))
+	progress := a.progress()
+	o.Progress = progress.show
+	results := probe.All(ctx, urls, o)
+	progress.clear()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	a.keepProbes(results)
+	shown := probed{results: results, pathsAsked: len(o.Paths) > 0, atOnce: atOnceOf(r), now: time.Now()}
+	return a.showProbes(shown)
+}
+
+// probedCaches are the caches in effect, in the order of the list, and with all
+// those too that a grant or a flake here names.
+func probedCaches(r *trust.Report, all bool) (urls []string) {
+	for _, c := range r.Caches {
+		if c.InEffect || all {
+			urls = append(urls, c.URL)
+		}
+	}
+	if all {
+		for _, g := range r.Grants {
+			for _, c := range g.Caches {
+				urls = append(urls, c.URL)
+			}
+		}
+	}
+	return urls
+}
+
+// onceEach drops what is named again.
+func onceEach(list []string) (out []string) {
+	for _, s := range list {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// keysInEffect are the believed keys in their order, malformed ones too: Nix
+// stumbles over those as well.
+func keysInEffect(r *trust.Report) (keys []string) {
+	for _, k := range r.Keys {
+		if k.InEffect {
+			keys = append(keys, k.Text)
+		}
+	}
+	return keys
+}
+
+// atOnceOf is how many narinfos this user's builds ask for at a time.
+func atOnceOf(r *trust.Report) int {
+	text := ""
+	if v := settingInEffect(r, "http-connections"); v != nil {
+		text = v.Text
+	}
+	return probe.AtOnce(text, runtime.NumCPU())
+}
+
+// probesFile is where results are kept; "" when there is no place.
+func (a *app) probesFile() string {
+	if a.root != "" || a.demo {
+		return ""
+	}
+	dir := os.Getenv("XDG_CACHE_HOME")
+	if !filepath.IsAbs(dir) {
+		home := os.Getenv("HOME")
+		if !filepath.IsAbs(home) {
+			return ""
+		}
+		dir = filepath.Join(home, ".cache")
+	}
+	return filepath.Join(dir, "nix-trust", "probes.json")
+}
+
+// settingInEffect is the value of a setting by which this user's builds go, nil
+// when it is not known. A daemon goes by its own unless the user is trusted.
+func settingInEffect(r *trust.Report, name string) *nixconf.Value {
+	for _, s := range r.Settings {
+		if s.Value == nil || s.Value.Setting == nil || s.Value.Setting.Name != name {
+			continue
+		}
+		if r.Nix.Store == trust.StoreDaemon && s.Daemon != nil && (r.Trust != trust.Trusted || !s.Value.Forwarded) {
+			return s.Daemon
+		}
+		return s.Value
+	}
+	return r.Client.Get(name)
+}
+
+// keepProbes keeps what was found. That it could not is said, and no failure.
+func (a *app) keepProbes(results []probe.Result) {
+	file := a.probesFile()
+	if file == "" {
+		return
+	}
+	old, err := probe.ReadKept(file)
+	if err != nil {
+		a.warn("the results of earlier probes are not used: %v", cause(err))
+	}
+	found := slices.DeleteFunc(slices.Clone(results), func(r probe.Result) bool { return r.Outcome == probe.Unknown && r.Status == 0 })
+	if len(found) == 0 {
+		return
+	}
+	if err := probe.WriteKept(file, old, found); err != nil {
+		a.warn("the results are not kept: %v", cause(err))
+	}
+}
+
+// probeLast shows what was kept.
+func (a *app) probeLast(urls []string, f probeFlags) error {
+	if len(f.paths) > 0 || f.all || f.yes || f.netrc != "" {
+		return usage("--last asks nobody, so that it goes with no other flag of probe", "leave it out to ask the caches")
+	}
+	file := a.probesFile()
+	if file == "" {
+		return usage("--last shows what was kept for this user on this machine", "leave out --root, and set HOME")
+	}
+	all, err := probe.ReadKept(file)
+	if err != nil {
+		a.warn("the results of earlier probes are not used: %v", cause(err))
+	}
+	bare := func(u string) string {
+		u, _, _ = strings.Cut(u, "?")
+		return strings.TrimRight(u, "/")
+	}
+	var results []probe.Result
+	for _, r := range all {
+		if len(urls) == 0 || slices.ContainsFunc(urls, func(u string) bool { return bare(u) == bare(r.URL) }) {
+			results = append(results, r)
+		}
+	}
+	if len(results) == 0 {
+		return &problem{code: exitUnknown, text: "nothing is known of an earlier probe", hints: []string{"run `nix-trust probe`"}}
+	}
+	return a.showProbes(probed{results: results, kept: true, atOnce: probe.DefaultConnections, now: time.Now()})
+}
