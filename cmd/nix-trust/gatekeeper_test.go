@@ -280,7 +280,15 @@ func TestAFileOfAnotherUserGrantsNothing(t *testing.T) {
 	k.serves("one")
 	stranger := newGranary(t)
 	*stranger.shelves[0] = keptShelf{guard: guard{owners: []uint32{4321}}, path: k.shelves[0].path, locks: k.shelves[0].locks}
-	stranger.serves("", fmt.Sprintf("belongs to the user with the id %d", os.Geteuid()))
+	stranger.serves("", "nothing that is granted counts") // whichever is seen first: the folder or the file
+	info, err := os.Stat(k.shelves[0].path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = stranger.shelves[0].guard.mayCount(k.shelves[0].path, info, 1<<20)
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("belongs to the user with the id %d", os.Geteuid())) {
+		t.Error(err)
+	}
 }
 
 // The system's files are everybody's: each folder on the way to them counts.
