@@ -12,8 +12,10 @@ import (
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
+	"github.com/nix-trust/nix-trust/lock/cachix"
 	"github.com/nix-trust/nix-trust/lock/challenge"
 	"github.com/nix-trust/nix-trust/lock/nix"
+	"github.com/nix-trust/nix-trust/lock/trustix"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
@@ -23,6 +25,7 @@ type challengeFlags struct {
 	lock    string
 	systems []string
 	caches  []string
+	trustix []string
 	keys    []string
 	netrc   string
 	require int
@@ -41,8 +44,8 @@ func (a *app) challengeCommand() *cobra.Command {
 		Short: "Ask everybody what the bytes of a store path are, and compare",
 		Long: `challenge asks every voter for the hash, size and references of each store path
 PATH, or of all that a lock pins: the caches given with --cache, those of the
-lock, or else those in effect on this host; the local store; the lock; and with
---rebuild a rebuild on this machine. Nothing is imported, and a voter need not
+lock, or else those in effect on this host; Trustix nodes; the local store; the
+lock; and with --rebuild a rebuild on this machine. Nothing is imported, and a voter need not
 have signed anything; whose signature fits is shown.
 
   match         as many distinct voters as --require asks for say the same, and
@@ -70,7 +73,8 @@ use is 2 as well, and then nothing is printed to stdout.`,
 	}
 	c.Flags().StringVar(&f.lock, "lock", "", "take the pins, caches and keys of the lock `FILE`; without PATH challenge all that it pins")
 	c.Flags().StringSliceVar(&f.systems, "system", nil, "of the lock, challenge the `SYSTEM`'s paths only (again for more; default all)")
-	c.Flags().StringArrayVar(&f.caches, "cache", nil, "ask the cache at `URL` (again for more)")
+	c.Flags().StringArrayVar(&f.caches, "cache", nil, "ask the cache at `URL`, or cachix:NAME (again for more)")
+	c.Flags().StringArrayVar(&f.trustix, "trustix", nil, "ask the Trustix node at `URL` what its logs agree on: one voter (again for more)")
 	c.Flags().StringArrayVar(&f.keys, "key", nil, "a `KEY` whose signatures count, beside those of the lock and of this host")
 	c.Flags().IntVar(&f.require, "require", 2, "how many distinct voters have to agree: `K` of all that are asked")
 	c.Flags().BoolVar(&f.noStore, "no-store", false, "do not ask the local store")
@@ -92,14 +96,25 @@ func (a *app) challenge(ctx context.Context, args []string, f challengeFlags) er
 		return err
 	}
 	c := consent{hosts: o.Hosts(), paths: len(paths), done: "challenged"}
+	names, err := cachixNames(f.caches)
+	if err != nil {
+		return err
+	}
+	if len(names) > 0 {
+		c.also = "cachix.org would be asked for the keys of " + strings.Join(names, ", ")
+	}
 	if f.rebuild {
-		c.also = fmt.Sprintf("nix would build %s again, and may fetch or build what is needed for that", count(len(paths), "path", "paths"))
+		if c.also != "" {
+			c.also += "; "
+		}
+		c.also += fmt.Sprintf("nix would build %s again, and may fetch or build what is needed for that", count(len(paths), "path", "paths"))
 	}
 	if (len(c.hosts) > 0 || c.also != "") && !f.yes {
 		if err := a.askToTell(ctx, c); err != nil {
 			return err
 		}
 	}
+	told := a.askCachix(ctx, names, o)
 	progress := a.progress()
 	o.Progress = progress.show
 	r, err := challenge.Run(ctx, paths, o)
@@ -113,7 +128,7 @@ func (a *app) challenge(ctx context.Context, args []string, f challengeFlags) er
 	if n := len(r.Voters); n < r.Require {
 		a.warn("%s to agree and only %s, so that no path can match; name more with --cache, or require fewer", count(r.Require, "voter has", "voters have"), count(n, "is asked", "are asked"))
 	}
-	shown := &challenged{Report: r, flags: f}
+	shown := &challenged{Report: r, flags: f, cachix: told}
 	if f.diff {
 		shown.compare(ctx, o)
 	}
@@ -209,7 +224,18 @@ func (a *app) challengeKeys(ctx context.Context, f challengeFlags, o *challenge.
 		}
 		o.Keys = append(o.Keys, key.String())
 	}
-	for _, u := range f.caches {
+	for _, u := range f.trustix {
+		node, err := trustix.NewNode(u)
+		if err != nil {
+			return usage(fmt.Sprintf("--trustix %s: %v", safetext.Redact(u), err))
+		}
+		o.Trustix = append(o.Trustix, node)
+	}
+	for _, arg := range f.caches {
+		u, _, err := cachix.StoreURL(arg)
+		if err != nil {
+			return usage(fmt.Sprintf("--cache %s: %v", safetext.Redact(arg), err))
+		}
 		if _, err := o.Client.Cache(u); err != nil {
 			return usage(fmt.Sprintf("--cache %s: %v", safetext.Redact(u), err))
 		}

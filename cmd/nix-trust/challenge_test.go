@@ -244,3 +244,19 @@ func TestAMismatchIsShownASideAtATime(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
 	}
 }
+
+func TestChallengeTakesNamesAndNodesOnlyAsTheyAreWritten(t *testing.T) {
+	for _, c := range []struct{ arg, value, says string }{
+		{"--cache", "cachix:a.b", "lower-case letters"},
+		{"--cache", "cachix:", "lower-case letters"},
+		{"--trustix", "ftp://node", "unix:///PATH"},
+		{"--trustix", "http://user:secret@node", "no password"},
+		{"--cache", "cachix:some", "cachix.org would be asked for the keys of some"},
+	} {
+		var out, errs bytes.Buffer
+		code := run(context.Background(), []string{"challenge", challengedPath, "--no-store", c.arg, c.value}, streams{in: strings.NewReader(""), out: &out, err: &errs})
+		if code != 2 || out.Len() > 0 || !strings.Contains(errs.String(), c.says) || strings.Contains(errs.String(), "secret") {
+			t.Errorf("%s %s: %d, %s%s", c.arg, c.value, code, out.String(), errs.String())
+		}
+	}
+}

@@ -17,6 +17,8 @@ type challenged struct {
 	flags challengeFlags
 	diffs map[int][]compared // by item
 	kept  *kept              // nil without --keep
+	// cachix is what cachix.org says of caches named cachix:NAME.
+	cachix []cachixTold
 }
 
 // compared are the files of two voters who disagree.

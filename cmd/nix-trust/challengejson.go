@@ -5,6 +5,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
+	"github.com/nix-trust/nix-trust/lock/cachix"
 	"github.com/nix-trust/nix-trust/lock/challenge"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
@@ -17,10 +18,11 @@ type challengeJSON struct {
 	Voters  []jsonVoter      `json:"voters"`
 	Items   []jsonChallenged `json:"items"`
 	Kept    *jsonKept        `json:"kept"` // null without --keep
+	Cachix  []jsonCachix     `json:"cachix"`
 }
 
 type jsonVoter struct {
-	Kind string `json:"kind"` // "cache", "store", "lock" or "rebuild"
+	Kind string `json:"kind"` // "cache", "store", "lock", "rebuild" or "trustix"
 	Name string `json:"name"`
 }
 
@@ -40,6 +42,7 @@ type jsonVote struct {
 	NarSize    int64    `json:"narSize"`
 	References []string `json:"references"` // null when they are not known
 	Signed     string   `json:"signed"`     // as the verdicts of verify
+	Split      bool     `json:"split"`      // logs behind a Trustix node say otherwise
 	By         []string `json:"by"`
 	Kept       string   `json:"kept"`
 }
@@ -85,6 +88,9 @@ func challengeJSONOf(c *challenged) challengeJSON {
 		Version: 1, Require: c.Require, Outcome: c.Outcome().String(), Counts: map[string]int{},
 		Voters: list(c.Voters, func(v challenge.Voter) jsonVoter { return jsonVoter{v.Kind.String(), v.Name} }),
 	}
+	out.Cachix = list(c.cachix, func(t cachixTold) jsonCachix {
+		return jsonCachix{t.name, cachix.URL(t.name), t.verdict.String(), list(t.told, same), list(t.claimed, same), t.text()}
+	})
 	for v, n := range c.Counts() {
 		out.Counts[v.String()] = n
 	}
@@ -106,7 +112,7 @@ func challengeJSONOf(c *challenged) challengeJSON {
 }
 
 func voteJSON(v challenge.Vote) jsonVote {
-	out := jsonVote{Answer: v.Answer.String(), Text: safetext.Redact(v.Text), NarSize: v.Size, Signed: strings.ReplaceAll(v.Signed.String(), " ", "-"), By: list(v.By, same), Kept: string(v.Kept)}
+	out := jsonVote{Answer: v.Answer.String(), Text: safetext.Redact(v.Text), NarSize: v.Size, Signed: strings.ReplaceAll(v.Signed.String(), " ", "-"), Split: v.Split, By: list(v.By, same), Kept: string(v.Kept)}
 	if !v.NAR.IsZero() {
 		out.NarHash = v.NAR.String()
 	}

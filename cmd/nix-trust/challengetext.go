@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/nix-trust/nix-trust/lock/bincache"
+	"github.com/nix-trust/nix-trust/lock/cachix"
 	"github.com/nix-trust/nix-trust/lock/challenge"
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -48,6 +49,13 @@ func (a *app) printChallenge(c *challenged) {
 			a.print("  "+paint(s, explain.Strong, string(item.Path)), "    "+safetext.Text(item.Text).String())
 			a.printVotes(s, c, item, everyVote(item))
 		}
+	}
+	for _, t := range c.cachix {
+		role := explain.Unsure
+		if t.verdict == cachix.Other {
+			role = explain.Bad
+		}
+		a.print(paint(s, role, "key") + "  " + safetext.Text(t.text()).String())
 	}
 	a.printSilence(s, c)
 	a.printKept(c)

@@ -24,7 +24,9 @@ var layers = map[string][]string{
 	"lock/verify":         {"lock", "lock/bincache", "lock/nix"}, // goes to the network; lock itself stays pure
 	"lock/nix":            {"lock", "lock/bincache"},             // runs the user's nix
 	"lock/generate":       {"lock", "lock/bincache", "lock/nix"},
-	"lock/challenge":      {"lock", "lock/bincache", "lock/nix"},
+	"lock/challenge":      {"lock", "lock/bincache", "lock/nix", "lock/trustix"},
+	"lock/trustix":        {"lock/bincache"}, // asks a node what its logs agree on
+	"lock/cachix":         {"lock/bincache"}, // what cachix.org says of a cache's keys
 	"lock/probe":          {"lock/bincache"}, // asks caches how they are
 	"trust":               {"nixconf", "nixconf/flake", "lock/bincache", "tui/safetext"},
 	"trust/grants":        {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust"},
@@ -44,7 +46,7 @@ var layers = map[string][]string{
 	"tui/svg":             {},
 	"trust/ledger":        {"trust"}, // durable writes
 	"tui":                 {"nixconf", "lock", "lock/challenge", "lock/verify", "trust", "trust/gate", "tui/safetext", "tui/explain", "tui/svg"},
-	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
+	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.

@@ -24,6 +24,9 @@ type NarInfo struct {
 	Deriver     StorePath   // empty: unknown
 	Signatures  []string    // sorted, each once, as written
 	CA          string      // the content address as written; empty: none
+	// Guix has the hosts that say they signed it in Guix's way. Nix reads none of
+	// these signatures, they prove nothing here, and String leaves them out.
+	Guix []string
 }
 
 // ParseNarInfo reads a narinfo of a store at storeDir (empty: /nix/store).
@@ -143,6 +146,10 @@ func (n *NarInfo) set(name, value string) (err error) {
 		}
 	case "Sig":
 		n.Signatures = append(n.Signatures, value)
+	case "Signature":
+		if host, ok := guixSignature(value); ok {
+			n.Guix = append(n.Guix, host)
+		}
 	case "CA":
 		n.CA = value
 		if value != "" {

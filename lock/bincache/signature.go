@@ -94,7 +94,11 @@ func CheckSignatures(n *NarInfo, ring *Keyring, also ...PublicKey) SignatureChec
 		return SignatureCheck{Text: "the narinfo is incomplete, so that there is nothing a signature could be of"}
 	}
 	if len(n.Signatures) == 0 {
-		return SignatureCheck{Verdict: Unsigned, Text: "it has no signature"}
+		text := "it has no signature"
+		if guix := guixText(n.Guix); guix != "" {
+			text += " that Nix knows; " + guix
+		}
+		return SignatureCheck{Verdict: Unsigned, Text: text}
 	}
 	message := []byte(n.Fingerprint())
 	check := SignatureCheck{Verdict: UnknownSigner}
@@ -113,6 +117,10 @@ func CheckSignatures(n *NarInfo, ring *Keyring, also ...PublicKey) SignatureChec
 }
 
 func checkOne(message []byte, text string, ring *Keyring, also []PublicKey) (v Verdict, name, why string) {
+	if host, guix := guixSignature(text); guix {
+		// HOST:PORT would read as the name of a key.
+		return UnknownSigner, "Guix's " + host, guixText([]string{host})
+	}
 	name, _, _ = strings.Cut(text, ":")
 	key, _, known := ring.Find(name)
 	if !known {

@@ -1,6 +1,6 @@
 // Package challenge asks everybody who may know what the bytes of a store path
-// are, and compares what they say: binary caches, the local store, a lock, and
-// a rebuild. Nothing is imported, so nothing has to be signed; who signed what
+// are, and compares what they say: binary caches, Trustix nodes, the local store,
+// a lock, and a rebuild. Nothing is imported, so nothing has to be signed; who signed what
 // is told, and decides how many voters are distinct.
 package challenge
 
@@ -14,6 +14,7 @@ import (
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/lock/nix"
+	"github.com/nix-trust/nix-trust/lock/trustix"
 )
 
 // Options say who votes. Client is needed with caches.
@@ -25,7 +26,9 @@ type Options struct {
 	Keys  []string
 	Lock  *lock.Lock // votes with its pins; nil: does not
 	Store Local      // the local store; nil: does not vote
-	Build Rebuilder  // rebuilds what the store has, so that it needs Store; nil: nobody does
+	// Trustix are nodes whose decisions vote, each as one voter.
+	Trustix []*trustix.Node
+	Build   Rebuilder // rebuilds what the store has, so that it needs Store; nil: nobody does
 	// Require is how many distinct voters have to agree; below 1 it is 2.
 	Require  int
 	StoreDir string // "" is /nix/store
@@ -39,6 +42,11 @@ func (o Options) Hosts() (hosts []string) {
 		v := cacheVoter(o.Client, c.URL)
 		if u, err := url.Parse(v.Name); err == nil && v.err == nil && u.Host != "" {
 			hosts = append(hosts, u.Host)
+		}
+	}
+	for _, n := range o.Trustix {
+		if h := n.Host(); h != "" {
+			hosts = append(hosts, h)
 		}
 	}
 	slices.Sort(hosts)
@@ -107,7 +115,8 @@ type voter struct {
 	Voter
 	cache *bincache.Cache // of a cache that can be asked
 	err   error           // why a cache cannot be asked
-	mark  string          // of a cache: what it is wherever it is named; see distinct
+	node  *trustix.Node   // of a Trustix node
+	mark  string          // of a cache or node: what it is wherever it is named; see distinct
 }
 
 // ringOf takes every key that can be read: one that cannot be makes Nix check
@@ -136,6 +145,12 @@ func (r *run) assemble() {
 			r.voters = append(r.voters, v)
 		}
 	}
+	for _, n := range r.o.Trustix {
+		v := voter{Voter: Voter{Trustix, n.Name()}, node: n, mark: cacheMark(n.Name())}
+		if !slices.ContainsFunc(r.voters, func(o voter) bool { return o.Voter == v.Voter }) {
+			r.voters = append(r.voters, v)
+		}
+	}
 	if r.o.Store != nil {
 		r.voters = append(r.voters, voter{Voter: Voter{Store, "the local store"}})
 	}
@@ -154,12 +169,17 @@ func cacheVoter(client *bincache.Client, storeURL string) voter {
 		return v
 	}
 	v.cache, v.err = client.Cache(storeURL)
-	v.mark = "cache " + v.Name
-	if u, err := url.Parse(v.Name); err == nil && u.Scheme == "http" {
-		u.Scheme = "https" // the same host either way
-		v.mark = "cache " + u.String()
-	}
+	v.mark = cacheMark(v.Name)
 	return v
+}
+
+// cacheMark is what a cache of that name is, wherever it is named.
+func cacheMark(name string) string {
+	if u, err := url.Parse(name); err == nil && u.Scheme == "http" {
+		u.Scheme = "https" // the same host either way
+		name = u.String()
+	}
+	return "cache " + name
 }
 
 // CacheName is how a cache is called: its URL in the spelling of a lock where
@@ -190,6 +210,11 @@ func (r *run) ask(ctx context.Context, votes map[lock.StorePath][]Vote) error {
 			cancel(err)
 		}
 	})
+	for i, v := range r.voters {
+		if v.node != nil {
+			all.Go(func() { r.askTrustix(ctx, i, votes) })
+		}
+	}
 	if i := r.find(Store); i >= 0 {
 		all.Go(func() { infos = r.askStore(ctx, i, votes) })
 	}

@@ -17,6 +17,9 @@ func judge(item *Item, voters []Voter, require int) {
 		item.Verdict, item.Text = Mismatch, describe(item)
 	case len(item.Sides) == 0:
 		item.Verdict, item.Text = nobody(item.Votes)
+	case slices.ContainsFunc(item.Votes, func(v Vote) bool { return v.Answer == Said && v.Split }):
+		item.Verdict = Inconclusive
+		item.Text = fmt.Sprintf("%s of %d say the same, but logs behind one of them say otherwise", voices(item.Sides[0].Distinct), len(voters))
 	case item.Sides[0].Distinct >= require:
 		item.Verdict = Match
 		item.Text = fmt.Sprintf("%s of %d say the same, and nobody says otherwise%s", voices(item.Sides[0].Distinct), len(voters), misfits(item))

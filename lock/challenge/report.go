@@ -15,7 +15,7 @@ type Report struct {
 // A Voter is somebody who may say what the bytes of a path are.
 type Voter struct {
 	Kind VoterKind
-	Name string // a cache's URL, or "the local store", "the lock", "a rebuild"
+	Name string // a cache's or node's URL, or "the local store", "the lock", "a rebuild"
 }
 
 // A VoterKind is what a voter is.
@@ -26,10 +26,11 @@ const (
 	Store
 	Lock
 	Rebuild
+	Trustix
 )
 
 func (k VoterKind) String() string {
-	return [...]string{"cache", "store", "lock", "rebuild"}[min(k, Rebuild)]
+	return [...]string{"cache", "store", "lock", "rebuild", "trustix"}[min(k, Trustix)]
 }
 
 // An Item is one path and what was said of it.
@@ -87,6 +88,9 @@ type Vote struct {
 	// signed is graver: its signer has made or checked it.
 	Signed bincache.Verdict
 	By     []string
+	// Split says that somebody whom the voter speaks for says otherwise: of a
+	// Trustix node, some of its logs. Then nothing matches.
+	Split bool
 	// Kept is where the output of a rebuild that differs was left.
 	Kept lock.StorePath
 
