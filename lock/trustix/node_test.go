@@ -58,7 +58,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	data, _ := io.ReadAll(r.Body)
 	if r.Method != "POST" || r.Header.Get("Content-Type") != "application/json" || json.Unmarshal(data, &in) != nil {
-		http.Error(w, "", 415)
+		http.Error(w, "", http.StatusUnsupportedMediaType)
 		return
 	}
 	var out any
@@ -222,10 +222,10 @@ func TestAHostileNodeIsBounded(t *testing.T) {
 			}
 		}, true, false, "longer than"},
 		"deep":       {func(w http.ResponseWriter, _ *http.Request) { jsonSay(w, strings.Repeat("[", 1<<19)) }, true, false, "cannot be read"},
-		"elsewhere":  {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, away.URL, 307) }, true, false, "307"},
+		"elsewhere":  {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, away.URL, http.StatusTemporaryRedirect) }, true, false, "307"},
 		"a web page": {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }, true, false, "is the URL right"},
 		"no page":    {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 404) }, true, false, "404"},
-		"broken":     {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 502) }, false, true, "502"},
+		"broken":     {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusBadGateway) }, false, true, "502"},
 		"cut off":    {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "99"); jsonSay(w, "{") }, false, true, "cannot be reached"},
 		"null":       {func(w http.ResponseWriter, _ *http.Request) { jsonSay(w, "null") }, false, false, "no decision"},
 		"no quorum":  {func(w http.ResponseWriter, _ *http.Request) { connectError(w, "Could not reach the minimum 66 quorum") }, false, false, "quorum"},
