@@ -221,8 +221,10 @@ func TestAHostileNodeIsBounded(t *testing.T) {
 				}
 			}
 		}, true, false, "longer than"},
-		"deep":       {func(w http.ResponseWriter, _ *http.Request) { jsonSay(w, strings.Repeat("[", 1<<19)) }, true, false, "cannot be read"},
-		"elsewhere":  {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, away.URL, http.StatusTemporaryRedirect) }, true, false, "307"},
+		"deep": {func(w http.ResponseWriter, _ *http.Request) { jsonSay(w, strings.Repeat("[", 1<<19)) }, true, false, "cannot be read"},
+		"elsewhere": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, away.URL, http.StatusTemporaryRedirect)
+		}, true, false, "307"},
 		"a web page": {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }, true, false, "is the URL right"},
 		"no page":    {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 404) }, true, false, "404"},
 		"broken":     {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusBadGateway) }, false, true, "502"},
