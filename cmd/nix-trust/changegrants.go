@@ -184,7 +184,7 @@ func (a *app) Grants(ctx context.Context) (tui.GrantList, error) {
 		out.Items = append(out.Items, tui.GrantItem{
 			Flake: string(g.Flake), File: s.file, Own: s.file == b.own.Path, Counts: s.Serves(), State: s.State.String(), Text: s.Text,
 			Unsure: s.State == grants.Unknown || s.State == grants.Unreadable, Alarm: s.Diff.Alarm(), Since: g.Granted, Expires: g.Expires,
-			Note: g.Note, Seen: g.Seen, Lock: g.Lock, Caches: g.Caches, Systems: g.Systems, Paths: len(s.Pins()), Diff: s.Diff,
+			Note: g.Note, Seen: g.Seen, Lock: g.Lock, Caches: g.Caches, Systems: g.Systems, Paths: s.Count(), Diff: s.Diff,
 		})
 	}
 	for _, c := range all.conflicts {

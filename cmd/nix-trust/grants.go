@@ -245,7 +245,7 @@ func grantOf(file string, g grants.Grant, s grants.Standing) jsonGrant {
 	out := jsonGrant{
 		File: file, Flake: string(g.Flake), State: s.State.String(), Text: s.Text, Lock: g.Lock, Systems: list(g.Systems, same),
 		Granted: g.Granted.Format(time.RFC3339), Note: g.Note, Seen: g.Seen, Offer: g.Offer, Replaced: list(g.Replaced, same),
-		Paths: len(s.Pins()), Alarm: s.Diff.Alarm(), Changes: map[string]int{},
+		Paths: s.Count(), Alarm: s.Diff.Alarm(), Changes: map[string]int{},
 	}
 	for _, c := range g.Caches {
 		out.Caches = append(out.Caches, jsonGranted{c.URL, list(c.Keys, same)})

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,9 +72,11 @@ func newCatalogue(standings []grants.Standing, now time.Time, storeDir string, k
 func (c *catalogue) sum() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n", c.key.Public(), c.storeDir)
+	var text []byte
 	for _, part := range c.parts {
 		s, _ := c.pool.Find(part)
-		io.WriteString(h, c.describe(s).String())
+		text = c.appendText(text[:0], s, [ed25519.SignatureSize]byte{})
+		h.Write(text)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -152,7 +153,10 @@ func (c *catalogue) text(s grants.Served, sig [ed25519.SignatureSize]byte) []byt
 	for _, ref := range s.Pin.Refs {
 		size += len(ref) + 1
 	}
-	b := make([]byte, 0, size)
+	return c.appendText(make([]byte, 0, size), s, sig)
+}
+
+func (c *catalogue) appendText(b []byte, s grants.Served, sig [ed25519.SignatureSize]byte) []byte {
 	hash := s.Pin.NAR.Nix32()
 	b = append(append(append(append(b, "StorePath: "...), c.storeDir...), '/'), s.Path...)
 	b = append(append(b, "\nURL: "...), narName(s, hash)...)

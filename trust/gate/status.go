@@ -121,7 +121,7 @@ func grantStatus(s grants.Standing, now time.Time) GrantStatus {
 	case state == grants.Active && !s.Grant.Expires.IsZero() && !now.Before(s.Grant.Expires):
 		state = grants.Expired
 	}
-	return GrantStatus{Flake: string(s.Grant.Flake), State: state.String(), Paths: len(s.Pins()), Expires: s.Grant.Expires}
+	return GrantStatus{Flake: string(s.Grant.Flake), State: state.String(), Paths: s.Count(), Expires: s.Grant.Expires}
 }
 
 // cacheStatus has the caches of the grants, and those that were asked before.

@@ -76,7 +76,7 @@ func (c Conflict) String() string {
 // NewPool gathers what may be served. Standings that are not active add
 // nothing.
 func NewPool(standings []Standing) *Pool {
-	g := gathering{pool: &Pool{pins: map[string]pinned{}}, sides: map[string][]Side{}, unions: map[[2]*backers]*backers{}}
+	g := gathering{pool: &Pool{}, sides: map[string][]Side{}, unions: map[[2]*backers]*backers{}}
 	// Grants of one lock pin the same, so that it is gone through once.
 	type lot struct {
 		first Standing
@@ -97,6 +97,16 @@ func NewPool(standings []Standing) *Pool {
 		lots[key] = &lot{s, by}
 		order = append(order, lots[key])
 	}
+	most := 0
+	for _, l := range order {
+		for _, system := range l.first.Grant.Systems {
+			if section := l.first.served.Systems[system]; section != nil {
+				most += len(section.Paths)
+			}
+		}
+	}
+	// Locks may pin the same over and over, so that what is made at once is bounded.
+	g.pool.pins = make(map[string]pinned, min(most, 1<<17))
 	for _, l := range order {
 		for _, system := range l.first.Grant.Systems {
 			if section := l.first.served.Systems[system]; section != nil {

@@ -264,6 +264,16 @@ func (s Standing) Pins() map[lock.StorePath]lock.Pin {
 	return pinsOf(s.served, s.Grant.Systems)
 }
 
+// Count is how many pins there are.
+func (s Standing) Count() int {
+	if s.Serves() && len(s.Grant.Systems) == 1 {
+		if section := s.served.Systems[s.Grant.Systems[0]]; section != nil {
+			return len(section.Paths)
+		}
+	}
+	return len(s.Pins())
+}
+
 // pinsOf are a valid lock's pins for some systems. In one lock a path has one
 // pin, whichever systems list it.
 func pinsOf(l *lock.Lock, systems []string) map[lock.StorePath]lock.Pin {

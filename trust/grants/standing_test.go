@@ -196,7 +196,7 @@ func TestOnlyGrantedSystemsAreServed(t *testing.T) {
 	}{{[]string{system}, 1}, {[]string{"aarch64-linux"}, 1}, {[]string{"aarch64-linux", system}, 2}, {[]string{"riscv64-linux"}, 0}} {
 		g.Systems = c.systems
 		s := Judge(flakeID, []Scope{scopeOf(g)}, noon, ReadBack(l, nil), Offer{State: OfferRead, Lock: l})
-		if len(s.Pins()) != c.want {
+		if len(s.Pins()) != c.want || s.Count() != c.want {
 			t.Errorf("%v: %v", c.systems, s.Pins())
 		}
 	}
