@@ -78,23 +78,23 @@ mkdir -p "$TO/etc/nix" && rm -f "$TO/etc/nix/nix.conf" && chmod 1777 "$TO/tmp" &
 	t.Cleanup(server.Close)
 	h.cache = server.URL
 	putFile(t, h.Root+"/etc/nix/nix.conf", "substituters =\nexperimental-features = nix-command flakes\nsandbox = false\nbuild-users-group =\n", 0o644)
-	h.root(0, "cd /root && nix-store --generate-binary-cache-key shop-1 sec pub")
-	h.key = strings.TrimSpace(content(t, h.Root+"/root/pub"))
+	h.root(0, "mkdir -p /srv && cd /srv && nix-store --generate-binary-cache-key shop-1 sec pub")
+	h.key = strings.TrimSpace(content(t, h.Root+"/srv/pub"))
 	claim := fmt.Sprintf("nixConfig.extra-substituters = [ %q ]; nixConfig.extra-trusted-public-keys = [ %q ];", h.cache, h.key)
 	putFile(t, h.Root+"/home/alice/src/needs/flake.nix", fmt.Sprintf(householdFlake, claim, "needs", "needs"), 0o644)
 	putFile(t, h.Root+"/home/alice/src/other/flake.nix", fmt.Sprintf(householdFlake, "", "other", "other"), 0o644)
 	h.root(0, `for flake in needs other; do
   drv=$(nix eval --raw path:/home/alice/src/$flake#packages.x86_64-linux.default.drvPath)
   nix-store -r $drv > /dev/null
-  nix copy --to "file:///srv/cache?compression=none&secret-key=/root/sec" $(nix-store -qR $(nix-store -q --outputs $drv))
+  nix copy --to "file:///srv/cache?compression=none&secret-key=/srv/sec" $(nix-store -qR $(nix-store -q --outputs $drv))
 done
-chmod -R u+w /nix/store; rm -rf /nix/store /nix/var/nix /root/.cache /root/sec; mkdir -p /nix/store /nix/var/nix`)
+chmod -R u+w /nix/store; rm -rf /nix/store /nix/var/nix ~/.cache /srv/sec; mkdir -p /nix/store /nix/var/nix`)
 
-	if h.gate, err = gate.MakeKey(h.Root+"/root/gate.key", gate.KeyName("household")); err != nil {
+	if h.gate, err = gate.MakeKey(h.Root+"/srv/gate.key", gate.KeyName("household")); err != nil {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{"/home/alice/.local/state/nix-trust", "/var/lib/nix-trust-gate"} {
-		putFile(t, h.Root+dir+"/gate.key", content(t, h.Root+"/root/gate.key"), 0o600)
+		putFile(t, h.Root+dir+"/gate.key", content(t, h.Root+"/srv/gate.key"), 0o600)
 		putFile(t, h.Root+dir+"/gate.pub", h.gate.Public().String()+"\n", 0o644)
 	}
 	h.root(0, "useradd --system --user-group --no-create-home --home-dir /var/lib/nix-trust-gate nix-trust-gate\nchown -R nix-trust-gate: /var/lib/nix-trust-gate")
