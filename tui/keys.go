@@ -111,7 +111,7 @@ func bindings() []binding {
 
 		{Binding: on("fetch what the grant pins, through the gate, after a question", "f"), brief: "fetch", rank: 2, scope: onGrants, do: (*root).askFetch, why: (*root).whyNoFetch},
 
-		{Binding: on("the Store screen, at the key: what came by it, and what rests on it alone", "S"), brief: "store", rank: 4, scope: onCaches, do: (*root).toStore, why: (*root).whyNoKeyHere},
+		{Binding: on("the Store screen, at the key: what came by it, and what rests on it alone", "S"), brief: "store", rank: 6, scope: onCaches, do: (*root).toStore, why: (*root).whyNoKeyHere},
 
 		{Binding: on("sort the list in the next way", "s"), brief: "sort", rank: 3, scope: onStore, do: (*root).sortStore, why: (*root).whyNoSort},
 		{Binding: on("the Caches screen, at a cache of the selected key", "c"), brief: "cache", rank: 4, scope: onStore, do: (*root).toCache, why: (*root).whyNoCacheOf},

@@ -46,10 +46,10 @@ type storeListing struct {
 func newStore(b StoreBackend, reading, tracing lane) *store {
 	s := &store{backend: b, reading: reading, tracing: tracing, now: reading.now}
 	s.groups = &list{
-		cols: []column{{title: "", min: 10, most: 14}, {title: "what vouches", min: 14, give: 1, keep: keepEnds}, {title: "share", min: barCells, most: barCells, drop: 1},
-			{title: "size", min: 7, right: true}, {title: "paths", min: 5, spare: true, right: true}, {title: "kept", min: 4, spare: true, right: true}},
+		cols: []column{{title: "state", min: 10}, {title: "what vouches", min: 16, give: 1, keep: keepEnds}, {title: "share", min: barCells, drop: 1},
+			{title: "size", min: 7, right: true}, {title: "paths", min: 5, drop: 2, right: true}, {title: "kept", min: 4, drop: 3, right: true}},
 	}
-	s.paths = &list{cols: []column{{title: "", min: 8, most: 14}, {title: "path", min: 16, give: 1}, {title: "size", min: 7, right: true}, {title: "kept", min: 8, most: 10, spare: true}}}
+	s.paths = &list{cols: []column{{title: "vouched", min: 10}, {title: "path", min: 20, give: 1}, {title: "size", min: 7, right: true}, {title: "collector", min: 8, most: 10, drop: 1}}}
 	s.b = board{lists: []*list{s.groups, s.paths}, detail: &text{title: "Store"}, shape: listsLeft, steps: true}
 	return s
 }

@@ -141,7 +141,7 @@ func (s *stock) sorted(o order) []group {
 func (g *group) name(s *stock) string {
 	switch g.kind {
 	case groupClass:
-		return explain.ClassTitle(g.class)
+		return explain.ClassBy(g.class)
 	case groupKey:
 		return s.Keys[g.signer.Key].Name
 	case groupClaim:
@@ -149,7 +149,7 @@ func (g *group) name(s *stock) string {
 	case groupMore:
 		return "and " + itoa(g.more) + " more names"
 	}
-	return "Everything in " + s.Store.Dir
+	return "the whole store"
 }
 
 // id is the same for the same group of another audit.
@@ -238,7 +238,7 @@ var sections = map[int]string{
 }
 
 // barCells is how wide the bar of a share is.
-const barCells = 12
+const barCells = 10
 
 // groupRow is one row of the first list.
 func (s *store) groupRow(g *group) row {

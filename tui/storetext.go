@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -13,7 +14,16 @@ import (
 // groupText is the detail of a row of the first list.
 func (s *store) groupText(g *group, w int) []string {
 	d := newDoc(s.view, w)
-	d.head(s.mark(g), safetext.Line(g.name(s.stock)))
+	name := g.name(s.stock)
+	switch g.kind {
+	case groupAll:
+		name = s.stock.Store.Dir
+	case groupClass:
+		name = explain.ClassTitle(g.class)
+	case groupClaim:
+		name = cmp.Or(name, "no name")
+	}
+	d.head(s.mark(g), safetext.Line(name))
 	switch g.kind {
 	case groupClass:
 		s.classText(d, g)
@@ -62,7 +72,7 @@ func (s *store) allText(d *doc) {
 	}
 	d.gap()
 	t := s.theme
-	d.para(explain.Faint, safetext.Line("The bars are shares of the store: "+t.full+" rests on one alone, "+t.shared+" others vouch for, too. The files themselves were not read: the database says what they are."))
+	d.para(explain.Faint, safetext.Line("The bars are shares of the store: "+t.full+" rests on one alone, for "+t.shared+" something else vouches, too. The files themselves were not read: the database says what they are."))
 	unused := 0
 	for _, c := range st.Caches {
 		if c.Use != audit.UseNone && c.Use != audit.UseSpare || !c.InEffect {
@@ -78,7 +88,11 @@ func (s *store) allText(d *doc) {
 
 // tally adds how much something is, and how much of it is kept.
 func (d *doc) tally(label string, t audit.Tally) {
-	d.field(label, safetext.Line(fmt.Sprintf("%s, %s (%d bytes)", counted(t.All.Paths, "path"), sizeText(t.All.Size), t.All.Size)))
+	size := sizeText(t.All.Size)
+	if !d.brief && t.All.Size >= 1000 {
+		size += fmt.Sprintf(" (%d bytes)", t.All.Size)
+	}
+	d.field(label, safetext.Line(counted(t.All.Paths, "path")+", "+size))
 	if t.All.Paths == 0 {
 		return
 	}

@@ -38,6 +38,23 @@ func ClassWord(c audit.Class) string {
 	return "damaged"
 }
 
+// ClassBy is what vouches for the paths of a class, beside its word.
+func ClassBy(c audit.Class) string {
+	switch c {
+	case audit.Signed:
+		return "by a believed key"
+	case audit.Built:
+		return "by this machine"
+	case audit.Addressed:
+		return "it proves them"
+	case audit.NotBelieved:
+		return "other keys signed"
+	case audit.Imported:
+		return "nothing vouches"
+	}
+	return "of the database"
+}
+
 // ClassTitle is what vouches for the paths of a class.
 func ClassTitle(c audit.Class) string {
 	switch c {
