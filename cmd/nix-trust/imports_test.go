@@ -44,13 +44,15 @@ var layers = map[string][]string{
 	"trust/host/demo":     {"nixconf", "lock", "lock/bincache", "trust", "trust/grants", "trust/gate", "trust/host"},
 	"tui/explain":         {"nixconf", "trust", "tui/safetext"},
 	"tui/svg":             {},
+	"tui/markdown":        {"tui/safetext"}, // outside text in a comment
+	"tui/page":            {"nixconf", "trust", "trust/audit", "tui/safetext", "tui/explain", "tui/markdown"},
 	"trust/ledger":        {"trust"}, // durable writes
 	"tui":                 {"nixconf", "lock", "lock/challenge", "lock/verify", "trust", "trust/gate", "tui/safetext", "tui/explain", "tui/svg"},
-	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
+	"cmd/nix-trust":       {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/markdown", "tui/page", "tui/safetext"},
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.
-var pure = []string{"trust", "trust/audit", "trust/service", "trust/global", "trust/grants", "trust/operation", "trust/message", "nixconf/flake", "lock", "tui/safetext"}
+var pure = []string{"trust", "trust/audit", "trust/service", "trust/global", "trust/grants", "trust/operation", "trust/message", "nixconf/flake", "lock", "tui/safetext", "tui/markdown", "tui/page"}
 
 func TestImportsPointOneWay(t *testing.T) {
 	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...")
