@@ -31,15 +31,18 @@ var layers = map[string][]string{
 	"lock/probe":                 {"lock/bincache"}, // asks caches how they are
 	"trust":                      {"nixconf", "nixconf/flake", "lock/bincache", "tui/safetext"},
 	"trust/grants":               {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust"},
-	"trust/gate":                 {"lock", "lock/bincache", "trust/grants"},             // serves what grants pin, on the loopback interface
-	"trust/dbfile":               {},                                                    // reads SQLite files without touching them
-	"trust/diskcache":            {"trust/dbfile"},                                      // what Nix remembers of caches' answers
-	"trust/storedb":              {"lock/bincache", "trust/dbfile"},                     // Nix's database of its store
-	"trust/audit":                {"lock/bincache", "trust/storedb"},                    // what vouches for what is in a store
-	"trust/message":              {"trust"},                                             // reads what Nix printed
-	"trust/service":              {"nixconf", "trust"},                                  // what a service manager needs to run a gate
-	"trust/operation":            {"nixconf", "lock/bincache", "trust", "trust/grants"}, // what belongs to the administrator
-	"trust/global":               {"nixconf", "lock", "lock/bincache", "trust"},         // caches that are trusted whatever the flake
+	"trust/gate":                 {"lock", "lock/bincache", "trust/grants"},               // serves what grants pin, on the loopback interface
+	"trust/dbfile":               {},                                                      // reads SQLite files without touching them
+	"trust/diskcache":            {"trust/dbfile"},                                        // what Nix remembers of caches' answers
+	"trust/storedb":              {"lock/bincache", "trust/dbfile"},                       // Nix's database of its store
+	"trust/audit":                {"lock/bincache", "trust/storedb"},                      // what vouches for what is in a store
+	"trust/message":              {"trust"},                                               // reads what Nix printed
+	"trust/service":              {"nixconf", "trust"},                                    // what a service manager needs to run a gate
+	"trust/operation":            {"nixconf", "lock/bincache", "trust", "trust/grants"},   // what belongs to the administrator
+	"trust/guard":                {},                                                      // reads what nobody else may have written
+	"trust/keeper":               {"lock", "trust/grants", "trust/guard", "tui/safetext"}, // what is granted at each moment
+	"trust/keeper/keepertest":    {"lock", "trust/grants", "trust/guard", "trust/keeper"}, // files of grants, for tests
+	"trust/global":               {"nixconf", "lock", "lock/bincache", "trust"},           // caches that are trusted whatever the flake
 	"trust/host":                 {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust", "trust/dbfile", "trust/diskcache", "trust/storedb", "trust/audit"},
 	"trust/host/hosttest":        {"nixconf", "nixconf/flake"}, // makes big hosts for tests
 	"trust/host/demo":            {"nixconf", "lock", "lock/bincache", "trust", "trust/grants", "trust/gate", "trust/host"},
@@ -48,7 +51,7 @@ var layers = map[string][]string{
 	"trust/ledger":               {"trust"}, // durable writes
 	"trust/smalldisk":            {},        // a disk that is soon full, for tests
 	"tui":                        {"nixconf", "lock", "lock/challenge", "lock/verify", "trust", "trust/gate", "tui/safetext", "tui/explain", "tui/svg"},
-	"cmd/nix-trust":              {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
+	"cmd/nix-trust":              {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/guard", "trust/keeper", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/safetext"},
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.
