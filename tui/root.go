@@ -39,6 +39,7 @@ type root struct {
 	grants   *grants
 	journal  *journal
 	store    *store
+	ages     ages
 	changes  changes
 	popup    *text
 	question *question // asked in the popup, nil for none
@@ -63,11 +64,11 @@ func newRoot(ctx context.Context, o Options, now func() time.Time) *root {
 	c, _ := o.Backend.(ChangeBackend)
 	g, _ := o.Backend.(GateBackend)
 	in := func(name string) lane { return lane{ctx: ctx, now: now, name: name} }
-	m.locks = newLocks(b, in("reading"), in("work"))
+	m.locks = newLocks(b, in("reading"), in("work"), &m.ages)
 	m.changes = changes{backend: c, plan: in("plan"), write: in("write")}
 	m.grants, m.journal = newGrants(c, g, in("grants"), in("gates"), in("fetch")), newJournal(c, in("journal"), in("entry"))
 	st, _ := o.Backend.(StoreBackend)
-	m.store = newStore(st, in("audit"), in("roots"))
+	m.store = newStore(st, in("audit"), in("roots"), &m.ages)
 	m.screens = []screen{newOverview(o.Flake), newCaches(), newAnswers(), newSettings(), m.locks, m.grants, m.journal, m.store, newFindings()}
 	m.loaded = make([]int, len(m.screens))
 	m.view = view{theme: newTheme(true, o.ASCII), home: o.Home}
@@ -135,7 +136,7 @@ func (m *root) take(msg tea.Msg) tea.Cmd {
 	case agedMsg:
 		m.locks.fill()
 		m.grants.fill()
-		m.store.b.detail.renew()
+		m.store.b.detail.renew() // of the screen in sight it is laid out at once
 		return ageSoon()
 	case toastMsg:
 		if m.toast != nil && m.toast.id == msg.id {
