@@ -29,7 +29,6 @@ func rootsOf(t *testing.T, files map[string]string) (found []string, unseen stri
 		m[strings.TrimPrefix(at, "/")] = f
 	}
 	machine := New(In(m), nil, trust.User{Name: "mira", UID: 1000}, nil)
-	machine.who = &identity{uid: 1000}
 	r := StoreRoots(context.Background(), machine, &trust.Facts{Nix: trust.Nix{StoreDir: "/nix/store", StateDir: "/nix/var/nix"}})
 	for _, root := range r.List {
 		found = append(found, fmt.Sprint(root.Kind, " ", root.From, " ", root.Path.Name()))
