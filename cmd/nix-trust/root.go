@@ -112,7 +112,7 @@ terminal.`,
 		title string
 		has   []*cobra.Command
 	}{
-		{"Look:", []*cobra.Command{a.statusCommand(), a.whyCommand(), a.explainCommand(), a.doctorCommand(), a.configCommand(), a.lintCommand(), a.reviewCommand(), a.auditCommand()}},
+		{"Look:", []*cobra.Command{a.statusCommand(), a.whyCommand(), a.explainCommand(), a.doctorCommand(), a.configCommand(), a.lintCommand(), a.reviewCommand(), a.auditCommand(), a.reportCommand()}},
 		{"Binaries, and what caches have:", []*cobra.Command{a.lockCommand(), a.verifyCommand(), a.challengeCommand(), a.probeCommand()}},
 		{"Trust one flake:", []*cobra.Command{a.grantCommand(), a.denyCommand(), a.revokeCommand(), a.grantsCommand(), a.fetchCommand(), a.execCommand(), a.narrowCommand()}},
 		{"The whole machine:", []*cobra.Command{a.setupCommand(), a.gateCommand(), a.proposeCommand(), a.applyCommand()}},
