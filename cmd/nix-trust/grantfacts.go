@@ -15,6 +15,7 @@ import (
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/nixconf/flake"
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/grants"
 	"github.com/nix-trust/nix-trust/trust/host"
 	"github.com/nix-trust/nix-trust/trust/keeper"
@@ -333,7 +334,8 @@ func (a *app) lookAtGate(files host.Files) trust.Gate {
 }
 
 // gateKey reads the public half of a gate's key. Without the secret half it is of
-// no use to a gate.
+// no use to a gate, and neither is that of another one. Of the machine's gate the
+// secret half is not this user's to read.
 func (a *app) gateKey(files host.Files, p gatePlace) trust.GateKey {
 	k := trust.GateKey{File: p.publicFile()}
 	text, err := files.ReadFile(k.File)
@@ -346,10 +348,29 @@ func (a *app) gateKey(files host.Files, p gatePlace) trust.GateKey {
 		k.State, k.Err = nixconf.SourceUnreadable, "it is not there, though the secret half is"
 	case err == nil:
 		k.State, k.Key = nixconf.SourceRead, strings.TrimSuffix(string(text), "\n")
+		if why := p.unpaired(k.Key); why != "" && !a.demo {
+			k.State, k.Key, k.Err = nixconf.SourceUnreadable, "", why
+		}
 	case errors.Is(err, fs.ErrNotExist):
 		k.State = nixconf.SourceMissing
 	default:
 		k.State, k.Err = nixconf.SourceUnreadable, cause(err).Error()
 	}
 	return k
+}
+
+// unpaired is why the user's own gate does not sign with what has a public half,
+// "" when it does.
+func (p gatePlace) unpaired(public string) string {
+	if p.system {
+		return ""
+	}
+	secret, err := gate.ReadKey(p.keyFile())
+	switch {
+	case err != nil:
+		return "the secret half cannot be used: " + err.Error()
+	case secret.PublicText() != public:
+		return "it is not the public half of " + p.keyFile() + "; `nix-trust setup` writes it again"
+	}
+	return ""
 }

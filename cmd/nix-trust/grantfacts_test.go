@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -208,7 +209,26 @@ func TestTheGatesKeyIsReadWithItsDoubts(t *testing.T) {
 	if k := own(); k.State != nixconf.SourceMissing {
 		t.Errorf("the secret half is gone: %+v", k)
 	}
-	write(t, home+"/trust-state/gate.key", "secret")
+	secret := home + "/trust-state/gate.key"
+	write(t, secret, "secret")
+	if k := own(); k.State != nixconf.SourceUnreadable || k.Err == "" || k.Key != "" {
+		t.Errorf("no gate can run with that secret half: %+v", k)
+	}
+	again := func(k *gate.Key) {
+		t.Helper()
+		if err := errors.Join(os.Remove(secret), k.Save(secret, -1, -1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other, err := gate.NewKey("nix-trust-gate-test-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again(other)
+	if k := own(); k.State != nixconf.SourceUnreadable || !strings.Contains(k.Err, "gate.key") || k.Key != "" {
+		t.Errorf("it is another key's public half: %+v", k)
+	}
+	again(key)
 	if k := own(); k.State != nixconf.SourceRead || k.Key != key.PublicText() || k.File != public {
 		t.Errorf("%+v", k)
 	}
