@@ -17,7 +17,7 @@ const module = "github.com/nix-trust/nix-trust/"
 var layers = map[string][]string{
 	"tui/safetext":    {},
 	"nixconf":         {},
-	"lock/bincache":   {},
+	"lock/bincache":   {"lock/bincache/keytable"},
 	"nixconf/flake":   {"nixconf"},
 	"lock":            {"nixconf", "nixconf/flake", "lock/bincache"},
 	"lock/verify":     {"lock", "lock/bincache", "lock/nix"}, // goes to the network; lock itself stays pure
@@ -48,6 +48,9 @@ var layers = map[string][]string{
 	"tui":             {"nixconf", "lock", "lock/challenge", "lock/probe", "lock/verify", "trust", "trust/gate", "tui/safetext", "tui/explain", "tui/svg"},
 	"cmd/nix-trust":   {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/guard", "trust/keeper", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/markdown", "tui/page", "tui/safetext"},
 
+	// What many signatures are checked with.
+	"lock/bincache/keytable": {},
+
 	// What a gate is run with.
 	"trust/guard":  {},                                                      // reads what nobody else may have written
 	"trust/keeper": {"lock", "trust/grants", "trust/guard", "tui/safetext"}, // what is granted at each moment
@@ -61,7 +64,7 @@ var layers = map[string][]string{
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.
-var pure = []string{"trust", "trust/audit", "trust/service", "trust/global", "trust/grants", "trust/operation", "trust/message", "nixconf/flake", "lock", "tui/safetext", "tui/markdown", "tui/page"}
+var pure = []string{"trust", "trust/audit", "trust/service", "trust/global", "trust/grants", "trust/operation", "trust/message", "nixconf/flake", "lock", "lock/bincache/keytable", "tui/safetext", "tui/markdown", "tui/page"}
 
 func TestImportsPointOneWay(t *testing.T) {
 	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...")
