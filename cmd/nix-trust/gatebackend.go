@@ -80,7 +80,7 @@ func (a *app) gateKeyState(f foundGate) (tui.KeyState, string) {
 	if r == nil {
 		return tui.KeyUnknown, "The machine was not looked at yet."
 	}
-	i := slices.IndexFunc(r.Gates, func(g trust.GateReport) bool { return g.File == f.place.publicFile() })
+	i := slices.IndexFunc(r.Gates, func(g trust.GateReport) bool { return g.Machine == f.place.system })
 	if i < 0 || r.Gates[i].Key != "" && r.Gates[i].Key != key.String() {
 		return tui.KeyUnknown, "When the machine was looked at, it was not there yet or was another one."
 	}

@@ -333,11 +333,21 @@ func (a *app) lookAtGate(files host.Files) trust.Gate {
 	return trust.Gate{User: a.gateKey(files, own), Machine: a.gateKey(files, machine), Address: own.address, URLs: own.urls()}
 }
 
-// gateKey reads the public half of a gate's key. Without the secret half it is of
-// no use to a gate, and neither is that of another one. Of the machine's gate the
-// secret half is not this user's to read.
+// gateKey reads the public half of a gate's key: of the user's own gate from what
+// it signs with. The secret half of the machine's is not this user's to read.
 func (a *app) gateKey(files host.Files, p gatePlace) trust.GateKey {
 	k := trust.GateKey{File: p.publicFile()}
+	if !p.system && !a.demo {
+		switch secret, err := gate.ReadKey(p.keyFile()); {
+		case err == nil:
+			k.State, k.Key = nixconf.SourceRead, secret.PublicText()
+		case errors.Is(err, fs.ErrNotExist):
+			k.State = nixconf.SourceMissing
+		default:
+			k.File, k.State, k.Err = p.keyFile(), nixconf.SourceUnreadable, err.Error()
+		}
+		return k
+	}
 	text, err := files.ReadFile(k.File)
 	_, secret := files.Lstat(p.keyFile())
 	gone := errors.Is(secret, fs.ErrNotExist) && !a.demo // whose gate makes it up
@@ -348,29 +358,10 @@ func (a *app) gateKey(files host.Files, p gatePlace) trust.GateKey {
 		k.State, k.Err = nixconf.SourceUnreadable, "it is not there, though the secret half is"
 	case err == nil:
 		k.State, k.Key = nixconf.SourceRead, strings.TrimSuffix(string(text), "\n")
-		if why := p.unpaired(k.Key); why != "" && !a.demo {
-			k.State, k.Key, k.Err = nixconf.SourceUnreadable, "", why
-		}
 	case errors.Is(err, fs.ErrNotExist):
 		k.State = nixconf.SourceMissing
 	default:
 		k.State, k.Err = nixconf.SourceUnreadable, cause(err).Error()
 	}
 	return k
-}
-
-// unpaired is why the user's own gate does not sign with what has a public half,
-// "" when it does.
-func (p gatePlace) unpaired(public string) string {
-	if p.system {
-		return ""
-	}
-	secret, err := gate.ReadKey(p.keyFile())
-	switch {
-	case err != nil:
-		return "the secret half cannot be used: " + err.Error()
-	case secret.PublicText() != public:
-		return "it is not the public half of " + p.keyFile() + "; `nix-trust setup` writes it again"
-	}
-	return ""
 }
