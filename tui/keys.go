@@ -16,6 +16,8 @@ const (
 	everywhere scope = "Everywhere"
 	inLists    scope = "In a list"
 	inTexts    scope = "In a text"
+	onCache    scope = "On a cache: Overview and Caches"
+	onCaches   scope = "On the Caches screen"
 	onLocks    scope = "On the Locks screen"
 	onGrants   scope = "On the Grants screen"
 	inChanges  scope = "To change something: each shows first what it would do"
@@ -25,7 +27,7 @@ const (
 )
 
 // scopes are in the order in which help shows them.
-var scopes = []scope{everywhere, inLists, inTexts, onLocks, onGrants, inChanges, inPopups, inQuestion, inInput}
+var scopes = []scope{everywhere, inLists, inTexts, onCache, onCaches, onLocks, onGrants, inChanges, inPopups, inQuestion, inInput}
 
 // A binding is one thing that keys do. Dispatch, footer, help and docs/keys.md
 // all come from it.
@@ -98,6 +100,12 @@ func bindings() []binding {
 		{Binding: on("end", "G", "end"), scope: inTexts, do: byRows(1 << 30)},
 		{Binding: on("next place that the search found", "n"), scope: inTexts, do: byHits(1), why: (*root).whyNoHit},
 		{Binding: on("previous place that the search found", "N"), scope: inTexts, do: byHits(-1), why: (*root).whyNoHit},
+
+		{Binding: on("diagnose: why this cache is not used for this flake, or that it is; asks the cache, after a question", "d"), brief: "diagnose", rank: 3, scope: onCache, do: (*root).askDiagnosis, why: (*root).whyNoDiagnosis},
+		{Binding: on("diagnose for a store path that does not come", "D"), scope: onCache, do: (*root).typePath, why: (*root).whyNoDiagnosis},
+
+		{Binding: on("probe the selected cache: how it answers, and how fast, after a question", "p"), brief: "probe", rank: 2, scope: onCaches, do: (*root).askProbeOne, why: (*root).whyNoProbeOne},
+		{Binding: on("probe every cache in effect, after a question", "a"), brief: "probe all", rank: 4, scope: onCaches, do: (*root).askProbeAll, why: (*root).whyNoProbeAll},
 
 		{Binding: on("check whether the flake moved on: evaluates it with your nix, offline", "c"), brief: "check", rank: 3, scope: onLocks, do: onLock(checkLock), why: (*root).whyNoTask},
 		{Binding: on("verify: ask the caches what they have, after a question", "v"), brief: "verify", rank: 2, scope: onLocks, do: onLock(askVerify), why: (*root).whyNoTask},
@@ -173,6 +181,12 @@ func (m *root) scopesNow() []scope {
 	now := []scope{inLists, inChanges, everywhere}
 	if m.screen().board().onDetail() {
 		now[0] = inTexts
+	}
+	if _, ok := m.screen().(complainer); ok {
+		now = append([]scope{onCache}, now...)
+	}
+	if m.screen() == m.caches {
+		now = append([]scope{onCaches}, now...)
 	}
 	if m.screen() == m.locks {
 		now = append([]scope{onLocks}, now...)
