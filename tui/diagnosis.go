@@ -149,10 +149,7 @@ func (m *root) diagnose(q Complaint) tea.Cmd {
 				out.para(explain.Faint, safetext.Join(safetext.Line("for"), m.complained(q)))
 				out.gap()
 			}
-			for _, l := range d.Lines(v.style(w)) {
-				out.lines = append(out.lines, l)
-			}
-			return out.lines
+			return append(out.lines, d.Lines(v.style(w))...)
 		}))
 	})
 }
