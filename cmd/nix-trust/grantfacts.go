@@ -15,6 +15,7 @@ import (
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/nixconf/flake"
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/grants"
 	"github.com/nix-trust/nix-trust/trust/host"
 	"github.com/nix-trust/nix-trust/trust/keeper"
@@ -332,10 +333,21 @@ func (a *app) lookAtGate(files host.Files) trust.Gate {
 	return trust.Gate{User: a.gateKey(files, own), Machine: a.gateKey(files, machine), Address: own.address, URLs: own.urls()}
 }
 
-// gateKey reads the public half of a gate's key. Without the secret half it is of
-// no use to a gate.
+// gateKey reads the public half of a gate's key: of the user's own gate from what
+// it signs with. The secret half of the machine's is not this user's to read.
 func (a *app) gateKey(files host.Files, p gatePlace) trust.GateKey {
 	k := trust.GateKey{File: p.publicFile()}
+	if !p.system && !a.demo {
+		switch secret, err := gate.ReadKey(p.keyFile()); {
+		case err == nil:
+			k.State, k.Key = nixconf.SourceRead, secret.PublicText()
+		case errors.Is(err, fs.ErrNotExist):
+			k.State = nixconf.SourceMissing
+		default:
+			k.File, k.State, k.Err = p.keyFile(), nixconf.SourceUnreadable, err.Error()
+		}
+		return k
+	}
 	text, err := files.ReadFile(k.File)
 	_, secret := files.Lstat(p.keyFile())
 	gone := errors.Is(secret, fs.ErrNotExist) && !a.demo // whose gate makes it up
