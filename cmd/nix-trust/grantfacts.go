@@ -17,6 +17,7 @@ import (
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/grants"
 	"github.com/nix-trust/nix-trust/trust/host"
+	"github.com/nix-trust/nix-trust/trust/keeper"
 )
 
 // lookAtGrants adds to the facts what was granted and denied, how that stands
@@ -80,18 +81,9 @@ func (b *grantBook) lookUp(now time.Time, inMemory bool) *grantLook {
 		l.serve()
 		return l
 	}
-	k := newKeeper(b)
-	standings, _ := k.standings()
-	l.served = grants.NewPool(standings)
-	for _, s := range k.shelves {
-		l.scopes = append(l.scopes, s.scope)
-	}
-	for digest, a := range k.locks {
-		l.read[digest] = a
-	}
-	for _, bad := range k.failed {
-		l.read[bad.digest] = grants.ReadBack(nil, bad.err)
-	}
+	k := keeper.New(b.kept(), keeper.Options{})
+	standings, _ := k.Standings()
+	l.served, l.scopes, l.read = grants.NewPool(standings), k.Scopes(), k.Accepted()
 	return l
 }
 

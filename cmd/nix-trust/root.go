@@ -183,6 +183,7 @@ func (a *app) examine(ctx context.Context, named string) (*trust.Facts, *trust.R
 		return nil, nil, ctx.Err()
 	}
 	a.lookAtGrants(ctx, f)
+	a.lookAtProbes(f)
 	r := trust.Decide(f)
 	r.Made = time.Now()
 	a.mu.Lock()
@@ -243,7 +244,7 @@ func (a *app) asciiOnly() bool {
 
 // style is how text output is rendered.
 func (a *app) style() explain.Style {
-	s := explain.Style{Glyphs: explain.Unicode(), Home: a.home}
+	s := explain.Style{Glyphs: explain.Unicode(), Home: a.home, Now: time.Now()}
 	if a.asciiOnly() {
 		s.Glyphs = explain.ASCII()
 	}
