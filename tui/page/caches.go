@@ -51,7 +51,8 @@ func (b *builder) oneCache(i int) group {
 	facts.Rows = append(facts.Rows, b.flakeRows("asked for by", c.Flakes)...)
 	facts.Rows = append(facts.Rows, b.flakeRows("granted to", c.Granted)...)
 	g.Blocks = append(g.Blocks, facts)
-	g.Blocks = append(g.Blocks, b.reasons(c.Reasons, explain.Settles(mark, c.Reasons))...)
+	g.Blocks = append(g.Blocks, b.probed(c.Probed)...)
+	g.Blocks = append(g.Blocks, b.reasons(c.Reasons, explain.Settles(mark, c.Reasons), c.URL)...)
 	return g
 }
 

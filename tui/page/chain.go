@@ -9,19 +9,19 @@ import (
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
-// reasons are the steps of a verdict and then the ways out.
-func (b *builder) reasons(rs []trust.Reason, decisive int) []block {
+// reasons are the steps of a verdict about something and then the ways out.
+func (b *builder) reasons(rs []trust.Reason, decisive int, about string) []block {
 	if len(rs) == 0 {
 		return nil
 	}
 	c := chain{}
 	for i, r := range rs {
-		c.Steps = append(c.Steps, b.step(r, i == decisive))
+		c.Steps = append(c.Steps, b.step(r, i == decisive, about))
 	}
 	return append([]block{c}, b.ways(explain.Fixes(rs), explain.StepsWithWays(rs) == 1)...)
 }
 
-func (b *builder) step(r trust.Reason, decisive bool) step {
+func (b *builder) step(r trust.Reason, decisive bool, about string) step {
 	s := step{Mark: badgeOf(explain.StepMark(r, b.glyphs)), Title: r.Code.Title(), Code: string(r.Code)}
 	if decisive {
 		s.Class = "decisive"
@@ -29,7 +29,7 @@ func (b *builder) step(r trust.Reason, decisive bool) step {
 	if r.Text != "" {
 		s.Blocks = append(s.Blocks, text(b.prose(r.Text)))
 	}
-	if r.Subject != "" && !strings.Contains(r.Text, r.Subject) {
+	if r.Subject != "" && r.Subject != about && !strings.Contains(r.Text, r.Subject) {
 		s.Blocks = append(s.Blocks, text(say("about"), b.subject(r.Subject)))
 	}
 	if at, ok := b.place(r.Where); ok {

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/nix-trust/nix-trust/nixconf"
@@ -33,7 +34,7 @@ func (b *builder) oneFlake(i int) sub {
 	f := &b.r.Flakes[i]
 	out := sub{ID: flakeID(i), Title: line{b.flake(f)}}
 	facts := fields{Rows: []field{{"state", []line{{badgeOf(explain.FlakeMark(f, b.glyphs))}}}}}
-	if f.ID.Ref != "" {
+	if f.ID.Ref != "" && f.ID.Ref != "path:"+f.ID.Path {
 		facts.Rows = append(facts.Rows, field{"reference", []line{{b.url(f.ID.Ref)}}})
 	}
 	if len(f.Found) > 0 {
@@ -50,7 +51,7 @@ func (b *builder) oneFlake(i int) sub {
 	out.Blocks = append(out.Blocks, facts)
 	switch {
 	case f.Rejected != nil:
-		out.Blocks = append(out.Blocks, b.reasons([]trust.Reason{*f.Rejected}, 0)...)
+		out.Blocks = append(out.Blocks, b.reasons([]trust.Reason{*f.Rejected}, 0, "")...)
 		return out
 	case f.Err != "":
 		out.Blocks = append(out.Blocks, para{Class: "warn", Line: line{badgeOf(b.unsure("unreadable")), b.prose(f.Err)}},
@@ -108,9 +109,21 @@ func (b *builder) cache(id string, c trust.CacheVerdict) group {
 	if len(facts.Rows) > 0 {
 		g.Blocks = append(g.Blocks, facts)
 	}
-	g.Blocks = append(g.Blocks, b.reasons(c.Reasons, at)...)
+	g.Blocks = append(g.Blocks, b.probed(c.Probed)...)
+	g.Blocks = append(g.Blocks, b.reasons(c.Reasons, at, c.URL)...)
 	return g
 }
+
+// probed is how a cache answered when it was last probed, beside its verdict.
+func (b *builder) probed(p trust.Probed) []block {
+	says := explain.Probed(p, b.r.Made)
+	if says == "" {
+		return nil
+	}
+	return []block{text(b.prose(capital(says) + "."))}
+}
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 func (b *builder) keyRows(keys []string) []field {
 	if len(keys) == 0 {
@@ -151,7 +164,7 @@ func (b *builder) setting(v trust.SettingVerdict) group {
 		facts.Rows = append(facts.Rows, field{"gives the flake", []line{{b.prose(string(v.Risk))}}})
 	}
 	g.Blocks = append(g.Blocks, facts)
-	g.Blocks = append(g.Blocks, b.reasons(v.Reasons, at)...)
+	g.Blocks = append(g.Blocks, b.reasons(v.Reasons, at, v.Name)...)
 	return g
 }
 
@@ -173,10 +186,16 @@ func aboutCaches(name string) bool {
 	return ok && (s.Name == "substituters" || s.Name == "trusted-public-keys")
 }
 
-// inEffect are the caches that are used whatever the flake; their chains are told
-// where the caches are.
+// otherwise reports whether a cache that is in effect for every flake stands in
+// another way for one than by itself.
+func (b *builder) otherwise(c trust.CacheVerdict) bool {
+	return !slices.ContainsFunc(b.r.Caches, func(alone trust.CacheReport) bool { return alone.URL == c.URL && alone.State == c.State })
+}
+
+// inEffect are the caches that are used whatever the flake, where one of them
+// stands in another way for it. Their chains are told where the caches are.
 func (b *builder) inEffect(rest []trust.CacheVerdict) []block {
-	if len(rest) == 0 {
+	if !slices.ContainsFunc(rest, b.otherwise) {
 		return nil
 	}
 	most, more := b.few(len(rest))

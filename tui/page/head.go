@@ -100,7 +100,7 @@ func (b *builder) looked() section {
 	} else {
 		nix = append(nix, say("no command called nix was found"))
 	}
-	rows = append(rows, field{"Nix", []line{nix}}, field{"store", []line{{b.prose(r.Nix.Store.String()), b.prose(r.Nix.StoreWhy)}}})
+	rows = append(rows, field{"Nix", []line{nix}}, field{"store", []line{{say(storeText[r.Nix.Store]), b.prose(r.Nix.StoreWhy)}}})
 	daemon := line{b.prose(r.Daemon.State.String())}
 	if r.Daemon.RawVersion != "" {
 		daemon = append(daemon, b.code(r.Daemon.RawVersion))
@@ -120,9 +120,18 @@ func (b *builder) looked() section {
 		fields{rows},
 		sub{ID: "standing", Title: line{say("How the user stands")}, Blocks: append(
 			[]block{para{Line: line{badgeOf(explain.TrustMark(r, b.glyphs)), say(explain.TrustMeans(r))}}},
-			b.reasons(r.TrustReasons, explain.Decisive(r.TrustReasons))...)},
+			b.reasons(r.TrustReasons, explain.Decisive(r.TrustReasons), "")...)},
 	}
 	return section{ID: "looked", Title: "What was looked at", Blocks: blocks}
+}
+
+// storeText is which store commands open.
+var storeText = map[trust.StoreKind]string{
+	trust.StoreUnknown: "which one is not known:",
+	trust.StoreDaemon:  "through the daemon:",
+	trust.StoreLocal:   "opened directly:",
+	trust.StoreOther:   "of another kind, which is not explained here:",
+	trust.StoreNone:    "there is no Nix here",
 }
 
 // sources are the files that the configuration comes from.

@@ -113,7 +113,9 @@ func (b *builder) matrixCell(i int, url string) cell {
 	}
 	at := slices.IndexFunc(f.Caches, func(c trust.CacheVerdict) bool { return c.URL == url })
 	if at < 0 {
-		return cellOf(badgeOf(explain.Mark{Glyph: b.glyphs.None, Word: "not asked for", Role: explain.Faint}))
+		m := badgeOf(explain.Mark{Glyph: b.glyphs.None, Word: "not asked for"})
+		m.Class = "none"
+		return cellOf(m)
 	}
 	c := f.Caches[at]
 	m := badgeOf(explain.CacheMark(c.State, b.glyphs))

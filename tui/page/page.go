@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"strings"
 
+	"github.com/nix-trust/nix-trust/lock/probe"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/audit"
 )
@@ -24,8 +25,8 @@ type Shown struct {
 	Root   string // the root folder of the system that was looked at; "" for this machine's
 	Home   string // shown as ~; "" for never
 
-	Store  *Store // nil: it was left out
-	Probes *Probes
+	Store  *Store  // nil: it was left out
+	Probes *Probes // nil: they were not looked for
 }
 
 // Store is what vouches for the paths of the local store.
@@ -37,18 +38,9 @@ type Store struct {
 
 // Probes are what earlier probes of caches found.
 type Probes struct {
-	Kept []Probe
-	Err  string // why more may have been found, "" for no reason
-}
-
-// A Probe is what one probe found.
-type Probe struct {
-	URL   string
-	Word  string // the outcome
-	Good  bool   // the cache is there, and Nix would ask it
-	Known bool   // the outcome is one
-	Age   string // how long ago that was
-	Lines []string
+	Kept   []probe.Result
+	AtOnce int    // how many narinfos this user's builds ask for at a time
+	Err    string // why more may have been found, "" for no reason
 }
 
 // How a page begins, by which one that was written earlier is recognised.

@@ -30,18 +30,14 @@ func (b *builder) probes() section {
 	most, rest := b.few(len(p.Kept))
 	t := table{Caption: "Results that were kept", Head: []string{"cache", "result", "when", "what was found"}}
 	for _, k := range p.Kept[:most] {
-		m := b.unsure(k.Word)
-		switch {
-		case k.Good:
-			m = explain.Mark{Glyph: b.glyphs.Good, Word: k.Word, Role: explain.Good}
-		case k.Known:
-			m = b.bad(k.Word)
-		}
 		found := cell{}
-		for _, l := range k.Lines {
+		for _, l := range explain.ProbeLines(k, p.AtOnce) {
 			found.Lines = append(found.Lines, line{b.prose(l)})
 		}
-		t.Rows = append(t.Rows, []cell{cellOf(b.url(k.URL)), cellOf(badgeOf(m)), cellOf(b.prose(k.Age)), found})
+		t.Rows = append(t.Rows, []cell{
+			cellOf(b.url(k.URL)), cellOf(badgeOf(explain.ProbeMark(k, b.glyphs))),
+			{Lines: []line{{say(explain.ProbeAge(k.At, b.r.Made))}, {moment(k.At)}}}, found,
+		})
 	}
 	s.Blocks = append(append(s.Blocks, t), rest...)
 	return s
