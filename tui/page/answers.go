@@ -39,10 +39,6 @@ func (b *builder) answers() section {
 }
 
 func (b *builder) answer(a *trust.AnswerReport) []cell {
-	values := a.Items
-	if len(values) == 0 {
-		values = []string{a.Value}
-	}
 	asked := cell{}
 	for _, i := range a.Asked {
 		asked.Lines = append(asked.Lines, line{b.flake(&b.r.Flakes[i])})
@@ -63,5 +59,5 @@ func (b *builder) answer(a *trust.AnswerReport) []cell {
 	if a.Risk != "" {
 		name.Lines = append(name.Lines, line{b.prose(string(a.Risk))})
 	}
-	return []cell{name, cellOf(badgeOf(explain.AnswerMark(*a, b.glyphs))), {Lines: b.values(a.Setting, values)}, asked, cellOf(b.path(a.File))}
+	return []cell{name, cellOf(badgeOf(explain.AnswerMark(*a, b.glyphs))), {Lines: b.values(a.Setting, itemsOf(a.Items, a.Value))}, asked, cellOf(b.path(a.File))}
 }

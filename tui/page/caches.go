@@ -16,12 +16,53 @@ func (b *builder) caches() section {
 		return s
 	}
 	s.Blocks = []block{text(say("Each by itself, whatever the flake; in effect are those that Nix asks for every build, in its order."))}
+	t := table{Caption: "Not in effect by themselves: flakes ask for them", Head: []string{"cache", "state", "admitted by", "keys", "asked for by"}}
 	most, rest := b.few(len(b.r.Caches))
 	for i := range b.r.Caches[:most] {
+		c := &b.r.Caches[i]
+		if !c.InEffect && len(c.Reasons) == 1 && c.Reasons[0].Code == trust.CodeNotInList {
+			t.Rows = append(t.Rows, b.cacheRow(c))
+			continue
+		}
 		s.Blocks = append(s.Blocks, b.oneCache(i))
+	}
+	if len(t.Rows) > 0 {
+		s.Blocks = append(s.Blocks, t)
 	}
 	s.Blocks = append(s.Blocks, rest...)
 	return s
+}
+
+// cacheRow is a cache of which there is no more to say than that flakes ask for it.
+func (b *builder) cacheRow(c *trust.CacheReport) []cell {
+	state := cellOf(badgeOf(explain.CacheMark(c.State, b.glyphs)))
+	state.Lines = append(state.Lines, line{say(c.Reasons[0].Code.Title())})
+	row := []cell{cellOf(b.url(c.URL)), state, {Lines: b.admitted(c)}, {}, {}}
+	row[2].Lines = append(row[2].Lines, linesOf(b.originRows(c.Origins))...)
+	row[3].Lines = linesOf(b.keyRows(c.Keys))
+	row[4].Lines = linesOf(b.flakeRows("", c.Flakes))
+	for _, l := range linesOf(b.flakeRows("", c.Granted)) {
+		row[4].Lines = append(row[4].Lines, append(line{say("granted to")}, l...))
+	}
+	return row
+}
+
+func linesOf(rows []field) (out []line) {
+	for _, r := range rows {
+		out = append(out, r.Values...)
+	}
+	return out
+}
+
+// admitted are the daemon's lists that a cache is on.
+func (b *builder) admitted(c *trust.CacheReport) (out []line) {
+	for _, l := range c.ListedBy {
+		out = append(out, line{b.code(l)})
+	}
+	if len(out) == 0 {
+		out = []line{{say("no list of the daemon")}}
+	}
+	return out
 }
 
 func (b *builder) oneCache(i int) group {
@@ -38,14 +79,7 @@ func (b *builder) oneCache(i int) group {
 	if c.Priority != "" {
 		facts.Rows = append(facts.Rows, field{"priority", []line{{b.code(c.Priority)}}})
 	}
-	admitted := []line{{say("no list of the daemon")}}
-	if len(c.ListedBy) > 0 {
-		admitted = nil
-		for _, l := range c.ListedBy {
-			admitted = append(admitted, line{b.code(l)})
-		}
-	}
-	facts.Rows = append(facts.Rows, field{"admitted by", admitted})
+	facts.Rows = append(facts.Rows, field{"admitted by", b.admitted(c)})
 	facts.Rows = append(facts.Rows, b.originRows(c.Origins)...)
 	facts.Rows = append(facts.Rows, b.keyRows(c.Keys)...)
 	facts.Rows = append(facts.Rows, b.flakeRows("asked for by", c.Flakes)...)
@@ -107,12 +141,7 @@ func (b *builder) keyRow(k *trust.KeyReport) []cell {
 	if k.Problem != nil {
 		row[1].Lines = append(row[1].Lines, line{b.prose(k.Problem.Text)})
 	}
-	for _, f := range b.originRows(k.Origins) {
-		row[2].Lines = f.Values
-	}
-	for _, f := range b.flakeRows("", k.Flakes) {
-		row[3].Lines = f.Values
-	}
+	row[2].Lines, row[3].Lines = linesOf(b.originRows(k.Origins)), linesOf(b.flakeRows("", k.Flakes))
 	return row
 }
 

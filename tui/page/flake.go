@@ -72,11 +72,17 @@ func (b *builder) oneFlake(i int) sub {
 	}
 	_, more := b.few(own)
 	out.Blocks = append(out.Blocks, more...)
-	most, more := b.few(len(f.Settings))
-	for _, v := range f.Settings[:most] {
+	var others []trust.SettingVerdict
+	for _, v := range f.Settings {
+		if !aboutCaches(v.Name) {
+			others = append(others, v)
+		}
+	}
+	most, more := b.few(len(others))
+	for _, v := range others[:most] {
 		out.Blocks = append(out.Blocks, b.setting(v))
 	}
-	out.Blocks = append(out.Blocks, more...)
+	out.Blocks = append(append(out.Blocks, more...), b.cacheSettings(f)...)
 	if own == 0 && len(f.Settings) == 0 {
 		out.Blocks = append(out.Blocks, text(say("It asks for no cache and no other setting.")))
 	}
@@ -140,21 +146,50 @@ func (b *builder) keyRows(keys []string) []field {
 	return []field{f}
 }
 
-// setting is the verdict on one setting of a flake with its chain. Settings that
-// name caches and keys are folded: the caches have said it.
+// cacheSettings are the settings that name caches and keys: what decides is told
+// with the caches.
+func (b *builder) cacheSettings(f *trust.FlakeReport) []block {
+	t := table{Caption: "Settings of the flake that name caches and keys", Head: []string{"setting", "state", "value", "set at"}}
+	for _, v := range f.Settings {
+		if !aboutCaches(v.Name) || len(t.Rows) == b.limit.rows {
+			continue
+		}
+		mark := explain.SettingMark(v, b.glyphs)
+		state := cellOf(badgeOf(mark))
+		if at := explain.Settles(mark, v.Reasons); at >= 0 {
+			state.Lines = append(state.Lines, line{say(v.Reasons[at].Code.Title())})
+		}
+		row := []cell{cellOf(b.code(v.Name)), state, {Lines: b.values(v.Name, itemsOf(v.Items, v.Value))}, {}}
+		if at, ok := b.place(v.Where); ok {
+			row[3] = cellOf(at)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	if len(t.Rows) == 0 {
+		return nil
+	}
+	return []block{t}
+}
+
+// itemsOf are the items of a value, or the value where it has none.
+func itemsOf(items []string, value string) []string {
+	if len(items) == 0 {
+		return []string{value}
+	}
+	return items
+}
+
+// setting is the verdict on one setting of a flake with its chain.
 func (b *builder) setting(v trust.SettingVerdict) group {
 	mark := explain.SettingMark(v, b.glyphs)
 	at := explain.Settles(mark, v.Reasons)
 	m := badgeOf(mark)
-	g := group{Class: m.Class, Open: mark.Role != explain.Good && !aboutCaches(v.Name), Title: line{m, b.code(v.Name)}}
+	g := group{Class: m.Class, Open: mark.Role != explain.Good, Title: line{m, b.code(v.Name)}}
 	if at >= 0 {
 		g.Title = append(g.Title, say(v.Reasons[at].Code.Title()))
 	}
 	g.Blocks = append(g.Blocks, text(say(explain.SettingMeans(v))))
-	values := v.Items
-	if len(values) == 0 {
-		values = []string{v.Value}
-	}
+	values := itemsOf(v.Items, v.Value)
 	g.Blocks = append(g.Blocks, b.suspect(values...)...)
 	facts := fields{Rows: []field{{"value", b.values(v.Name, values)}}}
 	if where, ok := b.place(v.Where); ok {

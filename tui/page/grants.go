@@ -72,20 +72,13 @@ func (b *builder) grant(g trust.Granted) group {
 			facts.Rows = append(facts.Rows, systems)
 		}
 		for _, c := range g.Caches {
-			facts.Rows = append(facts.Rows, field{"cache", append([]line{{b.url(c.URL)}}, keyLines(b.keyRows(c.Keys))...)})
+			facts.Rows = append(facts.Rows, field{"cache", append([]line{{b.url(c.URL)}}, linesOf(b.keyRows(c.Keys))...)})
 		}
 	}
 	if at, ok := b.place(g.Where); ok {
 		facts.Rows = append(facts.Rows, field{"at", []line{{at}}})
 	}
 	out.Blocks = append(out.Blocks, facts)
-	return out
-}
-
-func keyLines(rows []field) (out []line) {
-	for _, r := range rows {
-		out = append(out, r.Values...)
-	}
 	return out
 }
 

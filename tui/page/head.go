@@ -68,9 +68,9 @@ func (b *builder) tiles() []tile {
 		return class
 	}
 	return []tile{
-		{fmt.Sprint(danger), "dangerous", loudIf(danger, "danger"), "findings"},
-		{fmt.Sprint(warnings), "to look into", loudIf(warnings, "caution"), "findings"},
-		{fmt.Sprint(unknown), "not known", loudIf(unknown, "unsure"), "unseen"},
+		{fmt.Sprint(danger), "dangerous findings", loudIf(danger, "danger"), "findings"},
+		{fmt.Sprint(warnings), "findings to look into", loudIf(warnings, "caution"), "findings"},
+		{fmt.Sprint(unknown), "things that are not known", loudIf(unknown, "unsure"), "unseen"},
 		{fmt.Sprintf("%d of %d", usable, own), "caches that flakes ask for would be used", "plain", "matrix"},
 	}
 }

@@ -32,9 +32,26 @@ func writeMarkdown(d *document) string {
 	return w.String()
 }
 
-type markdownWriter struct{ strings.Builder }
+type markdownWriter struct {
+	strings.Builder
+	empty bool // the last line was
+}
 
-func (w *markdownWriter) line(s string) { w.WriteString(strings.TrimRight(s, " ") + "\n") }
+// line writes a line, and no second empty one.
+func (w *markdownWriter) line(s string) {
+	s = strings.TrimRight(s, " ")
+	if s == "" && w.empty {
+		return
+	}
+	w.empty = s == ""
+	w.WriteString(s + "\n")
+}
+
+// code writes a block of code.
+func (w *markdownWriter) code(lines []safetext.S, indent string) {
+	w.WriteString(markdown.Block(lines, indent))
+	w.empty = false
+}
 
 func (w *markdownWriter) heading(depth int, title string) {
 	w.line("")
@@ -72,7 +89,7 @@ func (w *markdownWriter) blocks(all []block, indent string, depth int) {
 		case said:
 			w.line(indent + b.Who + ":")
 			w.line("")
-			w.WriteString(markdown.Block(b.Lines, indent))
+			w.code(b.Lines, indent)
 		case group:
 			w.heading(depth, written(b.Title))
 			w.blocks(b.Blocks, indent, depth+1)
@@ -88,10 +105,10 @@ func (w *markdownWriter) blocks(all []block, indent string, depth int) {
 
 func (w *markdownWriter) field(f field, indent string) {
 	if len(f.Values) == 1 {
-		w.line(indent + "- **" + f.Label + ":** " + written(f.Values[0]))
+		w.line(indent + "- **" + upright(f.Label) + ":** " + written(f.Values[0]))
 		return
 	}
-	w.line(indent + "- **" + f.Label + ":**")
+	w.line(indent + "- **" + upright(f.Label) + ":**")
 	for _, v := range f.Values {
 		w.line(indent + "  - " + written(v))
 	}
@@ -174,7 +191,7 @@ func (w *markdownWriter) ways(all ways, indent string, depth int) {
 				w.line(inner + "in " + written(f.In))
 				w.line("")
 			}
-			w.WriteString(markdown.Block(f.Lines, inner))
+			w.code(f.Lines, inner)
 		}
 		if f.Hidden {
 			w.line("")
@@ -204,13 +221,15 @@ func pieceText(p piece) string {
 	case strong:
 		return "**" + p.Text.String() + "**"
 	case badge:
-		glyph := strings.ReplaceAll(p.Glyph, "~", `\~`)
-		return strings.TrimSpace(glyph + " " + markdown.Sentence(p.Text))
+		return strings.TrimSpace(upright(p.Glyph) + " " + p.Text.String())
 	case codeText, placeText:
 		return markdown.Code(p.Text)
 	}
 	return markdown.Sentence(p.Text)
 }
+
+// upright keeps a mark from striking through what follows.
+func upright(own string) string { return strings.ReplaceAll(own, "~", `\~`) }
 
 // columns are the heads of the columns.
 func (t table) columns() []line {
