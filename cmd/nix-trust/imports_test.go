@@ -17,7 +17,7 @@ const module = "github.com/nix-trust/nix-trust/"
 var layers = map[string][]string{
 	"tui/safetext":    {},
 	"nixconf":         {},
-	"lock/bincache":   {},
+	"lock/bincache":   {"lock/bincache/keytable"},
 	"nixconf/flake":   {"nixconf"},
 	"lock":            {"nixconf", "nixconf/flake", "lock/bincache"},
 	"lock/verify":     {"lock", "lock/bincache", "lock/nix"}, // goes to the network; lock itself stays pure
@@ -39,14 +39,17 @@ var layers = map[string][]string{
 	"trust/operation": {"nixconf", "lock/bincache", "trust", "trust/grants"}, // what belongs to the administrator
 	"trust/global":    {"nixconf", "lock", "lock/bincache", "trust"},         // caches that are trusted whatever the flake
 	"trust/host":      {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust", "trust/dbfile", "trust/diskcache", "trust/storedb", "trust/audit"},
-	"trust/host/demo": {"nixconf", "lock", "lock/bincache", "trust", "trust/grants", "trust/gate", "trust/host"},
-	"tui/explain":     {"nixconf", "trust", "lock/probe", "tui/safetext"},
+	"trust/host/demo": {"nixconf", "lock", "lock/bincache", "trust", "trust/grants", "trust/gate", "trust/host", "trust/storedb"},
+	"tui/explain":     {"nixconf", "trust", "trust/audit", "lock/probe", "tui/safetext"},
 	"tui/svg":         {},
 	"tui/markdown":    {"tui/safetext"}, // outside text in a comment
 	"tui/page":        {"nixconf", "lock/probe", "trust", "trust/audit", "tui/safetext", "tui/explain", "tui/markdown"},
 	"trust/ledger":    {"trust"}, // durable writes
-	"tui":             {"nixconf", "lock", "lock/challenge", "lock/probe", "lock/verify", "trust", "trust/gate", "tui/safetext", "tui/explain", "tui/svg"},
+	"tui":             {"nixconf", "lock", "lock/challenge", "lock/probe", "lock/verify", "trust", "trust/audit", "trust/gate", "tui/safetext", "tui/explain", "tui/svg"},
 	"cmd/nix-trust":   {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/guard", "trust/keeper", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/markdown", "tui/page", "tui/safetext"},
+
+	// What many signatures are checked with.
+	"lock/bincache/keytable": {},
 
 	// What a gate is run with.
 	"trust/guard":  {},                                                      // reads what nobody else may have written
@@ -61,7 +64,7 @@ var layers = map[string][]string{
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.
-var pure = []string{"trust", "trust/audit", "trust/service", "trust/global", "trust/grants", "trust/operation", "trust/message", "nixconf/flake", "lock", "tui/safetext", "tui/markdown", "tui/page"}
+var pure = []string{"trust", "trust/audit", "trust/service", "trust/global", "trust/grants", "trust/operation", "trust/message", "nixconf/flake", "lock", "lock/bincache/keytable", "tui/safetext", "tui/markdown", "tui/page"}
 
 func TestImportsPointOneWay(t *testing.T) {
 	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...")
