@@ -30,11 +30,21 @@ func (b *builder) answers() section {
 	}
 	s.Blocks = append(s.Blocks, text(say("An answer belongs to no flake: it counts for whatever asks for the same setting with exactly the same value.")))
 	most, rest := b.few(len(b.r.Answers))
-	t := table{Caption: "Saved answers", Head: []string{"setting", "answer", "value", "asked for by", "file"}}
-	for i := range b.r.Answers[:most] {
-		t.Rows = append(t.Rows, b.answer(&b.r.Answers[i]))
+	for from := 0; from < most; {
+		file := b.r.Answers[from].File
+		to := from
+		t := table{Caption: "What was answered", Head: []string{"setting", "answer", "value", "asked for by"}}
+		for ; to < most && b.r.Answers[to].File == file; to++ {
+			t.Rows = append(t.Rows, b.answer(&b.r.Answers[to]))
+		}
+		whose := "In this user's file"
+		if b.r.Answers[from].Root {
+			whose = "In root's file, which counts under sudo:"
+		}
+		s.Blocks = append(s.Blocks, text(say(whose), b.path(file)), t)
+		from = to
 	}
-	s.Blocks = append(append(s.Blocks, t), rest...)
+	s.Blocks = append(s.Blocks, rest...)
 	return s
 }
 
@@ -59,5 +69,5 @@ func (b *builder) answer(a *trust.AnswerReport) []cell {
 	if a.Risk != "" {
 		name.Lines = append(name.Lines, line{b.prose(string(a.Risk))})
 	}
-	return []cell{name, cellOf(badgeOf(explain.AnswerMark(*a, b.glyphs))), {Lines: b.values(a.Setting, itemsOf(a.Items, a.Value))}, asked, cellOf(b.path(a.File))}
+	return []cell{name, cellOf(badgeOf(explain.AnswerMark(*a, b.glyphs))), {Lines: b.values(a.Setting, itemsOf(a.Items, a.Value))}, asked}
 }

@@ -97,7 +97,7 @@ func (b *builder) originRows(all []nixconf.Origin) []field {
 	most, _ := b.few(len(all))
 	f := field{Label: "set by"}
 	for _, o := range all[:most] {
-		f.Values = append(f.Values, line{b.origin(o)})
+		f.Values = append(f.Values, line{b.origin("", o)})
 	}
 	return []field{f}
 }

@@ -46,6 +46,7 @@ const (
 	placeText pieceKind = "place"  // a file with line and column
 	strong    pieceKind = "strong" // words of this program
 	faint     pieceKind = "faint"  // words of this program
+	aside     pieceKind = "aside"  // plain text that is said in passing
 	badge     pieceKind = "mark"   // a state: glyph and word
 )
 

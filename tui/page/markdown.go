@@ -175,9 +175,9 @@ func (w *markdownWriter) ways(all ways, indent string, depth int) {
 	w.line(indent + "**" + all.Title + "**")
 	w.line("")
 	for _, f := range all.Ways {
-		title := written(f.Title)
+		title := "**" + written(f.Title) + "**"
 		if f.Admin {
-			title += " **(administrator)**"
+			title += " (administrator)"
 		}
 		w.line(indent + "- " + title)
 		inner := indent + "  "

@@ -34,7 +34,7 @@ func (b *builder) settings() section {
 	}
 	s.Blocks = append(s.Blocks, text(say("Those that something sets, as this user's nix resolves them; the rest are Nix's own defaults.")))
 	most, rest := b.few(len(set))
-	t := table{Caption: "Settings with their origin", Head: []string{"setting", "value", "set by", "replaced"}}
+	t := table{Caption: "Settings with their origin", Head: []string{"setting", "value, and what sets it", "replaced"}}
 	for _, r := range set[:most] {
 		t.Rows = append(t.Rows, b.settingRows(r)...)
 	}
@@ -59,47 +59,38 @@ func (b *builder) settingRows(r *trust.SettingReport) [][]cell {
 			continue
 		}
 		replaced.Lines = append(replaced.Lines, line{b.value(r.Value.Setting.Name, a.Value)},
-			line{say("of"), b.origin(a.Origin)}, line{say("replaced by"), b.origin(*a.OverriddenBy)})
+			line{b.origin("of ", a.Origin)}, line{b.origin("replaced by ", *a.OverriddenBy)})
 	}
 	if most := 3 * b.limit.rows; len(replaced.Lines) > most {
 		replaced.Lines = replaced.Lines[:most]
 	}
-	values, from := b.itemCells(r.Value)
-	rows := [][]cell{{cellOf(name), values, from, replaced}}
+	rows := [][]cell{{cellOf(name), b.itemCell(r.Value), replaced}}
 	if r.Daemon != nil {
-		values, from := b.itemCells(r.Daemon)
-		rows = append(rows, []cell{{Lines: []line{{name}, {quiet("for the daemon, as its files say")}}}, values, from, {}})
+		rows = append(rows, []cell{{Lines: []line{{name}, {quiet("for the daemon, as its files say")}}}, b.itemCell(r.Daemon), {}})
 	}
 	return rows
 }
 
-// itemCells are the values of a setting, and where each comes from.
-func (b *builder) itemCells(v *nixconf.Value) (values, from cell) {
+// itemCell is the value of a setting; behind the items of one origin it says
+// where they come from.
+func (b *builder) itemCell(v *nixconf.Value) (out cell) {
 	name := v.Setting.Name
 	if len(v.Items) == 0 {
 		value := b.value(name, v.Text)
 		if v.Text == "" {
 			value = quiet("empty")
 		}
-		return cellOf(value), cellOf(b.origin(v.Origin))
+		return cell{Lines: []line{{value}, {b.origin("by ", v.Origin)}}}
 	}
 	most, _ := b.few(len(v.Items))
-	same := true
-	for _, it := range v.Items[:most] {
-		values.Lines = append(values.Lines, line{b.value(name, it.Text)})
-		from.Lines = append(from.Lines, line{b.origin(it.Origin)})
-		same = same && b.style.Origin(it.Origin) == b.style.Origin(v.Items[0].Origin)
-	}
-	if same {
-		from.Lines = from.Lines[:1]
-	} else {
-		for i := range values.Lines {
-			from.Lines[i] = append(line{say("%d.", i+1)}, from.Lines[i]...)
-			values.Lines[i] = append(line{say("%d.", i+1)}, values.Lines[i]...)
+	for i, it := range v.Items[:most] {
+		out.Lines = append(out.Lines, line{b.value(name, it.Text)})
+		if i+1 == most || b.style.Origin(v.Items[i+1].Origin) != b.style.Origin(it.Origin) {
+			out.Lines = append(out.Lines, line{b.origin("by ", it.Origin)})
 		}
 	}
 	if most < len(v.Items) {
-		values.Lines = append(values.Lines, line{say("and %d more", len(v.Items)-most)})
+		out.Lines = append(out.Lines, line{say("and %d more", len(v.Items)-most)})
 	}
-	return values, from
+	return out
 }

@@ -70,7 +70,7 @@ func sumText(s audit.Sum) string {
 // keptParts are the parts of a bar: what is kept, what is not, and what is not known.
 var keptParts = []part{
 	{Class: "one", Text: "kept by a root"},
-	{Class: "two", Text: "kept by none"},
+	{Class: "two", Text: "kept by no root"},
 	{Class: "three", Text: "not known"},
 }
 
@@ -107,7 +107,7 @@ func (b *builder) classes(got *audit.Report) []block {
 // aloneParts are the parts of a signer's bar.
 var aloneParts = []part{
 	{Class: "one", Text: "rests on this key alone"},
-	{Class: "two", Text: "something else vouches for it, too"},
+	{Class: "two", Text: "is vouched for otherwise, too"},
 }
 
 func (b *builder) signers(got *audit.Report) []block {
@@ -186,7 +186,7 @@ func (b *builder) claims(got *audit.Report) []block {
 		case audit.ClaimMalformed:
 			says = "no signature at all"
 		}
-		t.Rows = append(t.Rows, []cell{cellOf(b.key(c.Name)), cellOf(badgeOf(mark), say(says)), figure(strconv.Itoa(len(c.Paths)))})
+		t.Rows = append(t.Rows, []cell{cellOf(b.key(c.Name)), {Lines: []line{{badgeOf(mark)}, {say(says)}}}, figure(strconv.Itoa(len(c.Paths)))})
 	}
 	return append([]block{t}, rest...)
 }

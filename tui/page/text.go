@@ -94,8 +94,9 @@ func (b *builder) place(p nixconf.Pos) (at piece, ok bool) {
 	return piece{Kind: placeText, Text: safetext.Line(p.String())}, p.File != ""
 }
 
-func (b *builder) origin(o nixconf.Origin) piece {
-	return piece{Kind: plainText, Text: safetext.Text(b.redacted(b.style.Origin(o)))}
+// origin says what a value was set by, after words of this program.
+func (b *builder) origin(before string, o nixconf.Origin) piece {
+	return piece{Kind: aside, Text: safetext.Text(b.redacted(before + b.style.Origin(o)))}
 }
 
 func badgeOf(m explain.Mark) piece {
