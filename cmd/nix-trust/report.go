@@ -122,8 +122,12 @@ func (a *app) writeReport(ctx context.Context, named string, f reportFlags) erro
 	s := page.Shown{Report: r, Flake: -1, Demo: a.demo, Root: a.root, Home: a.home}
 	if named != "" {
 		at := subject(r, named)
-		if at == nil {
-			return &problem{code: exitUnknown, text: "no flake was found at " + named, hints: []string{"give the folder that has its flake.nix, or run `nix-trust status` for the flakes that are known"}}
+		hint := "give the folder that has its flake.nix, or run `nix-trust status` for the flakes that are known"
+		switch {
+		case at == nil:
+			return &problem{code: exitUnknown, text: "no flake was found at " + named, hints: []string{hint}}
+		case at.Err != "":
+			return &problem{code: exitUnknown, text: flakeName(at) + ": " + at.Err, hints: []string{hint}}
 		}
 		s.Flake = slices.IndexFunc(r.Flakes, func(f trust.FlakeReport) bool { return f.ID == at.ID })
 	}

@@ -22,7 +22,7 @@ var attacks = []string{
 	"`code`", "``", "``` x", "a|b", `a\|b`, "# title", "1. item", "- item", "> quote", "**bold**", "~~no~~", "&lt;", "&#x3c;", "| a | b |", "---", "<br>", "$x$",
 	"\x1b[31mred\x1b]8;;http://evil.example\x07", "line\nanother\n\n# title\n- @you", "a\u202egnp.exe", "\u200bzero", "\u2066x", "tab\there", "\xff\xfe", "\x00",
 	"https://user:hunter2@cache.example", "https://cache.example/?token=s3cr3t-token", "access-tokens = github.com=ghp_0123456789",
-	"https://" + strings.Repeat("a", 3980) + ":hunter2@cache.example/" + strings.Repeat("b", 10_000),
+	"https://" + strings.Repeat("a", 3984) + ":hunter2@cache.example/" + strings.Repeat("b", 10_000),
 	strings.Repeat("x", 3990) + "?token=s3cr3t-token&y=" + strings.Repeat("z", 10_000),
 }
 
