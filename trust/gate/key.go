@@ -195,12 +195,3 @@ func (k *Key) Sign(n *bincache.NarInfo) string {
 
 // PublicText is the public half as trusted-public-keys has it, NAME:BASE64.
 func (k *Key) PublicText() string { return k.Public().String() }
-
-// WritePublic writes the public half, in one line, to a file for everybody to
-// read. What was there goes; the file is whole at every moment.
-func WritePublic(file string, k *Key) error {
-	if err := replaceFile(file, []byte(k.PublicText()+"\n"), 0o644); err != nil {
-		return fmt.Errorf("the public half of the gate's key cannot be written: %w", err)
-	}
-	return nil
-}
