@@ -34,17 +34,23 @@ const (
 	maxStoreBytes = math.MaxInt32 // of all answers; a path takes some 700
 	maxStoreText  = 1 << 20       // of one string
 	storeRounds   = 4             // of asking again about what changed meanwhile
-
-	storeIdle    = 30 * time.Second // for the next answers
-	storeList    = time.Minute      // for the list of paths
-	storeEach    = time.Millisecond // for each path, on top of it
-	storeRenewal = 1024             // answers after which storeIdle begins anew
+	storeRenewal  = 1024          // answers for which patience.next is
 )
+
+// patience is how long a daemon may take over its store.
+type patience struct {
+	next time.Duration // over the next answers
+	list time.Duration // over the list of paths
+	each time.Duration // over each path, on top of it
+}
+
+// storePatience is for a slow disk: a daemon mostly takes a hundredth of it.
+func storePatience() patience { return patience{30 * time.Second, time.Minute, 2 * time.Millisecond} }
 
 // askStore has a daemon tell what its database says of every path. It is asked
 // for nothing but that, and changes nothing. While it answers the store may
 // change, so what does not fit together is asked about again.
-func askStore(ctx context.Context, dial func(context.Context, string) (net.Conn, error), socket, dir string) (*storedb.Store, error) {
+func askStore(ctx context.Context, dial func(context.Context, string) (net.Conn, error), socket, dir string, wait patience) (*storedb.Store, error) {
 	talk := greet(ctx, dial, socket, daemonTime)
 	if talk.conn == nil {
 		return nil, cmp.Or(ctx.Err(), errors.New(talk.daemon.Err))
@@ -56,7 +62,7 @@ func askStore(ctx context.Context, dial func(context.Context, string) (net.Conn,
 	talk.wire.most = maxStoreBytes
 	conn := talk.conn
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	s := &storeAsker{talk: talk, dir: dir, prefix: []byte(dir + "/"), at: map[bincache.StorePath]int32{}}
+	s := &storeAsker{talk: talk, wait: wait, dir: dir, prefix: []byte(dir + "/"), at: map[bincache.StorePath]int32{}}
 	if err := s.ask(); err != nil {
 		var said *daemonError
 		switch {
@@ -75,6 +81,7 @@ func askStore(ctx context.Context, dial func(context.Context, string) (net.Conn,
 // A storeAsker is one conversation about a store.
 type storeAsker struct {
 	talk   *conversation
+	wait   patience
 	dir    string
 	prefix []byte
 	at     map[bincache.StorePath]int32
@@ -93,11 +100,11 @@ const (
 )
 
 func (s *storeAsker) ask() error {
-	s.end = time.Now().Add(storeList)
+	s.end = time.Now().Add(s.wait.list)
 	if err := s.list(); err != nil {
 		return err
 	}
-	s.end = time.Now().Add(storeList + time.Duration(len(s.rows))*storeEach)
+	s.end = time.Now().Add(s.wait.list + time.Duration(len(s.rows))*s.wait.each)
 	for range storeRounds {
 		pending := s.pending()
 		if len(pending) == 0 {
@@ -145,7 +152,7 @@ func (s *storeAsker) protocol() int { return s.talk.protocol(&s.talk.daemon) }
 
 // renew gives the daemon time for what comes next.
 func (s *storeAsker) renew() {
-	next := time.Now().Add(storeIdle)
+	next := time.Now().Add(s.wait.next)
 	if next.After(s.end) {
 		next = s.end
 	}

@@ -57,7 +57,7 @@ type Store struct {
 type Told struct {
 	Socket  string
 	Version string // of the daemon, as it says
-	Why     error
+	Why     string // the database could not be read
 }
 
 // New returns a store of rows that are from elsewhere than a database. A path
