@@ -39,21 +39,28 @@ var layers = map[string][]string{
 	"trust/operation": {"nixconf", "lock/bincache", "trust", "trust/grants"}, // what belongs to the administrator
 	"trust/global":    {"nixconf", "lock", "lock/bincache", "trust"},         // caches that are trusted whatever the flake
 	"trust/host":      {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust", "trust/dbfile", "trust/diskcache", "trust/storedb", "trust/audit"},
-	"trust/host/demo": {"nixconf", "lock", "lock/bincache", "trust", "trust/grants", "trust/gate", "trust/host"},
-	"tui/explain":     {"nixconf", "trust", "lock/probe", "tui/safetext"},
+	"trust/host/demo": {"nixconf", "lock", "lock/bincache", "trust", "trust/grants", "trust/gate", "trust/host", "trust/storedb"},
+	"tui/explain":     {"nixconf", "trust", "trust/audit", "lock/probe", "tui/safetext"},
 	"tui/svg":         {},
 	"tui/markdown":    {"tui/safetext"}, // outside text in a comment
 	"tui/page":        {"nixconf", "trust", "trust/audit", "tui/safetext", "tui/explain", "tui/markdown"},
 	"trust/ledger":    {"trust"}, // durable writes
-	"tui":             {"nixconf", "lock", "lock/challenge", "lock/probe", "lock/verify", "trust", "trust/gate", "tui/safetext", "tui/explain", "tui/svg"},
-	"cmd/nix-trust":   {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/guard", "trust/keeper", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/markdown", "tui/page", "tui/safetext"},
+	"tui":             {"nixconf", "lock", "lock/challenge", "lock/probe", "lock/verify", "trust", "trust/audit", "trust/gate", "tui/safetext", "tui/explain", "tui/svg"},
+	"cmd/nix-trust": {
+		"nixconf", "nixconf/flake",
+		"lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify",
+		"trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo",
+		"trust/gateplace", "trust/guard", "trust/keeper",
+		"tui", "tui/explain", "tui/markdown", "tui/page", "tui/safetext",
+	},
 
 	// What many signatures are checked with.
 	"lock/bincache/keytable": {},
 
 	// What a gate is run with.
-	"trust/guard":  {},                                                      // reads what nobody else may have written
-	"trust/keeper": {"lock", "trust/grants", "trust/guard", "tui/safetext"}, // what is granted at each moment
+	"trust/gateplace": {"lock/bincache", "trust/gate", "trust/guard", "trust/host", "trust/ledger"}, // where a gate has its things
+	"trust/guard":     {},                                                                           // reads what nobody else may have written
+	"trust/keeper":    {"lock", "trust/grants", "trust/guard", "tui/safetext"},                      // what is granted at each moment
 
 	// For tests alone.
 	"nixconf/realnix":            {"nixconf"},                                             // runs real Nix
