@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -128,29 +127,19 @@ func (a *app) hear(ctx context.Context, in io.Reader, pass bool) (out []heard, m
 			out = append(out, heard{m, 1})
 		}
 	}
-	lines := bufio.NewReaderSize(in, message.MaxLine)
-	broken := false // a line that is longer than the buffer comes in parts
+	buf := make([]byte, message.MaxLine)
 	for ctx.Err() == nil {
-		part, err := lines.ReadSlice('\n')
-		if pass && len(part) > 0 {
-			if _, err := a.out.Write(part); err != nil {
+		n, err := in.Read(buf)
+		if pass && n > 0 { // at once, before a line is whole
+			if _, err := a.out.Write(buf[:n]); err != nil {
 				return nil, 0, &problem{code: exitUnknown, text: "the output cannot be written: " + err.Error()}
 			}
 		}
-		long := errors.Is(err, bufio.ErrBufferFull)
-		switch {
-		case broken, long:
-			if !broken {
-				keep(reader.Line(strings.Repeat(" ", message.MaxLine+1)))
-			}
-		case len(part) > 0:
-			keep(reader.Line(string(part)))
-		}
-		broken = long
+		keep(reader.Read(buf[:n]))
 		if err == io.EOF {
 			break
 		}
-		if err != nil && !long {
+		if err != nil {
 			return nil, 0, &problem{code: exitUnknown, text: "the input cannot be read: " + err.Error()}
 		}
 	}
@@ -179,7 +168,11 @@ func (a *app) printHeard(r *trust.Report, flake *trust.FlakeReport, messages []h
 			a.print("  " + paint(s, explain.Faint, safetext.Line(safetext.Redact(strings.TrimRight(line, "\n"))).String()))
 		}
 		a.printIndented(means.Text, s)
-		a.printPlace(message.Locate(r, flake, h.Message), means, told, s)
+		place := message.Locate(r, flake, h.Message)
+		if text := h.Kind.Otherwise(place); text != "" {
+			a.printIndented(text, s)
+		}
+		a.printPlace(place, means, told, s)
 	}
 	if more > 0 {
 		a.warn("%s more are not shown", plural(more, "message"))
@@ -214,6 +207,8 @@ func (a *app) printPlace(p message.Place, means message.Meaning, told map[string
 		lines = explain.Setting(*p.Setting, s)
 	case len(p.Reasons) > 0:
 		lines = explain.Chain(p.Reasons, s)
+	case p.Finding != nil:
+		lines = explain.Finding(*p.Finding, s)
 	}
 	if len(lines) == 0 {
 		if means.Do != "" {
@@ -269,6 +264,7 @@ type jsonMessage struct {
 	Title   string       `json:"title"`
 	Text    string       `json:"text"`
 	Do      string       `json:"do"`
+	Else    string       `json:"otherwise"` // when the reasons do not account for it
 	Codes   []string     `json:"codes"`
 	Line    int          `json:"line"`
 	Times   int          `json:"times"`
@@ -276,9 +272,12 @@ type jsonMessage struct {
 	Setting string       `json:"setting"`
 	URL     string       `json:"url"`
 	Path    string       `json:"path"`
+	File    string       `json:"file"`
+	Detail  string       `json:"detail"`
 	Flake   *jsonFlake   `json:"flake"`
 	State   string       `json:"state"` // of the cache or setting, "" when it is neither
 	Reasons []jsonReason `json:"reasons"`
+	Finding *jsonFinding `json:"finding"`
 }
 
 func explainOf(r *trust.Report, flake *trust.FlakeReport, messages []heard, more int) explainJSON {
@@ -287,18 +286,18 @@ func explainOf(r *trust.Report, flake *trust.FlakeReport, messages []heard, more
 		means := h.Kind.Means()
 		j := jsonMessage{
 			Kind: string(h.Kind), Title: means.Title, Text: means.Text, Do: means.Do, Line: h.Line, Times: h.times, Said: safetext.Redact(h.Text),
-			Setting: h.Setting, URL: safetext.Redact(h.URL), Path: h.Path, Reasons: []jsonReason{},
+			Setting: h.Setting, URL: safetext.Redact(h.URL), Path: h.Path, File: safetext.Redact(h.File), Detail: safetext.Redact(h.Detail),
 			Codes: list(means.Codes, func(c trust.Code) string { return string(c) }),
 		}
-		switch p := message.Locate(r, flake, h.Message); {
+		p := message.Locate(r, flake, h.Message)
+		j.Flake, j.Reasons, j.Else = flakeOf(p.Flake), reasonsOf(p.Chain()), h.Kind.Otherwise(p)
+		switch {
 		case p.Cache != nil:
-			j.State, j.Reasons = p.Cache.State.String(), reasonsOf(p.Cache.Reasons)
-			j.Flake = flakeOf(p.Flake)
+			j.State = p.Cache.State.String()
 		case p.Setting != nil:
-			j.State, j.Reasons = p.Setting.State.String(), reasonsOf(p.Setting.Reasons)
-			j.Flake = flakeOf(p.Flake)
-		default:
-			j.Reasons = reasonsOf(p.Reasons)
+			j.State = p.Setting.State.String()
+		case p.Finding != nil:
+			j.Finding = &findingsOf([]trust.Finding{*p.Finding})[0]
 		}
 		out.Messages = append(out.Messages, j)
 	}

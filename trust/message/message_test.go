@@ -10,9 +10,7 @@ import (
 
 func read(text string) (out []Message) {
 	var r Reader
-	for line := range strings.Lines(text) {
-		out = append(out, r.Line(line)...)
-	}
+	out = r.Read([]byte(text))
 	return append(out, r.End()...)
 }
 
@@ -96,7 +94,7 @@ func TestEachKindHasAWording(t *testing.T) {
 		}
 	}
 	for _, k := range []Kind{SettingIgnored, SettingSaved, SettingAsked, SettingUnknown, SettingInvalid, ConfigBroken, FlakesOff, SubstituterIgnored, SettingRestricted, UserRefused,
-		ConnectionClosed, NotSigned, LacksSignature, KeyCorrupt, HashMismatch, CAMismatch, NotACache, OtherStore, BadPriority, BadNarinfo, BadURL, UnknownScheme, Unreachable,
+		ConnectionClosed, NotSigned, LacksSignature, KeyCorrupt, HashMismatch, CAMismatch, CAClaim, SettingGated, FlakeRejected, AnswersBroken, HomeIgnored, DaemonAbsent, NotPrivileged, NotACache, OtherStore, BadPriority, BadNarinfo, BadURL, UnknownScheme, Unreachable,
 		CacheDisabled, FileMissing, NoInternet, SubstitutionOff, Unsubstitutable, References, Failed} {
 		if !have[k] {
 			t.Errorf("nothing is ever taken for %s", k)
@@ -112,7 +110,7 @@ func FuzzReader(f *testing.F) {
 		lines := strings.Count(text, "\n") + 1
 		last := 0
 		for _, m := range read(text) {
-			if m.Kind == "" || m.Line <= last || m.Line+m.Lines-1 > lines || m.Lines < 1 {
+			if m.Kind == "" || m.Line < last || m.Line+m.Lines-1 > lines || m.Lines < 1 {
 				t.Fatalf("%+v after line %d of %d", m, last, lines)
 			}
 			last = m.Line + m.Lines - 1
