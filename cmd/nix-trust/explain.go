@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"slices"
 	"strings"
@@ -59,6 +61,15 @@ const mostMessages = 200
 type heard struct {
 	message.Message
 	times int
+}
+
+// said is the message without the secrets that a setting in it holds.
+func (h heard) said() string {
+	text := h.Text
+	if safe := secretless(h.Setting, h.Value); safe != h.Value {
+		text = strings.ReplaceAll(text, h.Value, safe)
+	}
+	return safetext.Redact(text)
 }
 
 func (a *app) explainMessages(ctx context.Context, file string, f explainFlags) error {
@@ -127,24 +138,67 @@ func (a *app) hear(ctx context.Context, in io.Reader, pass bool) (out []heard, m
 			out = append(out, heard{m, 1})
 		}
 	}
-	buf := make([]byte, message.MaxLine)
-	for ctx.Err() == nil {
-		n, err := in.Read(buf)
-		if pass && n > 0 { // at once, before a line is whole
-			if _, err := a.out.Write(buf[:n]); err != nil {
+	var last byte
+	for c := range pieces(ctx, in) {
+		if pass && len(c.text) > 0 { // at once, before a line is whole
+			if _, err := a.out.Write(c.text); err != nil {
 				return nil, 0, &problem{code: exitUnknown, text: "the output cannot be written: " + err.Error()}
 			}
+			last = c.text[len(c.text)-1]
 		}
-		keep(reader.Read(buf[:n]))
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, 0, &problem{code: exitUnknown, text: "the input cannot be read: " + err.Error()}
+		keep(reader.Read(c.text))
+		if c.err != nil {
+			return nil, 0, &problem{code: exitUnknown, text: "the input cannot be read: " + c.err.Error()}
 		}
 	}
 	keep(reader.End())
+	if pass && last != '\n' && last != 0 && len(out) > 0 {
+		a.print("") // the explanations begin on a line of their own
+	}
 	return out, more, ctx.Err()
+}
+
+// A piece is what was read at once, and why nothing comes after it.
+type piece struct {
+	text []byte
+	err  error
+}
+
+// pieces reads until the end, or until the context is done: a read from a program
+// that does not end cannot be broken off, so it is left alone then.
+func pieces(ctx context.Context, in io.Reader) iter.Seq[piece] {
+	ch := make(chan piece)
+	go func() {
+		defer close(ch)
+		buf := make([]byte, message.MaxLine)
+		for {
+			n, err := in.Read(buf)
+			p := piece{text: bytes.Clone(buf[:n])}
+			if err != io.EOF {
+				p.err = err
+			}
+			select {
+			case ch <- p:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return func(yield func(piece) bool) {
+		for {
+			select {
+			case p, ok := <-ch:
+				if !ok || !yield(p) {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
 }
 
 func (a *app) printHeard(r *trust.Report, flake *trust.FlakeReport, messages []heard, more int) {
@@ -164,15 +218,14 @@ func (a *app) printHeard(r *trust.Report, flake *trust.FlakeReport, messages []h
 			where += fmt.Sprintf(", %d times", h.times)
 		}
 		a.print(paint(s, explain.Strong, means.Title) + " (" + where + ")")
-		for line := range strings.Lines(h.Text) {
-			a.print("  " + paint(s, explain.Faint, safetext.Line(safetext.Redact(strings.TrimRight(line, "\n"))).String()))
+		for line := range strings.Lines(h.said()) {
+			a.print("  " + paint(s, explain.Faint, safetext.Line(strings.TrimRight(line, "\n")).String()))
 		}
-		a.printIndented(means.Text, s)
-		place := message.Locate(r, flake, h.Message)
-		if text := h.Kind.Otherwise(place); text != "" {
-			a.printIndented(text, s)
+		if !told[means.Text] {
+			a.printIndented(means.Text, s)
+			told[means.Text] = true
 		}
-		a.printPlace(place, means, told, s)
+		a.printPlace(message.Locate(r, flake, h.Message), h.Kind, told, s)
 	}
 	if more > 0 {
 		a.warn("%s more are not shown", plural(more, "message"))
@@ -197,10 +250,25 @@ func wrapped(text string, s explain.Style) []string {
 const coveredText = "A grant covers the caches of this flake: what it pins comes without a yes to this setting. " +
 	"`nix-trust fetch` brings it in, `nix-trust exec` has Nix ask the gate. Nix prints the message all the same."
 
-// printPlace says why on this machine, once for each thing.
-func (a *app) printPlace(p message.Place, means message.Meaning, told map[string]bool, s explain.Style) {
+// printPlace says why on this machine, once for each thing, and what to do where
+// the reasons do not account for the message.
+func (a *app) printPlace(p message.Place, kind message.Kind, told map[string]bool, s explain.Style) {
+	means := kind.Means()
+	if !p.Accounts(kind) {
+		if p.Known() && means.Else != "" {
+			a.printIndented(means.Else, s)
+		}
+		switch {
+		case means.Do != "":
+			a.printIndented(means.Do, s)
+		case !p.Known() && len(means.Codes) > 0:
+			a.printIndented("Nothing here is known of it. If the command was about another flake, give its folder with --flake.", s)
+		}
+	}
 	var lines []string
 	switch {
+	case p.Cache != nil && len(means.Codes) == 0:
+		lines = []string{explain.Headline(*p.Cache, narrow(s, 2))} // the chain says nothing of this
 	case p.Cache != nil:
 		lines = explain.Cache(*p.Cache, s)
 	case p.Setting != nil:
@@ -209,13 +277,7 @@ func (a *app) printPlace(p message.Place, means message.Meaning, told map[string
 		lines = explain.Chain(p.Reasons, s)
 	case p.Finding != nil:
 		lines = explain.Finding(*p.Finding, s)
-	}
-	if len(lines) == 0 {
-		if means.Do != "" {
-			a.printIndented(means.Do, s)
-		} else if len(means.Codes) > 0 {
-			a.printIndented("Nothing here is known of it. If the command was about another flake, give its folder with --flake.", s)
-		}
+	default:
 		return
 	}
 	if p.Setting != nil && p.Setting.Risk == nixconf.RiskCache && covered(p.Flake) {
@@ -272,7 +334,9 @@ type jsonMessage struct {
 	Setting string       `json:"setting"`
 	URL     string       `json:"url"`
 	Path    string       `json:"path"`
+	User    string       `json:"user"`
 	File    string       `json:"file"`
+	Key     string       `json:"key"`
 	Detail  string       `json:"detail"`
 	Flake   *jsonFlake   `json:"flake"`
 	State   string       `json:"state"` // of the cache or setting, "" when it is neither
@@ -285,12 +349,15 @@ func explainOf(r *trust.Report, flake *trust.FlakeReport, messages []heard, more
 	for _, h := range messages {
 		means := h.Kind.Means()
 		j := jsonMessage{
-			Kind: string(h.Kind), Title: means.Title, Text: means.Text, Do: means.Do, Line: h.Line, Times: h.times, Said: safetext.Redact(h.Text),
-			Setting: h.Setting, URL: safetext.Redact(h.URL), Path: h.Path, File: safetext.Redact(h.File), Detail: safetext.Redact(h.Detail),
+			Kind: string(h.Kind), Title: means.Title, Text: means.Text, Do: means.Do, Line: h.Line, Times: h.times, Said: h.said(),
+			Setting: h.Setting, URL: safetext.Redact(h.URL), Path: h.Path, User: h.User, File: safetext.Redact(h.File), Key: h.Key, Detail: safetext.Redact(h.Detail),
 			Codes: list(means.Codes, func(c trust.Code) string { return string(c) }),
 		}
 		p := message.Locate(r, flake, h.Message)
-		j.Flake, j.Reasons, j.Else = flakeOf(p.Flake), reasonsOf(p.Chain()), h.Kind.Otherwise(p)
+		j.Flake, j.Reasons, j.Else = flakeOf(p.Flake), reasonsOf(p.Chain()), ""
+		if p.Known() && !p.Accounts(h.Kind) {
+			j.Else = means.Else
+		}
 		switch {
 		case p.Cache != nil:
 			j.State = p.Cache.State.String()

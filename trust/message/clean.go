@@ -13,7 +13,10 @@ var escapes = regexp.MustCompile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?
 // clean takes colour and progress bars off a line. What a progress bar was
 // overwritten with is what stays.
 func clean(line string) string {
-	line = escapes.ReplaceAllString(strings.TrimRight(line, "\r\n"), "")
+	if i := strings.LastIndex(line, "\r\x1b[K"); i >= 0 {
+		line = line[i:]
+	}
+	line = strings.TrimRight(escapes.ReplaceAllString(line, ""), "\r\n")
 	if i := strings.LastIndexByte(line, '\r'); i >= 0 {
 		line = line[i+1:]
 	}
@@ -26,11 +29,11 @@ func clean(line string) string {
 	return strings.TrimRight(line, " \t")
 }
 
-// machineLine is what a line of --log-format internal-json says to a person: a
-// message, or nothing where it is about progress or a build's output.
+// machineLine is what a clean line of --log-format internal-json says to a person:
+// a message, or nothing where it is about progress or a build's output.
 // Nix: src/libutil/logging.cc, JSONLogger.
 func machineLine(line string) (said string, ok bool) {
-	object, ok := strings.CutPrefix(strings.TrimLeft(line, " \t\r"), "@nix ")
+	object, ok := strings.CutPrefix(line, "@nix ")
 	if !ok {
 		return "", false
 	}
@@ -49,7 +52,7 @@ const framed = "┃│┏┗┣├└╭╰▏⏵▶•⚠ \t"
 
 // stamps are the times and names that logs put before a line: those of CI
 // services, and the journal's for the daemon.
-var stamps = regexp.MustCompile(`^(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d)? |[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d )(?:\S+ nix[a-z-]*\[\d+\]: )?`)
+var stamps = regexp.MustCompile(`^(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d)?|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)(?: \S+ nix[a-z-]*\[\d+\]:)?(?: |$)`)
 
 // body takes indentation, frames and a log's times off a line. built says that it
 // is the output of a build, where anybody can write anything: "NAME> text" as

@@ -29,6 +29,7 @@ const (
 	NotSigned      Kind = "not-signed"      // what a cache says is signed by no believed key
 	LacksSignature Kind = "lacks-signature" // the same when the path arrives
 	KeyCorrupt     Kind = "key-corrupt"     // a key in a list that stops Nix
+	BadBase64      Kind = "bad-base64"      // a key in a list, or a signature, that stops Nix
 	HashMismatch   Kind = "hash-mismatch"   // the bytes are not those that were said
 	CAMismatch     Kind = "ca-mismatch"
 	CAClaim        Kind = "ca-claim" // said to be content-addressed, under a name that is not of those contents

@@ -37,19 +37,25 @@ func (p Place) Chain() []trust.Reason {
 // command was about, nil when that is not known: then a flake is named only
 // when a single one has it.
 func Locate(r *trust.Report, flake *trust.FlakeReport, m Message) Place {
-	var p Place
+	codes := m.Kind.Means().Codes
 	switch m.Kind {
 	case UserRefused, ConnectionClosed, DaemonAbsent, NotPrivileged:
-		return Place{Reasons: r.TrustReasons}
-	case SettingIgnored, SettingSaved, SettingAsked, SettingRestricted:
-		p = setting(r, flake, m)
-	default:
-		if m.URL != "" {
-			p = cache(r, flake, m.URL)
+		if (m.User == "" || m.User == r.User.Name) && slices.ContainsFunc(r.TrustReasons, func(x trust.Reason) bool { return slices.Contains(codes, x.Code) }) {
+			return Place{Reasons: r.TrustReasons}
 		}
-	}
-	if p.Known() || m.URL != "" {
-		return p
+		return Place{}
+	case SettingIgnored, SettingSaved, SettingAsked:
+		return setting(r, flake, m)
+	case SettingRestricted:
+		if p := setting(r, flake, m); p.Known() {
+			return p
+		}
+	case LacksSignature, NotSigned:
+		return cache(r, flake, m)
+	default:
+		if p := cache(r, flake, m); p.Known() {
+			return p
+		}
 	}
 	return step(r, flake, m)
 }
@@ -59,7 +65,7 @@ func Locate(r *trust.Report, flake *trust.FlakeReport, m Message) Place {
 func step(r *trust.Report, flake *trust.FlakeReport, m Message) Place {
 	codes := m.Kind.Means().Codes
 	says := func(x trust.Reason) bool {
-		return x.Outcome != trust.Pass && slices.Contains(codes, x.Code) && (m.Kind != SettingInvalid || x.Subject == m.Setting)
+		return x.Outcome != trust.Pass && slices.Contains(codes, x.Code) && (m.Kind != SettingInvalid || x.Subject == m.Setting || strings.Contains(x.Text, m.Setting))
 	}
 	find := func(f *trust.FlakeReport) []trust.Reason {
 		if f.Rejected != nil && says(*f.Rejected) {
@@ -139,11 +145,20 @@ func setting(r *trust.Report, flake *trust.FlakeReport, m Message) Place {
 	return Place{Flake: f, Setting: find(f)}
 }
 
-// cache finds a cache by its URL or by that of a file in it.
-func cache(r *trust.Report, flake *trust.FlakeReport, url string) Place {
+// cache finds a cache by its URL, by that of a file in it, or by its kind where
+// Nix names nothing else.
+func cache(r *trust.Report, flake *trust.FlakeReport, m Message) Place {
+	url := m.URL
+	if url == "" {
+		return Place{}
+	}
+	is := func(cache string) bool {
+		scheme, _, ok := strings.Cut(cache, "://")
+		return within(url, cache) || m.Kind == UnknownScheme && ok && scheme == url
+	}
 	find := func(caches []trust.CacheVerdict, claimed bool) (best *trust.CacheVerdict) {
 		for i, c := range caches {
-			if (c.Claimed || !claimed) && within(url, c.URL) && (best == nil || len(c.URL) > len(best.URL)) {
+			if (c.Claimed || !claimed) && is(c.URL) && (best == nil || len(c.URL) > len(best.URL)) {
 				best = &caches[i]
 			}
 		}
@@ -158,7 +173,7 @@ func cache(r *trust.Report, flake *trust.FlakeReport, url string) Place {
 		return Place{Flake: f, Cache: find(f.Caches, true)}
 	}
 	for _, c := range r.Caches {
-		if within(url, c.URL) {
+		if is(c.URL) {
 			v := trust.CacheVerdict{URL: c.URL, Keys: c.Keys, State: c.State, Reasons: c.Reasons}
 			if len(c.Origins) > 0 {
 				v.Where = c.Origins[0].Pos

@@ -15,16 +15,12 @@ type Meaning struct {
 	Else  string       // what it may be when the engine knows the thing and sees none of the codes in it
 }
 
-// Otherwise is what a message may be about that the engine knows the thing of,
-// and none of the codes for: the chain alone would read as if nothing were wrong.
-func (k Kind) Otherwise(p Place) string {
-	chain := p.Chain()
-	if p.Cache == nil && p.Setting == nil || slices.ContainsFunc(chain, func(r trust.Reason) bool {
-		return r.Outcome != trust.Pass && slices.Contains(k.Means().Codes, r.Code)
-	}) {
-		return ""
-	}
-	return k.Means().Else
+// Accounts reports whether what the engine says of a thing has one of the codes
+// that the message stands for. Where it has none, the chain alone would read as
+// if nothing were wrong.
+func (p Place) Accounts(k Kind) bool {
+	codes := k.Means().Codes
+	return p.Finding != nil || slices.ContainsFunc(p.Chain(), func(r trust.Reason) bool { return slices.Contains(codes, r.Code) })
 }
 
 // Means returns what a kind of message stands for.
@@ -109,15 +105,16 @@ var meanings = map[Kind]Meaning{
 		Codes: []trust.Code{trust.CodeUserRefused},
 		Title: "the user may not talk to the daemon",
 		Text:  "allowed-users does not name this user, or the user's group is the builders'.",
+		Do:    "Have the administrator name the user in allowed-users, which every user is in where it is not set.",
 	},
 	ConnectionClosed: {
 		Codes: []trust.Code{trust.CodeUserRefused, trust.CodeDaemonSilent, trust.CodeDaemonAbsent},
 		Title: "the daemon closed the connection",
-		Text:  "Most often allowed-users does not name this user; the daemon's own log says so. It may also not run, or have crashed.",
+		Text:  "Most often allowed-users does not name this user, or the daemon crashed; its own log says which.",
 		Do:    "Run `nix-trust doctor`, and look into the daemon's log.",
 	},
 	DaemonAbsent: {
-		Codes: []trust.Code{trust.CodeDaemonAbsent, trust.CodeUserRefused},
+		Codes: []trust.Code{trust.CodeDaemonAbsent, trust.CodeTrustUnknown},
 		Title: "no daemon answers",
 		Text:  "Nothing listens at the daemon's socket, or this user may not open it. No command that needs the store works.",
 		Do:    "Run `nix-trust doctor`, and see whether the service nix-daemon runs.",
@@ -143,6 +140,12 @@ var meanings = map[Kind]Meaning{
 		Codes: []trust.Code{trust.CodeKeyMalformed},
 		Title: "a list of keys has one that is no key",
 		Text:  "Nix stops, also for caches that have nothing to do with it.",
+	},
+	BadBase64: {
+		Codes: []trust.Code{trust.CodeKeyMalformed},
+		Title: "a key or a signature is not written as one",
+		Text:  "A letter in it cannot be. It is one of the keys in a list, or a signature that a cache shows; Nix stops, also for what has nothing to do with it.",
+		Do:    "No key here is at fault, as far as can be seen. Run `nix-trust doctor URL PATH` for the signatures of a cache.",
 	},
 	HashMismatch: {
 		Title: "the cache delivered other bytes than it said",
@@ -180,8 +183,9 @@ var meanings = map[Kind]Meaning{
 		Do:    "Tell who runs the cache, or take it out meanwhile.",
 	},
 	BadURL: {
+		Codes: []trust.Code{trust.CodeBadValue, trust.CodeConfigFatal},
 		Title: "a cache's URL is no URL",
-		Text:  "From 2.34 on Nix passes it over with a warning; before, it depends on where it is set.",
+		Text:  "From 2.34 on Nix stops at it where it reads its own files or a setting that was accepted, and passes over it where somebody else sends it. Before, it only passes over it.",
 		Do:    "Run `nix-trust lint` to see where it is set.",
 	},
 	UnknownScheme: {
@@ -215,6 +219,7 @@ var meanings = map[Kind]Meaning{
 		Text:  "substitute = false, or --no-substitutes.",
 	},
 	Unsubstitutable: {
+		Codes: []trust.Code{trust.CodeSubstitutionOff, trust.CodeOffline},
 		Title: "no cache has the path, and nobody said how to build it",
 		Text:  "It may be that a cache has it by now, and Nix remembers for up to an hour that it did not; or that its signature was refused just before.",
 		Do:    "Look at the messages before this one, and at `nix-trust why`.",

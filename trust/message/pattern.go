@@ -49,13 +49,15 @@ var patterns = []pattern{
 	p(UserRefused, "", `(?:(?:error )?(?:while )?processing connection: )?(?:error: )?(?:the )?user '(?P<User>.*)' is not allowed to connect to the Nix daemon.*`),
 	p(DaemonAbsent, "error", `(?:cannot open connection to remote store '.*': )?(?:error: )?cannot connect to socket at ['"](?P<File>.*?)['"](?:: (?P<Detail>.*))?`),
 	p(ConnectionClosed, "error", `cannot open connection to remote store '(?P<URL>[^']*)': (?P<Detail>.*)`),
+	p(ConnectionClosed, "error", `(?P<Detail>Nix daemon disconnected unexpectedly.*|unexpected end-of-file)`),
 	p(NotPrivileged, "error", `you are not privileged to (?P<Detail>.*)`),
 
 	p(NotSigned, "", `ignoring substitute for (?:build trace )?'(?P<Path>[^']*)'(?: -> '[^']*')? from '(?P<URL>.*)', as it's not signed by any of the keys in 'trusted-public-keys'`),
 	p(NotSigned, "", `the substitute for '(?P<Path>[^']*)' from '(?P<URL>.*)' is not signed by any of the keys in 'trusted-public-keys'`),
 	p(LacksSignature, "error", `cannot (?:add path|register realisation) '(?P<Path>[^']*)' because it lacks a (?:valid signature|signature by a trusted key)`),
-	p(KeyCorrupt, "", `while decoding key (?:named )?'(?P<Key>[^']*)'.*`),
+	p(KeyCorrupt, "", `while decoding key (?:named )?'(?P<Key>[^']*)'(?: with raw value '(?P<Value>.*)')?`, "error: "),
 	p(KeyCorrupt, "error", `(?P<Detail>(?:public |secret )?key is (?:corrupt|not valid).*)`),
+	p(BadBase64, "error", `(?P<Detail>invalid character in Base64 string.*)`),
 	p(HashMismatch, "", `hash mismatch importing path '(?P<Path>[^']*)';`, "specified:", "got:"),
 	p(CAMismatch, "", `ca hash mismatch importing path '(?P<Path>[^']*)';`, "specified:", "got:"),
 	p(CAClaim, "", `(?:cannot add )?path '(?P<Path>[^']*)' (?:to the Nix store because it )?claims to be content-addressed but isn't`),
@@ -77,6 +79,7 @@ var patterns = []pattern{
 	p(Unsubstitutable, "", `path '(?P<Path>[^']*)' is required, but there is no substituter that can build it`),
 	p(Unsubstitutable, "error", `path '(?P<Path>[^']*)' does not exist and cannot be created`),
 	p(Unsubstitutable, "error", `build of '(?P<Path>(?:[^']*(?:[^v']|[^r']v|[^d']rv|[^.']drv)))' failed`), // of no derivation
+	p(Unsubstitutable, "", `don't know how to build these paths:`, "/"),
 	p(References, "", `some references of path '(?P<Path>[^']*)' could not be realised`),
 	p(Failed, "", `some substitutes for the outputs of derivation '(?P<Path>[^']*)' failed.*`),
 }

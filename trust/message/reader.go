@@ -11,6 +11,7 @@ package message
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 )
 
@@ -18,8 +19,15 @@ import (
 // message, but for what a progress bar was overwritten with at its end.
 const MaxLine = 64 << 10
 
-// maxBroken is over how many lines a terminal may have broken one message.
-const maxBroken = 5
+// maxBroken is over how many lines a terminal may have broken one message, and
+// maxJoined how long that is then, in bytes.
+const maxBroken, maxJoined = 5, 4 << 10
+
+// maxCopies is of how many paths it is remembered where they come from.
+const maxCopies = 64
+
+// copying is how Nix says that it begins to fetch a path.
+var copying = regexp.MustCompile(`^copying path '([^']*)' from '(.*)'\.\.\.$`)
 
 // A Reader finds messages in a stream. The zero Reader is at the first line. It
 // keeps no more than two lines of the greatest length.
@@ -29,6 +37,8 @@ type Reader struct {
 	long bool   // it was too long, and is gone
 	open *Message
 	more []string // how the lines begin that may follow the open one
+
+	copies [][2]string // the paths that were being copied last, with the cache that each comes from
 
 	broken []string // what a warning or error may be that is not whole yet
 	since  int      // the line on which it begins
@@ -93,26 +103,37 @@ func (r *Reader) End() (out []Message) {
 
 // whole reads a line.
 func (r *Reader) whole(raw string) []Message {
-	if said, ok := machineLine(raw); ok {
-		out := r.close()
-		for line := range strings.Lines(said) {
-			out = append(out, r.text(line)...)
-		}
-		return append(out, r.close()...)
+	text, built := body(clean(raw))
+	said, ok := machineLine(text)
+	if !ok {
+		return r.text(text, built)
 	}
-	return r.text(raw)
+	out := r.close()
+	for line := range strings.Lines(said) {
+		out = append(out, r.text(body(clean(line)))...)
+	}
+	return append(out, r.close()...)
 }
 
-// text reads a line as a person sees it.
-func (r *Reader) text(raw string) []Message {
-	text, built := body(clean(raw))
+// text reads a line as a person sees it. What a build prints is passed over.
+func (r *Reader) text(text string, built bool) []Message {
 	if built {
 		return r.close()
 	}
+	if from := copying.FindStringSubmatch(text); from != nil {
+		r.copies = append(r.copies[max(0, len(r.copies)-maxCopies+1):len(r.copies):len(r.copies)], [2]string{from[1], from[2]})
+		return r.close()
+	}
 	if r.open != nil {
+		if text == "" {
+			return nil // within a trace
+		}
 		for i, m := range r.more {
 			if strings.HasPrefix(text, m) {
 				r.open.Text += "\n" + text
+				if said, _ := level(text); r.open.Level == "" {
+					r.open.Level = said
+				}
 				r.open.Lines = r.line - r.open.Line + 1
 				if r.more = r.more[i+1:]; len(r.more) == 0 {
 					return r.close()
@@ -123,6 +144,11 @@ func (r *Reader) text(raw string) []Message {
 	}
 	m, more, ok := match(text)
 	m.Line, m.Lines = r.line, 1
+	for i := len(r.copies) - 1; i >= 0 && m.URL == "" && m.Path != ""; i-- {
+		if r.copies[i][0] == m.Path {
+			m.URL = r.copies[i][1]
+		}
+	}
 	if !ok && r.open == nil {
 		if m, more, ok = r.join(text); !ok {
 			return nil
@@ -142,7 +168,10 @@ func (r *Reader) text(raw string) []Message {
 // begin keeps a line with which a message may begin that goes on in the next.
 func (r *Reader) begin(text string) {
 	r.broken = nil
-	if said, rest := level(text); said != "" && rest != "" || strings.HasPrefix(text, "do you want to allow ") {
+	if len(text) > maxJoined {
+		return
+	}
+	if said, rest := level(text); said != "" && rest != "" || strings.HasPrefix(text, "do you want to allow ") || strings.HasPrefix(text, "Using saved setting for ") {
 		r.broken, r.since = []string{text}, r.line
 	}
 }
@@ -150,7 +179,7 @@ func (r *Reader) begin(text string) {
 // join tries a line as the rest of what was begun. A terminal breaks lines in the
 // middle of a word; a program that wraps them takes a space away.
 func (r *Reader) join(text string) (m Message, more []string, ok bool) {
-	if said, _ := level(text); len(r.broken) == 0 || text == "" || said != "" || r.line-r.since >= maxBroken {
+	if said, _ := level(text); len(r.broken) == 0 || text == "" || len(r.broken[0])+len(text) > maxJoined || said != "" || r.line-r.since >= maxBroken {
 		r.begin(text)
 		return Message{}, nil, false
 	}
@@ -164,9 +193,7 @@ func (r *Reader) join(text string) (m Message, more []string, ok bool) {
 			longer = append(longer, whole)
 		}
 	}
-	if r.broken = longer; len(longer[0]) > MaxLine {
-		r.broken = nil
-	}
+	r.broken = longer
 	return Message{}, nil, false
 }
 
