@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
+	"github.com/nix-trust/nix-trust/trust/guard"
 	"github.com/nix-trust/nix-trust/trust/ledger"
 	"github.com/nix-trust/nix-trust/trust/service"
 )
@@ -43,7 +45,7 @@ could not be read or written.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.gateInstall(cmd.Context(), f, true) },
 	}
 	f.consentFlags.add(c)
-	c.Flags().StringVar(&f.address, "listen", "", "have it serve on `ADDR` of the loopback interface (default "+gateAddress+")")
+	c.Flags().StringVar(&f.address, "listen", "", "have it serve on `ADDR` of the loopback interface (default "+gateplace.Address+")")
 	c.Flags().StringVar(&f.program, "program", "", "have `FILE` run (default: this program)")
 	c.Flags().StringVar(&f.manager, "manager", "", "write for `NAME`: systemd, launchd, nixos or nix-darwin (default: this machine's)")
 	return c
@@ -112,7 +114,7 @@ func (a *app) service(ctx context.Context, f installFlags) (s service.Service, n
 	if err != nil {
 		return s, nil, err
 	}
-	s = service.Service{System: place.system, Address: place.address, Dir: place.dir}
+	s = service.Service{System: place.System, Address: place.Address, Dir: place.Dir}
 	if !s.System {
 		if s.Home = os.Getenv("HOME"); !filepath.IsAbs(s.Home) {
 			return s, nil, &problem{code: exitUnknown, text: "there is no folder for the units: HOME names none", hints: []string{"set HOME to your home folder"}}
@@ -151,7 +153,7 @@ func (a *app) manager(ctx context.Context, named string, system bool) (service.M
 	}
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
 		return "", &problem{code: exitFindings, text: "this machine has neither systemd nor launchd", hints: []string{
-			"have your own service manager run `nix-trust gate`, or `nix-trust gate --system` as the user " + gateUser, "--manager systemd writes its units all the same"}}
+			"have your own service manager run `nix-trust gate`, or `nix-trust gate --system` as the user " + gateplace.MachineUser, "--manager systemd writes its units all the same"}}
 	}
 	return service.Systemd, nil
 }
@@ -169,15 +171,15 @@ func gateProgram(named string, system bool) (path string, notes []string, err er
 		return "", nil, &problem{code: exitUnknown, text: err.Error()}
 	}
 	hint := "install it in a place such as /usr/local/bin, and name that with --program FILE"
-	g := guard{owners: []uint32{0}, folders: true}
+	g := guard.Guard{Owners: []uint32{0}, Folders: true}
 	if !system {
-		g.owners = append(g.owners, uint32(os.Geteuid()))
+		g.Owners = append(g.Owners, uint32(os.Geteuid()))
 	}
-	real, err := g.way(path)
+	real, err := g.Way(path)
 	if err == nil {
 		info, serr := os.Stat(real)
 		if err = serr; err == nil {
-			err = g.mayCount(real, info, 1<<40)
+			err = g.MayCount(real, info, 1<<40)
 		}
 		if err == nil && info.Mode().Perm()&0o111 == 0 {
 			err = errors.New(real + " is no program that can be run")

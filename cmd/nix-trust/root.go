@@ -54,6 +54,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	cmd.SetOut(s.out)
 	cmd.SetErr(s.err)
 	meant, err := cmd.ExecuteContextC(ctx)
+	if ended := a.endDemo(); ended != nil && err == nil {
+		err = ended
+	}
 	if err == nil {
 		return exitOK
 	}
@@ -112,7 +115,7 @@ terminal.`,
 		title string
 		has   []*cobra.Command
 	}{
-		{"Look:", []*cobra.Command{a.statusCommand(), a.whyCommand(), a.explainCommand(), a.doctorCommand(), a.configCommand(), a.lintCommand(), a.reviewCommand(), a.auditCommand()}},
+		{"Look:", []*cobra.Command{a.statusCommand(), a.whyCommand(), a.explainCommand(), a.doctorCommand(), a.configCommand(), a.lintCommand(), a.reviewCommand(), a.auditCommand(), a.reportCommand()}},
 		{"Binaries, and what caches have:", []*cobra.Command{a.lockCommand(), a.verifyCommand(), a.challengeCommand(), a.probeCommand()}},
 		{"Trust one flake:", []*cobra.Command{a.grantCommand(), a.denyCommand(), a.revokeCommand(), a.grantsCommand(), a.fetchCommand(), a.execCommand(), a.narrowCommand()}},
 		{"The whole machine:", []*cobra.Command{a.setupCommand(), a.gateCommand(), a.proposeCommand(), a.applyCommand()}},
@@ -183,6 +186,7 @@ func (a *app) examine(ctx context.Context, named string) (*trust.Facts, *trust.R
 		return nil, nil, ctx.Err()
 	}
 	a.lookAtGrants(ctx, f)
+	a.lookAtProbes(f)
 	r := trust.Decide(f)
 	r.Made = time.Now()
 	a.mu.Lock()
@@ -243,7 +247,7 @@ func (a *app) asciiOnly() bool {
 
 // style is how text output is rendered.
 func (a *app) style() explain.Style {
-	s := explain.Style{Glyphs: explain.Unicode(), Home: a.home}
+	s := explain.Style{Glyphs: explain.Unicode(), Home: a.home, Now: time.Now()}
 	if a.asciiOnly() {
 		s.Glyphs = explain.ASCII()
 	}
