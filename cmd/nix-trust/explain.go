@@ -63,11 +63,11 @@ type heard struct {
 	times int
 }
 
-// said is the message without the secrets that a setting in it holds.
+// said is its text without what is secret in it. It is not yet safe to show.
 func (h heard) said() string {
 	text := h.Text
-	if safe := secretless(h.Setting, h.Value); safe != h.Value {
-		text = strings.ReplaceAll(text, h.Value, safe)
+	if h.Value != "" {
+		text = strings.ReplaceAll(text, h.Value, safetext.RedactValue(h.Setting, h.Value))
 	}
 	return safetext.Redact(text)
 }
@@ -354,7 +354,7 @@ func explainOf(r *trust.Report, flake *trust.FlakeReport, messages []heard, more
 			Codes: list(means.Codes, func(c trust.Code) string { return string(c) }),
 		}
 		p := message.Locate(r, flake, h.Message)
-		j.Flake, j.Reasons, j.Else = flakeOf(p.Flake), reasonsOf(p.Chain()), ""
+		j.Flake, j.Reasons = flakeOf(p.Flake), reasonsOf(p.Chain())
 		if p.Known() && !p.Accounts(h.Kind) {
 			j.Else = means.Else
 		}
