@@ -54,6 +54,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	cmd.SetOut(s.out)
 	cmd.SetErr(s.err)
 	meant, err := cmd.ExecuteContextC(ctx)
+	if ended := a.endDemo(); ended != nil && err == nil {
+		err = ended
+	}
 	if err == nil {
 		return exitOK
 	}
