@@ -34,7 +34,7 @@ var layers = map[string][]string{
 	"trust/diskcache": {"trust/dbfile"},                                      // what Nix remembers of caches' answers
 	"trust/storedb":   {"lock/bincache", "trust/dbfile"},                     // Nix's database of its store
 	"trust/audit":     {"lock/bincache", "trust/storedb"},                    // what vouches for what is in a store
-	"trust/message":   {"trust"},                                             // reads what Nix printed
+	"trust/message":   {"nixconf", "trust"},                                  // reads what Nix printed
 	"trust/service":   {"nixconf", "trust"},                                  // what a service manager needs to run a gate
 	"trust/operation": {"nixconf", "lock/bincache", "trust", "trust/grants"}, // what belongs to the administrator
 	"trust/global":    {"nixconf", "lock", "lock/bincache", "trust"},         // caches that are trusted whatever the flake
@@ -43,7 +43,7 @@ var layers = map[string][]string{
 	"tui/explain":     {"nixconf", "trust", "trust/audit", "lock/probe", "tui/safetext"},
 	"tui/svg":         {},
 	"tui/markdown":    {"tui/safetext"}, // outside text in a comment
-	"tui/page":        {"nixconf", "trust", "trust/audit", "tui/safetext", "tui/explain", "tui/markdown"},
+	"tui/page":        {"nixconf", "lock/probe", "trust", "trust/audit", "tui/safetext", "tui/explain", "tui/markdown"},
 	"trust/ledger":    {"trust"}, // durable writes
 	"tui":             {"nixconf", "lock", "lock/challenge", "lock/probe", "lock/verify", "trust", "trust/audit", "trust/gate", "trust/storedb", "tui/safetext", "tui/explain", "tui/svg"},
 	"cmd/nix-trust": {
