@@ -2,6 +2,7 @@ package nixconf
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -240,6 +241,26 @@ const (
 	SourceUnreadable // it exists and could not be read: something may be hidden
 	SourceUnseen     // even its existence could not be checked (an unsearchable folder)
 )
+
+var sourceStates = []string{"not-read", "read", "missing", "unreadable", "unseen"}
+
+// MarshalText writes the state as a word that never changes.
+func (s SourceState) MarshalText() ([]byte, error) {
+	if s < 0 || int(s) >= len(sourceStates) {
+		s = SourceNotRead
+	}
+	return []byte(sourceStates[s]), nil
+}
+
+// UnmarshalText reads such a word.
+func (s *SourceState) UnmarshalText(text []byte) error {
+	i := slices.Index(sourceStates, string(text))
+	if i < 0 {
+		return fmt.Errorf("%q is no state of a file", text)
+	}
+	*s = SourceState(i)
+	return nil
+}
 
 // flagged makes a fatal diagnostic of what a value on the command line does:
 // Nix only warns, unless the mistake is in a path or in a URL's query.
