@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -36,20 +35,6 @@ func newAnswers() *answers {
 func (s *answers) name() string  { return "Answers" }
 func (s *answers) board() *board { return &s.b }
 
-func answerMark(a *trust.AnswerReport, g explain.Glyphs) explain.Mark {
-	m := explain.Mark{Glyph: g.Bad, Word: "no", Role: explain.Bad}
-	switch {
-	case a.Skeleton:
-		m = explain.Mark{Glyph: g.Alarm, Word: "YES", Role: explain.Danger}
-	case a.Yes:
-		m = explain.Mark{Glyph: g.Good, Word: "yes", Role: explain.Good}
-	}
-	if a.Root {
-		m.Word = "root: " + m.Word
-	}
-	return m
-}
-
 func (s *answers) load(v *view) {
 	s.view = v
 	s.rows = s.rows[:0]
@@ -69,7 +54,7 @@ func (s *answers) load(v *view) {
 	// that Nix cannot read stops it: they come first of all. Root's file is
 	// seldom readable and does not count for the user: it comes last.
 	for i, f := range v.report.AnswerFiles {
-		if fileTrouble(f) == "" {
+		if explain.AnswersTrouble(f) == "" {
 			continue
 		}
 		m := explain.Mark{Glyph: v.theme.glyphs.Unsure, Word: "unknown", Role: explain.Unsure}
@@ -77,7 +62,7 @@ func (s *answers) load(v *view) {
 		if i > 0 {
 			whose = "root's answers"
 		}
-		r := newRow("file "+f.Path, own(m.Role, m.String()), own(explain.Plain, whose), own(explain.Unsure, fileTrouble(f)))
+		r := newRow("file "+f.Path, own(m.Role, m.String()), own(explain.Plain, whose), own(explain.Unsure, explain.AnswersTrouble(f)))
 		at := len(rows)
 		if i == 0 || f.Err != nil {
 			at = 0
@@ -89,22 +74,8 @@ func (s *answers) load(v *view) {
 	s.follow()
 }
 
-// fileTrouble says in a few words why the answers of a file are not known, ""
-// when they are.
-func fileTrouble(f trust.AnswersFile) string {
-	switch {
-	case f.Err != nil:
-		return "cannot be read by Nix"
-	case f.State == nixconf.SourceUnreadable:
-		return "may not be read by you"
-	case f.State == nixconf.SourceUnseen:
-		return "cannot be seen from here"
-	}
-	return ""
-}
-
 func (s *answers) row(a *trust.AnswerReport) row {
-	m := answerMark(a, s.theme.glyphs)
+	m := explain.AnswerMark(*a, s.theme.glyphs)
 	used, role := "orphan", explain.Caution
 	switch {
 	case a.Skeleton:
@@ -155,7 +126,7 @@ func (s *answers) follow() {
 
 func (s *answers) text(a *trust.AnswerReport, w int) []string {
 	d := newDoc(s.view, w)
-	d.head(answerMark(a, s.theme.glyphs), safetext.Line(a.Setting))
+	d.head(explain.AnswerMark(*a, s.theme.glyphs), safetext.Line(a.Setting))
 	switch {
 	case a.Skeleton:
 		d.para(explain.Danger, safetext.Line("A yes to everything: every flake that asks for this has every later setting applied without a question."))
@@ -196,7 +167,7 @@ func (s *answers) fileText(f *trust.AnswersFile, w int) []string {
 	d := newDoc(s.view, w)
 	d.head(explain.Mark{Glyph: s.theme.glyphs.Unsure, Word: "unknown", Role: explain.Unsure}, s.style(0).Path(f.Path))
 	if f.Err == nil {
-		d.para(explain.Plain, safetext.Line("What is saved in this file is unknown: it "+fileTrouble(*f)+"."))
+		d.para(explain.Plain, safetext.Line("What is saved in this file is unknown: it "+explain.AnswersTrouble(*f)+"."))
 		return d.lines
 	}
 	d.para(explain.Plain, safetext.Line("Nix stops with an error at the first setting that it has to look up here. No answer of this file counts."))

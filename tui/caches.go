@@ -2,7 +2,6 @@ package tui
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -69,23 +68,12 @@ func (s *caches) load(v *view) {
 	rows = make([]row, len(v.report.Keys))
 	for i := range v.report.Keys {
 		k := &v.report.Keys[i]
-		m := s.keyMark(k)
+		m := explain.KeyMark(*k, s.theme.glyphs)
 		rows[i] = newRow(k.Text, own(m.Role, m.String()), cell{safetext.ASCII(k.Text), explain.Plain})
 		rows[i].old = !k.InEffect
 	}
 	s.keys.set(rows)
 	s.follow()
-}
-
-func (s *caches) keyMark(k *trust.KeyReport) explain.Mark {
-	g := s.theme.glyphs
-	switch {
-	case k.Problem != nil:
-		return explain.Mark{Glyph: g.Bad, Word: "problem", Role: explain.Bad}
-	case k.InEffect:
-		return explain.Mark{Glyph: g.Good, Word: "in effect", Role: explain.Good}
-	}
-	return explain.Mark{Glyph: g.Off, Word: "claimed", Role: explain.Faint}
 }
 
 func (s *caches) cache() *trust.CacheReport {
@@ -163,7 +151,7 @@ func (s *caches) cacheText(c *trust.CacheReport, w int) []string {
 
 func (s *caches) keyText(k *trust.KeyReport, w int) []string {
 	d := newDoc(s.view, w)
-	d.head(s.keyMark(k), safetext.ASCII(k.Name))
+	d.head(explain.KeyMark(*k, s.theme.glyphs), safetext.ASCII(k.Name))
 	d.field("key", safetext.ASCII(k.Text))
 	if k.InEffect {
 		d.para(explain.Plain, safetext.Line("Whoever holds its secret half can supply any path that Nix substitutes here."))
@@ -203,58 +191,14 @@ func (s *caches) fixes() []trust.Fix {
 	return nil
 }
 
+// origin says where a value comes from, in words. It is not yet safe to show.
+func (d *doc) origin(o nixconf.Origin) string { return explain.Style{Home: d.home}.Origin(o) }
+
 // origins adds where something comes from.
 func (d *doc) origins(all []nixconf.Origin) {
 	for _, o := range all {
-		d.field("set by", safetext.Line(originText(o, d.home)))
+		d.field("set by", safetext.Line(d.origin(o)))
 	}
-}
-
-// originText says where a value comes from, in words. It is not yet safe to show.
-func originText(o nixconf.Origin, home string) string {
-	st := explain.Style{Home: home}
-	where := st.Spot(o.Pos)
-	var b strings.Builder
-	switch {
-	case where != "":
-		b.WriteString(where)
-	case o.Layer == nixconf.LayerDefault:
-		b.WriteString("Nix's own default")
-	default:
-		b.WriteString(layerName(o.Layer))
-	}
-	var notes []string
-	if o.Name != "" && o.Append {
-		notes = append(notes, "added as "+o.Name)
-	}
-	if where != "" && o.Layer != nixconf.LayerDefault && o.Layer != nixconf.LayerEnv {
-		notes = append(notes, layerName(o.Layer))
-	}
-	for _, inc := range o.Included {
-		notes = append(notes, "included at "+st.Spot(inc))
-	}
-	if len(notes) > 0 {
-		fmt.Fprintf(&b, " (%s)", strings.Join(notes, ", "))
-	}
-	return b.String()
-}
-
-func layerName(l nixconf.Layer) string {
-	switch l {
-	case nixconf.LayerDefault:
-		return "default"
-	case nixconf.LayerSystem:
-		return "system file"
-	case nixconf.LayerUser:
-		return "your own file"
-	case nixconf.LayerEnv:
-		return "NIX_CONFIG"
-	case nixconf.LayerFlag:
-		return "command line"
-	case nixconf.LayerFlake:
-		return "a flake"
-	}
-	return "an unknown source"
 }
 
 // flakes adds a list of flakes by their index in the report.
@@ -277,7 +221,7 @@ func (d *doc) flakes(title string, indexes []int) {
 		if f.ID.Path != "" {
 			name = d.style(0).Path(f.ID.Path)
 		}
-		m := flakeMark(f, d.theme.glyphs)
+		m := explain.FlakeMark(f, d.theme.glyphs)
 		room := d.w - ansi.StringWidth(m.String()) - 3
 		d.lines = append(d.lines, pad("  "+d.theme.paint(m.Role, m.String())+" "+explain.Shorten(name, max(room, 4), d.theme.glyphs.More), d.w))
 	}

@@ -67,11 +67,8 @@ func gateWordMark(word string, g explain.Glyphs) explain.Mark {
 }
 
 // gateMarks has those that need words, the gravest first.
-func gateMarks(g explain.Glyphs) (marks []explain.Mark) {
-	for _, w := range []string{gateWrong, cacheFails, gateDoubted, gateKeyless, cacheSkipped, gateStopped, gateRuns} {
-		marks = append(marks, gateWordMark(w, g))
-	}
-	return marks
+func gateMarks(g explain.Glyphs) []explain.Mark {
+	return marksOf(g, gateWordMark, gateWrong, cacheFails, gateDoubted, gateKeyless, cacheSkipped, gateStopped, gateRuns)
 }
 
 func wrongMark(g explain.Glyphs) explain.Mark { return gateWordMark(gateWrong, g) }

@@ -44,25 +44,25 @@ func (g *gates) text(d *doc, r gateRow) {
 	case r.trouble != "":
 		d.para(explain.Unsure, safetext.Text(r.trouble))
 		d.para(explain.Plain, safetext.Line("What is listed is what was seen before. It is tried again every second."))
+		return
 	case r.problem != "":
 		d.para(explain.Unsure, safetext.Text(r.problem))
 		d.para(explain.Plain, safetext.Line("Nothing that depends on it is served."))
-		d.field("gate", safetext.Text(r.gate.Name))
 	case r.conflict != "":
 		d.alarm(safetext.Text(r.conflict))
-		d.field("gate", safetext.Text(r.gate.Name))
 	case r.evidence != nil:
 		d.evidence(r.evidence)
-		d.field("gate", safetext.Text(r.gate.Name))
 	case r.cache != nil:
 		d.cache(r.cache, g.reading.now())
-		d.field("gate", safetext.Text(r.gate.Name))
 	case r.event != nil:
 		d.event(r.event)
-		d.field("gate", safetext.Text(r.gate.Name))
 	case r.gate != nil:
 		d.gate(r.gate, g.reading.now())
+		return
+	default:
+		return
 	}
+	d.field("gate", safetext.Text(r.gate.Name))
 }
 
 func (d *doc) evidence(e *gate.Evidence) {

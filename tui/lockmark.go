@@ -52,9 +52,14 @@ func lockMark(word string, g explain.Glyphs) explain.Mark {
 }
 
 // lockMarks has every state, the gravest first.
-func lockMarks(g explain.Glyphs) (marks []explain.Mark) {
-	for _, w := range []string{wordMismatch, wordSignature, wordRehashed, wordUnreadable, wordUnknown, wordUnchecked, wordStale, wordFresh, wordNone} {
-		marks = append(marks, lockMark(w, g))
+func lockMarks(g explain.Glyphs) []explain.Mark {
+	return marksOf(g, lockMark, wordMismatch, wordSignature, wordRehashed, wordUnreadable, wordUnknown, wordUnchecked, wordStale, wordFresh, wordNone)
+}
+
+// marksOf are the marks of some words, in their order.
+func marksOf(g explain.Glyphs, mark func(word string, g explain.Glyphs) explain.Mark, words ...string) (marks []explain.Mark) {
+	for _, w := range words {
+		marks = append(marks, mark(w, g))
 	}
 	return marks
 }

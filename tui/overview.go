@@ -95,17 +95,6 @@ func isHere(f trust.FlakeReport) bool {
 	return false
 }
 
-// flakeMark sums up a flake.
-func flakeMark(f *trust.FlakeReport, g explain.Glyphs) explain.Mark {
-	switch {
-	case f.Rejected != nil:
-		return explain.Mark{Glyph: g.Bad, Word: "rejected", Role: explain.Bad}
-	case f.Err != "":
-		return explain.Mark{Glyph: g.Unsure, Word: "unreadable", Role: explain.Unsure}
-	}
-	return explain.CacheMark(f.State, g)
-}
-
 func (s *overview) flakeName(f *trust.FlakeReport) safetext.S {
 	if f.ID.Path != "" {
 		return s.style(0).Path(f.ID.Path)
@@ -114,7 +103,7 @@ func (s *overview) flakeName(f *trust.FlakeReport) safetext.S {
 }
 
 func (s *overview) flakeRow(f *trust.FlakeReport) row {
-	m := flakeMark(f, s.theme.glyphs)
+	m := explain.FlakeMark(f, s.theme.glyphs)
 	how, role := safetext.S{}, explain.Plain
 	switch {
 	case isHere(*f):
@@ -205,7 +194,7 @@ func (s *overview) standing(w int) []string {
 
 func (s *overview) flakeText(f *trust.FlakeReport, w int) []string {
 	d := newDoc(s.view, w)
-	m := flakeMark(f, s.theme.glyphs)
+	m := explain.FlakeMark(f, s.theme.glyphs)
 	d.head(m, s.flakeName(f))
 	for _, how := range f.Found {
 		d.field("found", s.foundBy(how))

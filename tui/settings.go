@@ -139,7 +139,7 @@ func (s *settings) row(r *trust.SettingReport) row {
 		last := v.History[len(v.History)-1].Origin
 		from = base(explain.Style{}.Spot(last.Pos))
 		if from == "" {
-			from = layerName(last.Layer)
+			from = explain.LayerName(last.Layer)
 		}
 	}
 	out := newRow(v.Setting.Name, mark, cell{safetext.Line(v.Setting.Name), explain.Plain}, cell{valueText(v), explain.Plain}, cell{safetext.Line(from), explain.Faint})
@@ -252,8 +252,8 @@ func (s *settings) text(r *trust.SettingReport, w int) []string {
 			overridden = true
 		}
 		d.strike(explain.Value(v.Setting.Name, a.Value))
-		d.note(explain.Place, safetext.Line("at "+originText(a.Origin, d.home)))
-		d.note(explain.Faint, safetext.Line("replaced by "+originText(*a.OverriddenBy, d.home)))
+		d.note(explain.Place, safetext.Line("at "+d.origin(a.Origin)))
+		d.note(explain.Faint, safetext.Line("replaced by "+d.origin(*a.OverriddenBy)))
 	}
 	found, others := s.about(r)
 	for _, f := range found {
@@ -271,12 +271,12 @@ func (s *settings) text(r *trust.SettingReport, w int) []string {
 func (s *settings) valueLines(d *doc, v *nixconf.Value) {
 	if len(v.Items) == 0 {
 		d.para(explain.Strong, valueText(v))
-		d.note(explain.Place, safetext.Line(originText(v.Origin, d.home)))
+		d.note(explain.Place, safetext.Line(d.origin(v.Origin)))
 		return
 	}
 	for _, it := range v.Items {
 		d.para(explain.Strong, explain.Value(v.Setting.Name, it.Text))
-		d.note(explain.Place, safetext.Line(originText(it.Origin, d.home)))
+		d.note(explain.Place, safetext.Line(d.origin(it.Origin)))
 	}
 }
 

@@ -87,49 +87,37 @@ func (a *app) carryOutOperations(ctx context.Context, adm administrator, file st
 	if err != nil {
 		return operationProblem(err)
 	}
-	memory := gateMemoryIn(diskcache.Folders(sys.Home, "", ""), []gatePlace{systemGatePlace("")})
-	p = noteForgetting(p, memory)
 	adm.journal.Writer.Stores = storesOf(sys)
-	digest := p.Digest()
-	out := planResultJSON{Version: 1, Plan: planOf(p)}
+	return a.carry(ctx, carrying{
+		journal: adm.journal, plan: p, undo: "sudo nix-trust undo",
+		memory: gateMemoryIn(diskcache.Folders(sys.Home, "", ""), []gatePlace{systemGatePlace("")}),
+		may:    func(p trust.Plan) (bool, *problem) { return a.mayApply(ctx, p, ops, f) },
+	})
+}
+
+// mayApply decides whether a plan of operations is made, once it was shown.
+func (a *app) mayApply(ctx context.Context, p trust.Plan, ops []operation.Operation, f applyFlags) (bool, *problem) {
+	sum := p.Digest()
+	digest := hex.EncodeToString(sum[:])
 	if !a.json {
-		a.printPlan(p)
-		a.print("", "Digest: "+hex.EncodeToString(digest[:]))
+		a.print("", "Digest: "+digest)
 	}
-	refuse := func(text string, hints ...string) *problem {
-		return &problem{code: exitFindings, text: "nothing was changed: " + text, hints: hints}
+	refuse := func(text string, hints ...string) (bool, *problem) {
+		return false, &problem{code: exitFindings, text: "nothing was changed: " + text, hints: hints}
 	}
-	done, refusal := error(nil), (*problem)(nil)
 	switch {
-	case f.digest != "" && !strings.EqualFold(f.digest, hex.EncodeToString(digest[:])):
-		refusal = refuse("the change is another one than the one with that digest", "look at it again with --dry-run")
+	case f.digest != "" && !strings.EqualFold(f.digest, digest):
+		return refuse("the change is another one than the one with that digest", "look at it again with --dry-run")
 	case p.Empty() && len(p.Commands) > 0 && !f.dryRun:
-		refusal = refuse("what it takes has to be done elsewhere", "follow what is shown: the files are made by another program, or are not the machine's")
+		return refuse("what it takes has to be done elsewhere", "follow what is shown: the files are made by another program, or are not the machine's")
 	case p.Empty() || f.dryRun:
+		return false, nil
 	case !f.yes && (a.json || !a.terminal):
-		refusal = refuse("there is nobody to ask", "look at the change with --dry-run, and give --yes --digest with the digest")
+		return refuse("there is nobody to ask", "look at the change with --dry-run, and give --yes --digest with the digest")
 	case !f.yes && !a.agreesTo(ctx, p, ops):
-		refusal = refuse("it was not agreed to")
-	default:
-		out.Entry, done = adm.journal.Apply(ctx, p)
-		out.Applied = done == nil
+		return refuse("it was not agreed to")
 	}
-	if out.Applied {
-		for _, w := range memory.forget(ctx, p) {
-			a.warn("%s", w)
-		}
-	}
-	if a.json {
-		if err := a.writeJSON(out); err != nil {
-			return err
-		}
-	} else if out.Applied {
-		a.print("", fmt.Sprintf("Done. `sudo nix-trust undo %d` takes it back.", out.Entry))
-	}
-	if refusal != nil {
-		return refusal
-	}
-	return changeProblem(done)
+	return true, nil
 }
 
 // storesOf are the folders that are never written to.

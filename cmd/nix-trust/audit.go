@@ -95,7 +95,9 @@ type audited struct {
 func (a *app) audit(ctx context.Context, f auditFlags) error {
 	// A large store is held whole, and the usual twice its room would be much.
 	defer debug.SetGCPercent(debug.SetGCPercent(40))
-	got, err := a.auditStore(ctx, f.key)
+	p := a.progress()
+	got, err := a.auditStore(ctx, f.key, p.show)
+	p.clear()
 	if err != nil {
 		return err
 	}
@@ -120,7 +122,8 @@ func (a *app) audit(ctx context.Context, f auditFlags) error {
 
 // auditStore looks at the machine, reads the store and checks the signatures.
 // more is a key that is looked for too, NAME:BASE64; anything else is none.
-func (a *app) auditStore(ctx context.Context, more string) (*audited, error) {
+// progress is told how many of all paths are done.
+func (a *app) auditStore(ctx context.Context, more string, progress func(done, all int)) (*audited, error) {
 	f, r, err := a.examine(ctx, "")
 	if err != nil {
 		return nil, err
@@ -142,13 +145,11 @@ func (a *app) auditStore(ctx context.Context, more string) (*audited, error) {
 	}
 	got := &audited{facts: f, trust: r}
 	keys := got.keys(more)
-	p := a.progress()
-	defer p.clear()
 	got.Report, err = audit.Audit(ctx, store, audit.Options{
 		Keys: keys, Roots: host.StoreRoots(ctx, m, f),
 		KeepDerivations: f.System == nil || f.System.Get("keep-derivations") == nil || f.System.Bool("keep-derivations"),
 		KeepOutputs:     f.System != nil && f.System.Bool("keep-outputs"),
-		Progress:        p.show,
+		Progress:        progress,
 	})
 	return got, err
 }

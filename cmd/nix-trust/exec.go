@@ -73,15 +73,10 @@ func (a *app) exec(ctx context.Context, argv []string, f execFlags) error {
 	if f.any && f.flake != "" {
 		return usage("--any and --flake say two things", "give one of them")
 	}
-	b, _, err := a.grantBook()
+	b, place, err := a.grantsAndGate(f.gate, f.netrc)
 	if err != nil {
 		return err
 	}
-	place, err := a.gatePlace(f.gate)
-	if err != nil {
-		return err
-	}
-	place.netrc = f.netrc
 	g, err := b.execGrant(ctx, f)
 	if err != nil {
 		return err

@@ -74,15 +74,10 @@ func (a *app) fetch(ctx context.Context, arg string, f fetchFlags) error {
 	if f.lock != "" && arg != "" {
 		return usage("FLAKE and --lock say two things", "name the flake, or the lock that was granted")
 	}
-	b, _, err := a.grantBook()
+	b, place, err := a.grantsAndGate(f.gate, f.netrc)
 	if err != nil {
 		return err
 	}
-	place, err := a.gatePlace(f.gate)
-	if err != nil {
-		return err
-	}
-	place.netrc = f.netrc
 	g, err := b.grantFor(ctx, arg, f.lock)
 	if err != nil {
 		return err

@@ -138,3 +138,15 @@ func (a *app) gatePlace(address string) (gatePlace, error) {
 	}
 	return p, nil
 }
+
+// grantsAndGate is what is granted here, and the gate that serves it: at an
+// address and with a file of credentials, "" for the usual ones.
+func (a *app) grantsAndGate(address, netrc string) (*grantBook, gatePlace, error) {
+	b, _, err := a.grantBook()
+	if err != nil {
+		return nil, gatePlace{}, err
+	}
+	place, err := a.gatePlace(address)
+	place.netrc = netrc
+	return b, place, err
+}

@@ -219,12 +219,14 @@ func (a *app) placed(f trust.Finding, s explain.Style) []string {
 
 // suspicion is why the host that a finding is about is not what it seems, safe
 // to show; "" when that is not what it is about.
-func suspicion(f trust.Finding) string {
-	if f.Code != trust.CodeSuspectText && f.Code != trust.CodeNewSuspect {
-		return ""
+func suspicion(f trust.Finding) string { return capital(suspect(f).String()) }
+
+// suspect is suspicion before its first letter is made a capital one.
+func suspect(f trust.Finding) (why safetext.S) {
+	if f.Code == trust.CodeSuspectText || f.Code == trust.CodeNewSuspect {
+		why, _ = safetext.SuspectHost(f.Subject)
 	}
-	why, _ := safetext.SuspectHost(f.Subject)
-	return capital(why.String())
+	return why
 }
 
 // capital begins a sentence.

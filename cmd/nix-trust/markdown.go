@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/tui/markdown"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
@@ -34,8 +35,8 @@ func markdownFindings(title string, findings []trust.Finding, unread []trust.Not
 			fmt.Fprintf(&b, "  %s  \n", codeSpan(f.Subject))
 		}
 		fmt.Fprintf(&b, "  %s\n", prose(f.Text))
-		if why := suspicion(f); why != "" {
-			fmt.Fprintf(&b, "  %s.\n", coded(why))
+		if why := suspect(f); why.Width() > 0 {
+			fmt.Fprintf(&b, "  %s.\n", capital(markdown.Sentence(why)))
 		}
 		for _, fix := range f.Fixes {
 			fmt.Fprintf(&b, "  *Way out:* %s.\n", prose(fix.Title))
@@ -63,44 +64,7 @@ func markdownUnread(b *strings.Builder, unread []trust.Note) {
 }
 
 // prose writes a sentence: words of letters stay, and everything else is code.
-func prose(s string) string {
-	return coded(safetext.Text(s).String())
-}
+func prose(s string) string { return markdown.Sentence(safetext.Text(s)) }
 
-// coded is prose for a text that is safe to show already.
-func coded(s string) string {
-	words := strings.Split(s, " ")
-	for i, w := range words {
-		bare := strings.TrimRight(strings.TrimPrefix(w, "("), ".,:;?)")
-		if bare != "" && !lettered(bare) {
-			at := strings.Index(w, bare)
-			words[i] = w[:at] + fenced(bare) + w[at+len(bare):]
-		}
-	}
-	return strings.Join(words, " ")
-}
-
-// lettered reports whether a word is made of ASCII letters and digits, and of
-// what stands between them in English.
-func lettered(w string) bool {
-	return strings.Trim(w, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'’") == ""
-}
-
-// codeSpan writes a text in which nothing has a meaning. The fence is longer
-// than any run of backticks inside.
-func codeSpan(s string) string { return fenced(safetext.Text(s).String()) }
-
-// fenced is a code span of a text that is safe to show already.
-func fenced(s string) string {
-	if s == "" {
-		return ""
-	}
-	fence := "`"
-	for strings.Contains(s, fence) {
-		fence += "`"
-	}
-	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") {
-		s = " " + s + " "
-	}
-	return fence + s + fence
-}
+// codeSpan writes a text in which nothing has a meaning.
+func codeSpan(s string) string { return markdown.Code(safetext.Text(s)) }

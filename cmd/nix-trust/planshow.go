@@ -1,19 +1,11 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"encoding/hex"
-	"errors"
-	"fmt"
-	"io"
-	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nix-trust/nix-trust/trust"
-	"github.com/nix-trust/nix-trust/trust/ledger"
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
@@ -93,119 +85,6 @@ func planOf(p trust.Plan) jsonPlan {
 			return jsonResidual{safetext.Redact(r.Subject), where(r.Where), safetext.Redact(r.Text)}
 		}),
 	}
-}
-
-// carryOut shows a plan, and makes it when it may.
-func (a *app) carryOut(ctx context.Context, j ledger.Journal, p trust.Plan, consent consentFlags) error {
-	return a.carryOutAfter(ctx, j, p, consent, func() (func(), error) { return func() {}, nil })
-}
-
-// carryOutAfter is carryOut for a plan that needs something done before it which
-// is not for the journal. first does it once the plan is agreed to, and returns
-// what takes it back when the plan cannot be made.
-func (a *app) carryOutAfter(ctx context.Context, j ledger.Journal, p trust.Plan, consent consentFlags, first func() (undo func(), err error)) error {
-	memory := a.gateMemory()
-	p = noteForgetting(p, memory)
-	out := planResultJSON{Version: 1, Plan: planOf(p)}
-	if !a.json {
-		a.printPlan(p)
-	}
-	done, refusal := error(nil), (*problem)(nil)
-	switch {
-	case p.Empty() || consent.dryRun:
-	case !consent.yes && (a.json || !a.terminal):
-		refusal = &problem{code: exitFindings, text: "nothing was changed: there is nobody to ask", hints: []string{"look at the change, and give --yes to make it"}}
-	case !consent.yes && !a.agrees(ctx, p):
-		refusal = &problem{code: exitFindings, text: "nothing was changed"}
-	default:
-		undo, err := first()
-		if err != nil {
-			return err
-		}
-		if out.Entry, done = j.Apply(ctx, p); done != nil {
-			undo()
-		}
-		out.Applied = done == nil
-	}
-	if out.Applied {
-		for _, w := range memory.forget(ctx, p) {
-			a.warn("%s", w)
-		}
-	}
-	if a.json {
-		if err := a.writeJSON(out); err != nil {
-			return err
-		}
-	} else if out.Applied {
-		a.print("", fmt.Sprintf("Done. `nix-trust undo %d` takes it back.", out.Entry))
-	}
-	if refusal != nil {
-		return refusal
-	}
-	return changeProblem(done)
-}
-
-// agrees asks the person at the terminal. What lets in more than a cache, or
-// nobody knows how much, takes a whole word.
-func (a *app) agrees(ctx context.Context, p trust.Plan) bool {
-	word := "y"
-	if p.Risk == trust.PlanUnknown || p.Risk == trust.PlanSweeping {
-		word = "yes"
-	}
-	fmt.Fprintf(a.err, "\nnix-trust: make this change? type %s to do so: ", word)
-	line, ok := a.reply(ctx, bufio.NewReader(io.LimitReader(a.in, 4096)))
-	reply := strings.ToLower(strings.TrimSpace(line))
-	return ok && (reply == word || reply == "yes")
-}
-
-// reply reads a line that a person types. Once the command is interrupted there
-// is none: reading cannot be stopped, and what is typed later does not count.
-func (a *app) reply(ctx context.Context, in *bufio.Reader) (line string, ok bool) {
-	lines := make(chan string, 1)
-	go func() {
-		line, _ := in.ReadString('\n')
-		lines <- line
-	}()
-	select {
-	case <-ctx.Done():
-	case line = <-lines:
-	}
-	if line == "" {
-		fmt.Fprintln(a.err)
-	}
-	return line, ctx.Err() == nil
-}
-
-// changeProblem is why a change was not made.
-func changeProblem(err error) error {
-	if err == nil {
-		return nil
-	}
-	p := &problem{code: exitUnknown, text: err.Error()}
-	var e *ledger.Error
-	if errors.As(err, &e) && e.Hint != "" {
-		p.hints = []string{e.Hint}
-	}
-	var r *trust.AnswersRefusal
-	if errors.As(err, &r) || errors.Is(err, ledger.ErrMoved) || errors.Is(err, ledger.ErrRefused) || errors.Is(err, ledger.ErrBusy) {
-		p.code = exitFindings
-	}
-	return p
-}
-
-// journal is the journal of the user who runs the program.
-func (a *app) journal(stores ...string) (ledger.Journal, error) {
-	switch {
-	case a.demo:
-		return ledger.Journal{}, usage("the demo's host is made up, and nothing on it can be changed", "run the command without demo")
-	case a.root != "":
-		return ledger.Journal{}, usage("changes are made on the running system alone, not under --root", "run the command there, or in a chroot")
-	}
-	dir, err := ledger.StateDir(os.Geteuid(), os.Getenv)
-	if err != nil {
-		return ledger.Journal{}, &problem{code: exitUnknown, text: err.Error(), hints: []string{"set HOME to your home folder"}}
-	}
-	return ledger.Journal{Dir: dir, Shared: dir == systemState, Writer: ledger.Writer{Stores: stores}}, nil
 }
 
 func (a *app) printPlan(p trust.Plan) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/tui/explain"
+	"github.com/nix-trust/nix-trust/tui/markdown"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
@@ -212,4 +213,4 @@ func markdownReview(v reviewed, found []trust.Finding, unread []trust.Note, base
 }
 
 // cell is a code span for a table, where a bar would end the cell even in code.
-func cell(s string) string { return strings.ReplaceAll(codeSpan(s), "|", `\|`) }
+func cell(s string) string { return markdown.Cell(codeSpan(s)) }

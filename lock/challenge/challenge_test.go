@@ -1,10 +1,7 @@
 package challenge
 
 import (
-	"bytes"
 	"context"
-	"crypto/ed25519"
-	"encoding/base64"
 	"errors"
 	"io"
 	"net/http"
@@ -16,30 +13,13 @@ import (
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
+	"github.com/nix-trust/nix-trust/lock/bincache/bincachetest"
 )
 
-// A signer is a key of a name, made of one byte.
-type signer struct {
-	name string
-	key  ed25519.PrivateKey
-}
-
-func newSigner(name string, seed byte) signer {
-	return signer{name, ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize))}
-}
-
-func (s signer) public() string {
-	return s.name + ":" + base64.StdEncoding.EncodeToString(s.key.Public().(ed25519.PublicKey))
-}
-
-func (s signer) sign(n *bincache.NarInfo) string {
-	return s.name + ":" + base64.StdEncoding.EncodeToString(ed25519.Sign(s.key, []byte(n.Fingerprint())))
-}
-
 var (
-	alice   = newSigner("alice-1", 1)
-	bob     = newSigner("bob-1", 2)
-	mallory = newSigner("alice-1", 3) // another key of Alice's name
+	alice   = bincachetest.NewSigner("alice-1", 1)
+	bob     = bincachetest.NewSigner("bob-1", 2)
+	mallory = bincachetest.NewSigner("alice-1", 3) // another key of Alice's name
 )
 
 // A served is what a cache has: a NAR and a narinfo of it.
@@ -49,13 +29,13 @@ type served struct {
 	raw  string // in the narinfo's place
 }
 
-func serve(path lock.StorePath, nar []byte, by ...signer) *served {
+func serve(path lock.StorePath, nar []byte, by ...bincachetest.Signer) *served {
 	n := &bincache.NarInfo{
 		StoreDir: bincache.DefaultStoreDir, Path: path, URL: "nar/" + path.Digest() + ".nar", Compression: "none",
 		NarHash: hashOf(nar), NarSize: uint64(len(nar)),
 	}
 	for _, s := range by {
-		n.Signatures = append(n.Signatures, s.sign(n))
+		n.Signatures = append(n.Signatures, s.Sign(n))
 	}
 	return &served{nar: nar, info: n}
 }
@@ -114,15 +94,15 @@ func TestWhoSignedIsToldAndCounted(t *testing.T) {
 		distinct int
 		signed   []bincache.Verdict
 	}{
-		{"two keys", []*served{honest, serve(somePath, plainNar, bob)}, []string{alice.public(), bob.public()}, Match, 2, []bincache.Verdict{bincache.Verified, bincache.Verified}},
-		{"a mirror", []*served{honest, honest}, []string{alice.public()}, Inconclusive, 1, []bincache.Verdict{bincache.Verified, bincache.Verified}},
+		{"two keys", []*served{honest, serve(somePath, plainNar, bob)}, []string{alice.Public(), bob.Public()}, Match, 2, []bincache.Verdict{bincache.Verified, bincache.Verified}},
+		{"a mirror", []*served{honest, honest}, []string{alice.Public()}, Inconclusive, 1, []bincache.Verdict{bincache.Verified, bincache.Verified}},
 		{"a mirror, and nobody has the key", []*served{honest, honest}, nil, Inconclusive, 1, []bincache.Verdict{bincache.UnknownSigner, bincache.UnknownSigner}},
 		{"unsigned", []*served{serve(somePath, plainNar), serve(somePath, plainNar)}, nil, Match, 2, []bincache.Verdict{bincache.Unsigned, bincache.Unsigned}},
-		{"a proxy that signs as well", []*served{honest, serve(somePath, plainNar, alice, bob)}, []string{alice.public(), bob.public()}, Inconclusive, 1, []bincache.Verdict{bincache.Verified, bincache.Verified}},
-		{"one that signs under another's name", []*served{honest, serve(somePath, plainNar, mallory)}, []string{alice.public()}, Inconclusive, 1, []bincache.Verdict{bincache.Verified, bincache.BadSignature}},
-		{"its key in the list changes nothing", []*served{honest, serve(somePath, plainNar, mallory)}, []string{alice.public(), mallory.public()}, Inconclusive, 1, []bincache.Verdict{bincache.Verified, bincache.WrongKey}},
-		{"a key that cannot be read hides no other", []*served{honest, honest}, []string{"broken", alice.public()}, Inconclusive, 1, []bincache.Verdict{bincache.Verified, bincache.Verified}},
-		{"a signed lie", []*served{honest, serve(somePath, otherNar, bob)}, []string{alice.public(), bob.public()}, Mismatch, 1, []bincache.Verdict{bincache.Verified, bincache.Verified}},
+		{"a proxy that signs as well", []*served{honest, serve(somePath, plainNar, alice, bob)}, []string{alice.Public(), bob.Public()}, Inconclusive, 1, []bincache.Verdict{bincache.Verified, bincache.Verified}},
+		{"one that signs under another's name", []*served{honest, serve(somePath, plainNar, mallory)}, []string{alice.Public()}, Inconclusive, 1, []bincache.Verdict{bincache.Verified, bincache.BadSignature}},
+		{"its key in the list changes nothing", []*served{honest, serve(somePath, plainNar, mallory)}, []string{alice.Public(), mallory.Public()}, Inconclusive, 1, []bincache.Verdict{bincache.Verified, bincache.WrongKey}},
+		{"a key that cannot be read hides no other", []*served{honest, honest}, []string{"broken", alice.Public()}, Inconclusive, 1, []bincache.Verdict{bincache.Verified, bincache.Verified}},
+		{"a signed lie", []*served{honest, serve(somePath, otherNar, bob)}, []string{alice.Public(), bob.Public()}, Mismatch, 1, []bincache.Verdict{bincache.Verified, bincache.Verified}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := Options{Keys: c.keys}
@@ -145,7 +125,7 @@ func TestWhoSignedIsToldAndCounted(t *testing.T) {
 // A lock from a stranger cannot take a trusted name for its own key.
 func TestTheKeysOfALockDoNotReplaceTrustedOnes(t *testing.T) {
 	s := serve(somePath, plainNar, mallory)
-	_, item := challengeOne(t, Options{Keys: []string{alice.public()}, Caches: []lock.Cache{{URL: cacheWith(t, s), Keys: []string{mallory.public()}}}, Require: 1})
+	_, item := challengeOne(t, Options{Keys: []string{alice.Public()}, Caches: []lock.Cache{{URL: cacheWith(t, s), Keys: []string{mallory.Public()}}}, Require: 1})
 	if v := item.Votes[0]; !v.Forged() || len(v.By) > 0 || item.Verdict == Match {
 		t.Errorf("%v %+v", item.Verdict, v)
 	}

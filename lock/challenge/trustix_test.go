@@ -54,7 +54,7 @@ func trustixNode(t *testing.T, nar []byte, logs []string, upstream string, other
 
 func TestATrustixNodeIsOneVoterOfItsLogsAndTheirCaches(t *testing.T) {
 	cache := cacheWith(t, serve(somePath, plainNar, alice))
-	caches := []lock.Cache{{URL: cache, Keys: []string{alice.public()}}}
+	caches := []lock.Cache{{URL: cache, Keys: []string{alice.Public()}}}
 	node := func(nar []byte, upstream string, others ...string) *trustix.Node {
 		return trustixNode(t, nar, []string{"l1", "l2", "l3"}, upstream, others...)
 	}

@@ -68,7 +68,7 @@ func TestTheStoreVotesForWhomeverItsCopyIsFrom(t *testing.T) {
 		{"no nix", shelf{err: errors.New("no nix was found")}, Inconclusive, 1, Silent, "no nix was found"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, item := challengeOne(t, Options{Caches: []lock.Cache{{URL: cacheWith(t, signed), Keys: []string{alice.public()}}}, Store: c.store})
+			_, item := challengeOne(t, Options{Caches: []lock.Cache{{URL: cacheWith(t, signed), Keys: []string{alice.Public()}}}, Store: c.store})
 			v := item.Votes[1]
 			if item.Verdict != c.want || item.Sides[0].Distinct != c.distinct || v.Answer != c.answer || !strings.Contains(v.Text, c.says) {
 				t.Errorf("%v %d: %v %q", item.Verdict, item.Sides[0].Distinct, v.Answer, v.Text)
@@ -122,7 +122,7 @@ func TestALockVotesWithItsPins(t *testing.T) {
 	n := serve(somePath, plainNar, alice).info
 	l := lock.New()
 	l.Section("x86_64-linux").Paths[somePath] = lock.Pin{NAR: n.NarHash, Size: int64(n.NarSize)}
-	o := Options{Caches: []lock.Cache{{URL: cacheWith(t, serve(somePath, plainNar, alice)), Keys: []string{alice.public()}}}, Lock: l}
+	o := Options{Caches: []lock.Cache{{URL: cacheWith(t, serve(somePath, plainNar, alice)), Keys: []string{alice.Public()}}}, Lock: l}
 	// Whoever writes a lock beside a cache of his own is one voter, whatever he
 	// says who had signed: nobody, or somebody else.
 	for _, by := range [][]string{nil, {"alice-1"}, {"bob-1"}, {"cache.nixos.org-1"}} {

@@ -240,7 +240,7 @@ func TestAContentAddressProvesOnlyWhatTheNameCovers(t *testing.T) {
 				at = hostURL
 			}
 			if c.signed {
-				flake.sign(n)
+				n.Signatures = append(n.Signatures, flake.Sign(n))
 			}
 			w.put(at, n)
 			w.put(flakeURL, info(b, "b"), flake)
@@ -294,7 +294,7 @@ func (e endless) Get(_ context.Context, u *url.URL, _ *url.Userinfo) (*bincache.
 		refs = append(refs, lock.StorePath(nixbase32.EncodeToString(raw)+"-p"))
 	}
 	n := info(lock.StorePath(digest+"-p"), "nar", refs...)
-	flake.sign(n)
+	n.Signatures = append(n.Signatures, flake.Sign(n))
 	w := newWeb()
 	w.put("https://h", n)
 	return w.Get(context.Background(), &url.URL{Host: "h", Path: u.Path}, nil)

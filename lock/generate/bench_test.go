@@ -16,6 +16,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
+	"github.com/nix-trust/nix-trust/lock/bincache/bincachetest"
 	"github.com/nix-trust/nix-trust/nixconf/realnix"
 )
 
@@ -24,7 +25,7 @@ func numbered(i int) lock.StorePath { return lock.StorePath(fmt.Sprintf("%032d-p
 
 // closure fills a cache with n signed paths: number i refers to 3i+1, 3i+2 and
 // 3i+3. With share, only every so manyth path is there.
-func closure(w *web, cache string, n, share int, by signer) {
+func closure(w *web, cache string, n, share int, by bincachetest.Signer) {
 	for i := 0; i < n; i += share {
 		var refs []lock.StorePath
 		for _, to := range []int{3*i + 1, 3*i + 2, 3*i + 3} {
@@ -133,9 +134,9 @@ func BenchmarkMake(b *testing.B) {
 					claimed.CloseClientConnections()
 					trusted.CloseClientConnections()
 					o := Options{Client: bincache.NewClient(bincache.Options{}), System: system, Roots: []lock.StorePath{numbered(0)},
-						Caches: []lock.Cache{{URL: claimed.URL, Keys: []string{flake.public()}}}}
+						Caches: []lock.Cache{{URL: claimed.URL, Keys: []string{flake.Public()}}}}
 					if caches == 2 {
-						o.Trusted = []lock.Cache{{URL: trusted.URL, Keys: []string{host.public()}}}
+						o.Trusted = []lock.Cache{{URL: trusted.URL, Keys: []string{host.Public()}}}
 					}
 					r, err := Make(context.Background(), o)
 					if err != nil || r.Outcome() != Fine || r.Pinned+r.Redundant != closureSize {

@@ -1,11 +1,8 @@
 package generate
 
 import (
-	"bytes"
 	"context"
-	"crypto/ed25519"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -19,35 +16,18 @@ import (
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
+	"github.com/nix-trust/nix-trust/lock/bincache/bincachetest"
 	"github.com/nix-trust/nix-trust/lock/nix"
 )
 
 const system = "x86_64-linux"
 
-// A signer is a key of a name; the seed tells keys of one name apart.
-type signer struct {
-	name   string
-	secret ed25519.PrivateKey
-}
-
-func newSigner(name string, seed byte) signer {
-	return signer{name, ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize))}
-}
-
-func (s signer) public() string {
-	return s.name + ":" + base64.StdEncoding.EncodeToString(s.secret.Public().(ed25519.PublicKey))
-}
-
-func (s signer) sign(n *bincache.NarInfo) {
-	n.Signatures = append(n.Signatures, s.name+":"+base64.StdEncoding.EncodeToString(ed25519.Sign(s.secret, []byte(n.Fingerprint()))))
-}
-
 var (
-	flake  = newSigner("flake-1", 1)
-	second = newSigner("second-1", 2)
-	host   = newSigner("host-1", 3)
-	fake   = newSigner("flake-1", 4) // another key of the flake's name
-	alien  = newSigner("alien-1", 5)
+	flake  = bincachetest.NewSigner("flake-1", 1)
+	second = bincachetest.NewSigner("second-1", 2)
+	host   = bincachetest.NewSigner("host-1", 3)
+	fake   = bincachetest.NewSigner("flake-1", 4) // another key of the flake's name
+	alien  = bincachetest.NewSigner("alien-1", 5)
 )
 
 const (
@@ -109,11 +89,11 @@ func (w *web) Get(ctx context.Context, at *url.URL, _ *url.Userinfo) (*bincache.
 }
 
 // put signs a narinfo and has a cache serve it.
-func (w *web) put(cache string, n *bincache.NarInfo, signers ...signer) {
+func (w *web) put(cache string, n *bincache.NarInfo, signers ...bincachetest.Signer) {
 	served := *n
 	served.Signatures = slices.Clone(n.Signatures)
 	for _, s := range signers {
-		s.sign(&served)
+		served.Signatures = append(served.Signatures, s.Sign(&served))
 	}
 	w.files[strings.TrimPrefix(cache, "https://")+"/"+n.Path.Digest()+".narinfo"] = served.String()
 }
@@ -142,8 +122,8 @@ func (w *web) client() *bincache.Client {
 func (w *web) options(roots ...lock.StorePath) Options {
 	return Options{
 		Client: w.client(), System: system, Roots: roots,
-		Caches:  []lock.Cache{{URL: flakeURL, Keys: []string{flake.public()}}},
-		Trusted: []lock.Cache{{URL: hostURL, Keys: []string{host.public()}}},
+		Caches:  []lock.Cache{{URL: flakeURL, Keys: []string{flake.Public()}}},
+		Trusted: []lock.Cache{{URL: hostURL, Keys: []string{host.Public()}}},
 	}
 }
 

@@ -14,7 +14,7 @@ var a, b, c, d = at("a"), at("b"), at("c"), at("d")
 // locked is a lock that pins what narinfos say, for x86_64-linux.
 func locked(pins map[lock.StorePath]lock.Pin) *lock.Lock {
 	l := lock.New()
-	l.Caches = []lock.Cache{{URL: flakeURL, Keys: []string{flake.public()}}}
+	l.Caches = []lock.Cache{{URL: flakeURL, Keys: []string{flake.Public()}}}
 	l.Section(system).Paths = pins
 	return l
 }
@@ -93,7 +93,7 @@ var cases = []struct {
 		w.put(flakeURL, info(a, "a"), second)
 	}},
 	{name: "two trusted caches differ", want: "alarm pins= redundant=0 differs:a", set: func(w *web, o *Options) {
-		o.Trusted = append(o.Trusted, lock.Cache{URL: secondURL, Keys: []string{second.public()}})
+		o.Trusted = append(o.Trusted, lock.Cache{URL: secondURL, Keys: []string{second.Public()}})
 		w.put(hostURL, info(a, "a"), host)
 		w.put(secondURL, info(a, "x"), second)
 	}},
@@ -169,7 +169,7 @@ var cases = []struct {
 		w.put(flakeURL, n, flake)
 	}},
 	{name: "one cache is both claimed and trusted", want: "fine pins= redundant=2", set: func(w *web, o *Options) {
-		o.Trusted = append(o.Trusted, lock.Cache{URL: flakeURL + "/?priority=30", Keys: []string{flake.public()}})
+		o.Trusted = append(o.Trusted, lock.Cache{URL: flakeURL + "/?priority=30", Keys: []string{flake.Public()}})
 		w.put(flakeURL, info(a, "a", b), flake)
 		w.put(flakeURL, info(b, "b"), flake)
 	}},
@@ -327,7 +327,7 @@ var cases = []struct {
 }
 
 func addSecond(o *Options) {
-	o.Caches = append(o.Caches, lock.Cache{URL: secondURL, Keys: []string{second.public()}})
+	o.Caches = append(o.Caches, lock.Cache{URL: secondURL, Keys: []string{second.Public()}})
 }
 
 func TestEachCaseComesToWhatItIs(t *testing.T) {

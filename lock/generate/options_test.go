@@ -65,15 +65,15 @@ func TestWhatAnUnprovedAnswerRefersToIsNotAskedFor(t *testing.T) {
 func TestByNamesTheListedKeysThatSign(t *testing.T) {
 	w := newWeb()
 	o := w.options(a, b, c)
-	o.Caches[0].Keys = []string{second.public(), flake.public()}
-	o.Caches = append(o.Caches, lock.Cache{URL: secondURL, Keys: []string{alien.public()}})
+	o.Caches[0].Keys = []string{second.Public(), flake.Public()}
+	o.Caches = append(o.Caches, lock.Cache{URL: secondURL, Keys: []string{alien.Public()}})
 	w.put(flakeURL, info(a, "a"), flake, second, host)
 	w.put(secondURL, info(a, "a"), alien)
 	w.put(flakeURL, info(b, "b"), flake)
 	w.put(secondURL, info(b, "b"))
 	local := info(c, "c")
-	flake.sign(local)
-	host.sign(local)
+	local.Signatures = append(local.Signatures, flake.Sign(local))
+	local.Signatures = append(local.Signatures, host.Sign(local))
 	o.Local = map[lock.StorePath]nix.Info{c: localInfo(local)}
 	o.Local[c] = nix.Info{NAR: local.NarHash, Size: int64(local.NarSize), Signatures: local.Signatures, Ultimate: true}
 	r := mustMake(t, o)
@@ -87,7 +87,7 @@ func TestTheLabelsOfAnOldPinStayWithIt(t *testing.T) {
 	w := newWeb()
 	o := w.options(a)
 	w.put(flakeURL, info(a, "a"), flake)
-	o.Caches[0].Keys = append(o.Caches[0].Keys, second.public())
+	o.Caches[0].Keys = append(o.Caches[0].Keys, second.Public())
 	for _, c := range []struct{ old, want []string }{
 		{nil, nil},
 		{[]string{"flake-1"}, []string{"flake-1"}},
@@ -163,16 +163,16 @@ func TestCachesAreSpelledAsALockSpellsThem(t *testing.T) {
 	w := newWeb()
 	o := w.options(a)
 	o.Caches = []lock.Cache{
-		{URL: "https://Second.example:443//x/./y/?priority=3#z", Keys: []string{strings.TrimRight(second.public(), "=")}},
-		{URL: flakeURL, Keys: []string{flake.public()}},
-		{URL: flakeURL + "/", Keys: []string{alien.public(), flake.public()}},
+		{URL: "https://Second.example:443//x/./y/?priority=3#z", Keys: []string{strings.TrimRight(second.Public(), "=")}},
+		{URL: flakeURL, Keys: []string{flake.Public()}},
+		{URL: flakeURL + "/", Keys: []string{alien.Public(), flake.Public()}},
 		{URL: "/srv/cache/"},
 	}
 	w.put(flakeURL, info(a, "a"), flake)
 	want := []lock.Cache{
 		{URL: "file:///srv/cache"},
-		{URL: flakeURL, Keys: []string{alien.public(), flake.public()}},
-		{URL: secondURL + "/x/y", Keys: []string{second.public()}},
+		{URL: flakeURL, Keys: []string{alien.Public(), flake.Public()}},
+		{URL: secondURL + "/x/y", Keys: []string{second.Public()}},
 	}
 	r := mustMake(t, o)
 	if !reflect.DeepEqual(r.Lock.Caches, want) {
@@ -184,12 +184,12 @@ func TestACacheThatOtherSystemsMayNeedStays(t *testing.T) {
 	w := newWeb()
 	o := w.options(a)
 	w.put(flakeURL, info(a, "a"), flake)
-	old := lock.Cache{URL: secondURL, Keys: []string{second.public()}}
+	old := lock.Cache{URL: secondURL, Keys: []string{second.Public()}}
 	o.Old = locked(map[lock.StorePath]lock.Pin{a: pinned1(info(a, "a"))})
 	// A key that is not named any more is gone.
-	o.Old.Caches[0].Keys = []string{alien.public()}
+	o.Old.Caches[0].Keys = []string{alien.Public()}
 	o.Old.Caches = append(o.Old.Caches, old)
-	if got := mustMake(t, o).Lock.Caches; len(got) != 1 || !slices.Equal(got[0].Keys, []string{flake.public()}) {
+	if got := mustMake(t, o).Lock.Caches; len(got) != 1 || !slices.Equal(got[0].Keys, []string{flake.Public()}) {
 		t.Errorf("nothing needs it: %v", got)
 	}
 	o.Old.Caches = append(o.Old.Caches, lock.Cache{URL: "file:///unsigned"})
@@ -202,7 +202,7 @@ func TestACacheThatOtherSystemsMayNeedStays(t *testing.T) {
 		{[]string{"flake-1", "second-1"}, false, false}, {[]string{"alien-1"}, false, false}, {nil, false, true},
 	} {
 		o.Old.Section("aarch64-linux").Paths[b] = pinned1(info(b, "b"), c.by...)
-		want := []lock.Cache{{URL: flakeURL, Keys: []string{flake.public()}}}
+		want := []lock.Cache{{URL: flakeURL, Keys: []string{flake.Public()}}}
 		if c.signed {
 			want = append(want, old)
 		}
@@ -231,14 +231,14 @@ func TestOptionsThatMakeNoSenseAreRefusedBeforeAnybodyIsAsked(t *testing.T) {
 		"a cache that is no URL":             func(o *Options) { o.Caches[0].URL = "https://%zz" },
 		"a cache that is not read":           func(o *Options) { o.Caches[0].URL = "s3://bucket" },
 		"a malformed key":                    func(o *Options) { o.Caches[0].Keys = []string{"flake-1"} },
-		"two keys of one name":               func(o *Options) { o.Caches[0].Keys = []string{flake.public(), fake.public()} },
+		"two keys of one name":               func(o *Options) { o.Caches[0].Keys = []string{flake.Public(), fake.Public()} },
 		"a trusted cache that is not read":   func(o *Options) { o.Trusted[0].URL = "ssh://host" },
 		"a trusted cache twice":              func(o *Options) { o.Trusted = append(o.Trusted, lock.Cache{URL: hostURL + "/"}) },
 		"a malformed trusted key":            func(o *Options) { o.Trusted[0].Keys = []string{"host-1:AAAA"} },
 		"an old lock that is none":           func(o *Options) { o.Old = &lock.Lock{} },
 		"a local path without hash":          func(o *Options) { o.Local = map[lock.StorePath]nix.Info{a: {Size: 1}} },
 		"a local path without size":          func(o *Options) { o.Local = map[lock.StorePath]nix.Info{a: {NAR: lock.Hash{1}}} },
-		"a trusted list with malformed keys": func(o *Options) { o.Trusted[0].Keys = []string{host.public(), "x"} },
+		"a trusted list with malformed keys": func(o *Options) { o.Trusted[0].Keys = []string{host.Public(), "x"} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWeb()

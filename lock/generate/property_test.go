@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/nix-trust/nix-trust/lock"
+	"github.com/nix-trust/nix-trust/lock/bincache/bincachetest"
 	"github.com/nix-trust/nix-trust/lock/nix"
 )
 
@@ -42,7 +43,7 @@ func makeWorld(rnd *rand.Rand) *world {
 	tampering := []int{0, 0, 3, 10}[rnd.IntN(4)]
 	unsigned := []int{0, 3, 20}[rnd.IntN(3)]
 	old := lock.New()
-	old.Caches = []lock.Cache{{URL: flakeURL, Keys: []string{flake.public()}}}
+	old.Caches = []lock.Cache{{URL: flakeURL, Keys: []string{flake.Public()}}}
 	x.o.Local = map[lock.StorePath]nix.Info{}
 	for i, p := range paths {
 		var refs []lock.StorePath
@@ -64,7 +65,7 @@ func makeWorld(rnd *rand.Rand) *world {
 			}
 			return text, r
 		}
-		for cache, key := range map[string]signer{flakeURL: flake, secondURL: second, hostURL: host} {
+		for cache, key := range map[string]bincachetest.Signer{flakeURL: flake, secondURL: second, hostURL: host} {
 			if !often(45) {
 				continue
 			}
@@ -77,7 +78,7 @@ func makeWorld(rnd *rand.Rand) *world {
 			case often(unsigned):
 				x.w.put(cache, n, alien)
 			case often(tampering / 2):
-				n.Signatures = []string{key.name + ":AAAA"}
+				n.Signatures = []string{key.Name + ":AAAA"}
 				x.w.put(cache, n)
 				h.bad = true
 			default:

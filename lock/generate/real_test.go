@@ -303,7 +303,7 @@ func TestRealNixUsesNoWebCacheWithoutNixCacheInfo(t *testing.T) {
 				t.Errorf("with %q: exit %d, %s", c.info, run.Code, run.Stderr)
 			}
 			o := Options{Client: bincache.NewClient(bincache.Options{}), System: system, Roots: []lock.StorePath{a},
-				Caches: []lock.Cache{{URL: s.URL, Keys: []string{flake.public()}}}}
+				Caches: []lock.Cache{{URL: s.URL, Keys: []string{flake.Public()}}}}
 			if got := mustMake(t, o).Outcome(); (got != Undetermined) != c.ok {
 				t.Errorf("with %q: we say %v", c.info, got)
 			}

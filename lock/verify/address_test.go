@@ -74,7 +74,7 @@ func TestAContentAddressProvesOnlyWhatTheNameCovers(t *testing.T) {
 		}, data: narOf("swapped"), contents: true, want: Mismatch, says: "the hash of the content address"},
 		{name: "of the NAR, which cannot be read", info: tree, served: func(n *bincache.NarInfo) { n.Compression = "lzip" }, contents: true, want: Unknown},
 		{name: "not told by the cache", info: tree, served: func(n *bincache.NarInfo) { n.CA = "" }, want: Unsigned},
-		{name: "of a text, signed", info: text, served: func(n *bincache.NarInfo) { n.Signatures = []string{good.sign(n)} }, want: Verified, says: "signed by"},
+		{name: "of a text, signed", info: text, served: func(n *bincache.NarInfo) { n.Signatures = []string{good.Sign(n)} }, want: Verified, says: "signed by"},
 		{name: "in another spelling", info: tree, served: func(n *bincache.NarInfo) {
 			h := sha256.Sum256(data)
 			n.CA = "fixed:r:sha256:" + hex.EncodeToString(h[:])
@@ -87,7 +87,7 @@ func TestAContentAddressProvesOnlyWhatTheNameCovers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			cache := newLoopback(t)
 			n := c.info(t)
-			l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: cache.URL, Keys: []string{good.public()}})
+			l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: cache.URL, Keys: []string{good.Public()}})
 			p := l.Systems[system].Paths[n.Path]
 			p.CA = n.CA
 			l.Systems[system].Paths[n.Path] = p

@@ -28,12 +28,12 @@ func closure(b *testing.B, delay time.Duration) (*loopback, *lock.Lock) {
 		if i < closureSize-1 && i >= 5 { // some five references, as in nixpkgs
 			n.References = refs[i-5:]
 		}
-		n.Signatures = []string{good.sign(n)}
+		n.Signatures = []string{good.Sign(n)}
 		cache.put(n, data)
 		infos, refs = append(infos, n), append(refs, p)
 	}
 	cache.delay = delay
-	return cache, lockOf(infos, lock.Cache{URL: cache.URL, Keys: []string{good.public()}})
+	return cache, lockOf(infos, lock.Cache{URL: cache.URL, Keys: []string{good.Public()}})
 }
 
 // BenchmarkVerify starts anew each time, with connections that are made anew.
@@ -64,7 +64,7 @@ func BenchmarkRealNixVerify(b *testing.B) {
 			b.Run(strings.TrimPrefix(flag, "--")+"/"+fmt.Sprint(delay), func(b *testing.B) {
 				for i := 0; b.Loop(); i++ {
 					cache.requests.Store(0)
-					args := []string{"nix", "--extra-experimental-features", "nix-command", "--option", "trusted-public-keys", good.public(),
+					args := []string{"nix", "--extra-experimental-features", "nix-command", "--option", "trusted-public-keys", good.Public(),
 						"store", "verify", "-r", "--store", cache.URL, fmt.Sprintf("/nix/store/%032d-path", closureSize-1)}
 					if flag == "--no-contents" {
 						args = append(args, flag)

@@ -3,9 +3,7 @@ package verify
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"net/http"
 	"net/http/httptest"
@@ -20,24 +18,6 @@ import (
 )
 
 const system = "x86_64-linux"
-
-// A signer is a key of a name; the seed tells keys of one name apart.
-type signer struct {
-	name   string
-	secret ed25519.PrivateKey
-}
-
-func newSigner(name string, seed byte) signer {
-	return signer{name, ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize))}
-}
-
-func (s signer) public() string {
-	return s.name + ":" + base64.StdEncoding.EncodeToString(s.secret.Public().(ed25519.PublicKey))
-}
-
-func (s signer) sign(n *bincache.NarInfo) string {
-	return s.name + ":" + base64.StdEncoding.EncodeToString(ed25519.Sign(s.secret, []byte(n.Fingerprint())))
-}
 
 // A loopback is a cache of this test. Its files may be changed while it runs.
 type loopback struct {

@@ -104,7 +104,7 @@ func (s *stream) serve(t testing.TB, method string, n int) (l *lock.Lock, open *
 	for i := range n {
 		info := infoOf(lock.StorePath(fmt.Sprintf("%032d-path", i)), nil)
 		info.NarHash, info.NarSize, info.Compression = s.sum, uint64(s.size), method
-		info.Signatures = []string{good.sign(info)}
+		info.Signatures = []string{good.Sign(info)}
 		list = append(list, info)
 		infos["/"+info.Path.Digest()+".narinfo"] = info.String()
 	}
@@ -124,7 +124,7 @@ func (s *stream) serve(t testing.TB, method string, n int) (l *lock.Lock, open *
 		w.Write(s.last)
 	}))
 	t.Cleanup(server.Close)
-	return lockOf(list, lock.Cache{URL: server.URL, Keys: []string{good.public()}}), open, server
+	return lockOf(list, lock.Cache{URL: server.URL, Keys: []string{good.Public()}}), open, server
 }
 
 // What verifying holds and allocates does not depend on how long a NAR is.

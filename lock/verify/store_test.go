@@ -125,9 +125,9 @@ func TestEachWayOfBeingWrongInTheStoreIsFound(t *testing.T) {
 			cache := newLoopback(t)
 			data := narOf("content")
 			n := infoOf(pathOf("a", "path"), data, dep)
-			n.Signatures = []string{good.sign(n)}
+			n.Signatures = []string{good.Sign(n)}
 			cache.put(n, data)
-			l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: cache.URL, Keys: []string{good.public()}})
+			l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: cache.URL, Keys: []string{good.Public()}})
 			s := storeOf(n, data)
 			if c.change != nil {
 				c.change(s, n.Path)
@@ -159,8 +159,8 @@ func TestTheStoresCopyProvesNothingForACache(t *testing.T) {
 	cache := newLoopback(t)
 	data := narOf("content")
 	n := infoOf(pathOf("a", "path"), data)
-	l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: cache.URL, Keys: []string{good.public()}})
-	n.Signatures = []string{good.sign(n)}
+	l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: cache.URL, Keys: []string{good.Public()}})
+	n.Signatures = []string{good.Sign(n)}
 	r := mustVerify(t, l, Options{Store: storeOf(n, data)})
 	if a := r.Pins[0]; a.Verdict != Absent || r.Outcome() != Unproved || a.Answers[1].Verdict != Verified {
 		t.Errorf("%+v", a)
@@ -181,7 +181,7 @@ func TestTheBytesReadAddUpToThePins(t *testing.T) {
 	for i := range 40 {
 		data := narOf(strings.Repeat("x", i*10_000))
 		n := infoOf(lock.StorePath(fmt.Sprintf("%032d-path", i)), data)
-		n.Signatures = []string{good.sign(n)}
+		n.Signatures = []string{good.Sign(n)}
 		infos = append(infos, n)
 		switch i % 4 {
 		case 0: // absent everywhere
@@ -197,7 +197,7 @@ func TestTheBytesReadAddUpToThePins(t *testing.T) {
 			sum += int64(len(data))
 		}
 	}
-	l := lockOf(infos, lock.Cache{URL: cache.URL, Keys: []string{good.public()}})
+	l := lockOf(infos, lock.Cache{URL: cache.URL, Keys: []string{good.Public()}})
 	last, paths := int64(0), 0
 	r := mustVerify(t, l, Options{Contents: true, Store: store, Progress: func(done, all int) { paths = done }, Bytes: func(done, all int64) {
 		if done < last || all != sum || paths != len(infos) {

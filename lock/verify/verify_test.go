@@ -16,12 +16,13 @@ import (
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
+	"github.com/nix-trust/nix-trust/lock/bincache/bincachetest"
 )
 
 var (
-	good  = newSigner("good-1", 1)
-	other = newSigner("good-1", 2) // another key of the same name
-	alien = newSigner("alien-1", 3)
+	good  = bincachetest.NewSigner("good-1", 1)
+	other = bincachetest.NewSigner("good-1", 2) // another key of the same name
+	alien = bincachetest.NewSigner("alien-1", 3)
 	dep   = pathOf("d", "dep")
 	evil  = pathOf("f", "evil")
 )
@@ -41,23 +42,23 @@ var cases = []struct {
 	{name: "as pinned, contents too", contents: true, want: Verified, outcome: Fine},
 	{name: "missing", change: func(n *bincache.NarInfo, data []byte) []byte { n.Path = evil; return data }, want: Absent, outcome: Unproved},
 	{name: "unsigned", change: func(n *bincache.NarInfo, data []byte) []byte { n.Signatures = nil; return data }, want: Unsigned, outcome: Unproved},
-	{name: "signed by a stranger", change: func(n *bincache.NarInfo, data []byte) []byte { n.Signatures = []string{alien.sign(n)}; return data },
+	{name: "signed by a stranger", change: func(n *bincache.NarInfo, data []byte) []byte { n.Signatures = []string{alien.Sign(n)}; return data },
 		want: UnknownSigner, outcome: Unproved, says: `"alien-1"`},
 	{name: "signed by a stranger, contents too", contents: true,
-		change: func(n *bincache.NarInfo, data []byte) []byte { n.Signatures = []string{alien.sign(n)}; return data }, want: UnknownSigner, outcome: Unproved},
-	{name: "wrong key", known: true, change: func(n *bincache.NarInfo, data []byte) []byte { n.Signatures = []string{other.sign(n)}; return data },
-		want: WrongKey, outcome: Bad, says: other.public()},
-	{name: "wrong key that nobody knows", change: func(n *bincache.NarInfo, data []byte) []byte { n.Signatures = []string{other.sign(n)}; return data },
+		change: func(n *bincache.NarInfo, data []byte) []byte { n.Signatures = []string{alien.Sign(n)}; return data }, want: UnknownSigner, outcome: Unproved},
+	{name: "wrong key", known: true, change: func(n *bincache.NarInfo, data []byte) []byte { n.Signatures = []string{other.Sign(n)}; return data },
+		want: WrongKey, outcome: Bad, says: other.Public()},
+	{name: "wrong key that nobody knows", change: func(n *bincache.NarInfo, data []byte) []byte { n.Signatures = []string{other.Sign(n)}; return data },
 		want: BadSignature, outcome: Bad, says: "does not fit"},
 	{name: "a signature that is none", change: func(n *bincache.NarInfo, data []byte) []byte { n.Signatures = []string{"good-1:AAAA"}; return data },
 		want: BadSignature, outcome: Bad},
 	{name: "a bad signature beside a good one", change: func(n *bincache.NarInfo, data []byte) []byte {
-		n.Signatures = []string{"good-1:AAAA", good.sign(n)}
+		n.Signatures = []string{"good-1:AAAA", good.Sign(n)}
 		return data
 	}, want: Verified, outcome: Fine},
 	{name: "other references, same NAR, signed anew", change: func(n *bincache.NarInfo, data []byte) []byte {
 		n.References = []lock.StorePath{dep, evil}
-		n.Signatures = []string{good.sign(n)}
+		n.Signatures = []string{good.Sign(n)}
 		return data
 	}, want: Mismatch, outcome: Bad, fields: []string{"references"}, says: `signed by "good-1"`},
 	{name: "other references, same NAR, old signature", change: func(n *bincache.NarInfo, data []byte) []byte { n.References = nil; return data },
@@ -65,12 +66,12 @@ var cases = []struct {
 	{name: "another hash, signed anew", change: func(n *bincache.NarInfo, _ []byte) []byte {
 		swapped := narOf("swapped")
 		n.NarHash, n.NarSize = infoOf(n.Path, swapped).NarHash, uint64(len(swapped))
-		n.Signatures = []string{good.sign(n)}
+		n.Signatures = []string{good.Sign(n)}
 		return swapped
 	}, want: Mismatch, outcome: Bad, fields: []string{"narHash"}},
 	{name: "another size", change: func(n *bincache.NarInfo, data []byte) []byte {
 		n.NarSize++
-		n.Signatures = []string{good.sign(n)}
+		n.Signatures = []string{good.Sign(n)}
 		return data
 	},
 		want: Mismatch, outcome: Bad, fields: []string{"narSize"}},
@@ -81,7 +82,7 @@ var cases = []struct {
 	{name: "a format that is not read", contents: true, change: func(n *bincache.NarInfo, data []byte) []byte { n.Compression = "lzip"; return data },
 		want: Unknown, outcome: Undetermined},
 	{name: "a bad signature and bytes that do not come", contents: true, change: func(n *bincache.NarInfo, data []byte) []byte {
-		n.Compression, n.Signatures = "lzip", []string{other.sign(n)}
+		n.Compression, n.Signatures = "lzip", []string{other.Sign(n)}
 		return data
 	}, want: BadSignature, outcome: Bad},
 }
@@ -92,15 +93,15 @@ func TestEachWayOfBeingWrongHasItsWord(t *testing.T) {
 			cache := newLoopback(t)
 			data := narOf("content")
 			n := infoOf(pathOf("a", "path"), data, dep)
-			n.Signatures = []string{good.sign(n)}
-			l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: cache.URL, Keys: []string{good.public()}})
+			n.Signatures = []string{good.Sign(n)}
+			l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: cache.URL, Keys: []string{good.Public()}})
 			if c.change != nil {
 				data = c.change(n, data)
 			}
 			cache.put(n, data)
 			o := Options{Contents: c.contents}
 			if c.known {
-				k, err := bincache.ParsePublicKey(other.public())
+				k, err := bincache.ParsePublicKey(other.Public())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -157,9 +158,9 @@ func TestAKeyOfOneCacheProvesNothingInAnother(t *testing.T) {
 	a, b := newLoopback(t), newLoopback(t)
 	data := narOf("content")
 	n := infoOf(pathOf("a", "path"), data)
-	n.Signatures = []string{alien.sign(n)}
+	n.Signatures = []string{alien.Sign(n)}
 	a.put(n, data)
-	l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: a.URL, Keys: []string{good.public()}}, lock.Cache{URL: b.URL, Keys: []string{alien.public()}})
+	l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: a.URL, Keys: []string{good.Public()}}, lock.Cache{URL: b.URL, Keys: []string{alien.Public()}})
 	if r := mustVerify(t, l, Options{}); r.Pins[0].Verdict != UnknownSigner || r.Outcome() != Unproved {
 		t.Errorf("%+v", r.Pins[0])
 	}
@@ -174,9 +175,9 @@ func TestAMismatchInAnyCacheIsBad(t *testing.T) {
 	honest, swapped := newLoopback(t), newLoopback(t)
 	data := narOf("content")
 	n := infoOf(pathOf("a", "path"), data)
-	n.Signatures = []string{good.sign(n)}
+	n.Signatures = []string{good.Sign(n)}
 	honest.put(n, data)
-	l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: honest.URL, Keys: []string{good.public()}}, lock.Cache{URL: swapped.URL, Keys: nil})
+	l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: honest.URL, Keys: []string{good.Public()}}, lock.Cache{URL: swapped.URL, Keys: nil})
 	m := infoOf(n.Path, narOf("swapped"))
 	swapped.put(m, narOf("swapped"))
 	r := mustVerify(t, l, Options{})
@@ -200,12 +201,12 @@ func TestACacheThatDoesNotAnswerLeavesTheOutcomeOpen(t *testing.T) {
 	defer closed.Close()
 	data := narOf("content")
 	n := infoOf(pathOf("a", "path"), data)
-	n.Signatures = []string{good.sign(n)}
+	n.Signatures = []string{good.Sign(n)}
 	for _, c := range []struct {
 		url  string
 		want Verdict
 	}{{dead.URL, Unreachable}, {page.URL, Misbehaved}, {closed.URL, Unknown}} {
-		l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: honest.URL, Keys: []string{good.public()}}, lock.Cache{URL: c.url})
+		l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: honest.URL, Keys: []string{good.Public()}}, lock.Cache{URL: c.url})
 		delete(honest.files, n.Path.Digest()+".narinfo")
 		if r := mustVerify(t, l, Options{}); r.Pins[0].Verdict != c.want || r.Outcome() != Undetermined {
 			t.Errorf("absent in one, %v in the other: %v, %v", c.want, r.Pins[0].Verdict, r.Outcome())
@@ -221,9 +222,9 @@ func TestOneSystemIsVerifiedWithoutTheOthers(t *testing.T) {
 	cache := newLoopback(t)
 	data := narOf("content")
 	n, m := infoOf(pathOf("a", "path"), data), infoOf(pathOf("b", "path"), data)
-	n.Signatures = []string{good.sign(n)}
+	n.Signatures = []string{good.Sign(n)}
 	cache.put(n, data)
-	l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: cache.URL, Keys: []string{good.public()}})
+	l := lockOf([]*bincache.NarInfo{n}, lock.Cache{URL: cache.URL, Keys: []string{good.Public()}})
 	l.Section("aarch64-linux").Paths[m.Path] = pinOf(m)
 	l.Section("aarch64-linux").Paths[n.Path] = pinOf(n)
 	l.Section("riscv64-linux")

@@ -7,46 +7,22 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nix-trust/nix-trust/trust/smalldisk"
 )
 
-func init() { children["child-full"] = childFull }
-
-// A disk of 64 KiB, in a mount namespace of the child's own.
-func TestAFullDiskStopsNoGate(t *testing.T) {
-	cmd := exec.Command(os.Args[0], "child-full", t.TempDir())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
-	out, err := cmd.CombinedOutput()
-	if errors.Is(err, os.ErrPermission) || strings.HasPrefix(string(out), "skip") {
-		t.Skipf("no mounts here: %v %s", err, out)
-	}
-	if err != nil || string(out) != "fine\n" {
-		t.Errorf("%v: %s", err, out)
+func init() {
+	children["child-full"] = func(args []string) int {
+		return smalldisk.Child(args[0], func() error { return whenFull(args[0]) })
 	}
 }
 
-// childFull fails in words: child-full DIR.
-func childFull(args []string) int {
-	dir := args[0]
-	for _, err := range []error{
-		unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
-		unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"),
-	} {
-		if err != nil {
-			fmt.Println("skip:", err)
-			return 1
-		}
-	}
-	if err := whenFull(dir); err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	fmt.Println("fine")
-	return 0
+func TestAFullDiskStopsNoGate(t *testing.T) {
+	smalldisk.Run(t, exec.Command(os.Args[0], "child-full", t.TempDir()))
 }
 
 func whenFull(dir string) error {
@@ -76,7 +52,7 @@ func whenFull(dir string) error {
 	if err != nil || !bytes.HasSuffix(text, []byte("}\n")) {
 		return fmt.Errorf("half a line was left: %v", err)
 	}
-	os.WriteFile(dir+"/rest", make([]byte, 64<<10), 0o600) // what is left of the disk
+	os.WriteFile(dir+"/rest", make([]byte, smalldisk.Size), 0o600) // what is left of the disk
 
 	// The change counts, and is said not to outlive the gate.
 	if err := e.follow(digest("b"), false, false); !errors.Is(err, unix.ENOSPC) || !strings.Contains(err.Error(), "cannot be written") {

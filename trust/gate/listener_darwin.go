@@ -1,22 +1,10 @@
 package gate
 
-import (
-	"net"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-// listenerOf is the user who listens on the socket that was connected to.
-// unix(4), LOCAL_PEERCRED.
-func listenerOf(c *net.UnixConn) (uid uint32, err error) {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var who *unix.Xucred
-	if failed := raw.Control(func(fd uintptr) { who, err = unix.GetsockoptXucred(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERCRED) }); failed != nil {
-		return 0, failed
-	}
+// userBehind is the user who listens. unix(4), LOCAL_PEERCRED.
+func userBehind(fd int) (uid uint32, err error) {
+	who, err := unix.GetsockoptXucred(fd, unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
 	if err != nil {
 		return 0, err
 	}

@@ -1,22 +1,10 @@
 package gate
 
-import (
-	"net"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-// listenerOf is the user who listens on the socket that was connected to.
-// unix(7), SO_PEERCRED.
-func listenerOf(c *net.UnixConn) (uid uint32, err error) {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var who *unix.Ucred
-	if failed := raw.Control(func(fd uintptr) { who, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); failed != nil {
-		return 0, failed
-	}
+// userBehind is the user who listens. unix(7), SO_PEERCRED.
+func userBehind(fd int) (uid uint32, err error) {
+	who, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {
 		return 0, err
 	}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/storedb"
 )
 
 // A Machine is what is looked at: this one (Real), another system's root
@@ -48,6 +49,10 @@ type Machine struct {
 	// started says when the process that listens behind a connection started,
 	// and returns its environment where that may be read. Nil means unknown.
 	started func(c net.Conn) (time.Time, func(name string) (string, bool))
+
+	// store reads the store of a machine that has no database. Nil means that
+	// there is none, or that the database is read.
+	store func(ctx context.Context) (*storedb.Store, error)
 
 	// cpuFlags has the processor's features as Linux names them. Nil means unknown.
 	cpuFlags func() string
@@ -131,6 +136,13 @@ func New(files Files, env map[string]string, user trust.User, dial func(ctx cont
 		m.dial = func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx) }
 	}
 	return m
+}
+
+// WithStore returns the machine with a store that is made up like the rest of it.
+func (m *Machine) WithStore(read func(ctx context.Context) (*storedb.Store, error)) *Machine {
+	out := *m
+	out.store = read
+	return &out
 }
 
 // With returns the machine as it is for a process with more variables in its

@@ -19,6 +19,9 @@ var ErrNoDatabase = errors.New("this machine is made up, and has no database of 
 // is. The database has to be root's, the user's or that of who runs this: what a
 // stranger made says nothing about the store. Errors are those of storedb.Read.
 func ReadStore(ctx context.Context, m *Machine, f *trust.Facts) (*storedb.Store, error) {
+	if m.store != nil {
+		return m.store(ctx)
+	}
 	files, ok := m.files.(opener)
 	if !ok {
 		return nil, ErrNoDatabase

@@ -7,43 +7,28 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/smalldisk"
 )
 
-// A disk of 64 KiB, in a mount namespace of the child's own.
-func TestAFullDiskChangesNothing(t *testing.T) {
-	cmd := child(t, 0, "full", t.TempDir())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
-	out, err := cmd.CombinedOutput()
-	if errors.Is(err, os.ErrPermission) || strings.HasPrefix(string(out), "skip") {
-		t.Skipf("no mounts here: %v %s", err, out)
-	}
-	if err != nil || string(out) != "fine\n" {
-		t.Errorf("%v: %s", err, out)
+func init() {
+	children["full"] = func(args []string) int {
+		return smalldisk.Child(args[0], func() error { return whenFull(args[0]) })
 	}
 }
 
-// fullDisk fails in words: full DIR.
-func fullDisk(args []string) int {
-	dir := args[0]
-	for _, err := range []error{
-		unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
-		unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"),
-	} {
-		if err != nil {
-			fmt.Println("skip:", err)
-			return 1
-		}
-	}
+func TestAFullDiskChangesNothing(t *testing.T) {
+	smalldisk.Run(t, child(t, 0, "full", t.TempDir()))
+}
+
+func whenFull(dir string) error {
 	path := filepath.Join(dir, "f")
 	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
-		fmt.Println(err)
-		return 1
+		return err
 	}
 	big := make([]byte, 1<<20)
 	for _, p := range []struct {
@@ -61,31 +46,23 @@ func fullDisk(args []string) int {
 	} {
 		err := p.apply()
 		if !errors.Is(err, unix.ENOSPC) || !strings.Contains(err.Error(), "no room left") {
-			fmt.Println(p.what, err)
-			return 1
+			return fmt.Errorf("%s: %w", p.what, err)
 		}
 	}
 	data, err := os.ReadFile(path)
 	if err != nil || string(data) != "old" {
-		fmt.Printf("the file is %q, %v\n", data, err)
-		return 1
+		return fmt.Errorf("the file is %q, %v", data, err)
 	}
 	// With room again, all goes on.
 	if _, err := (Journal{Dir: filepath.Join(dir, "state")}).Apply(context.Background(), planOf(dir, "replace")); err != nil {
-		fmt.Println(err)
-		return 1
+		return err
 	}
 	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
-		fmt.Println(err)
-		return 1
+		return err
 	}
 	err = Replace(context.Background(), path, trust.DigestOf([]byte("new")), []byte("x"))
 	if !errors.Is(err, unix.EROFS) || !strings.Contains(err.Error(), "read-only") {
-		fmt.Println("read-only:", err)
-		return 1
+		return fmt.Errorf("read-only: %w", err)
 	}
-	fmt.Println("fine")
-	return 0
+	return nil
 }
-
-func init() { children["full"] = fullDisk }

@@ -52,6 +52,32 @@ type Store struct {
 	byPath map[bincache.StorePath]int32
 }
 
+// New returns a store of rows that are from elsewhere than a database. A path
+// that stands there twice is damaged.
+func New(dir string, rows []Row) *Store {
+	s := &Store{Dir: dir, Rows: rows, byPath: make(map[bincache.StorePath]int32, len(rows))}
+	for i := range rows {
+		s.index(int32(i))
+	}
+	s.spread()
+	return s
+}
+
+// index makes a row known by its path.
+func (s *Store) index(i int32) {
+	row := &s.Rows[i]
+	if row.Path == "" {
+		return
+	}
+	first, twice := s.byPath[row.Path]
+	if !twice {
+		s.byPath[row.Path] = i
+		return
+	}
+	row.damage("the path stands there twice")
+	s.Rows[first].damage("the path stands there twice")
+}
+
 // Find returns the index of a path's row.
 func (s *Store) Find(p bincache.StorePath) (int32, bool) {
 	i, ok := s.byPath[p]

@@ -13,6 +13,8 @@ import (
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
+
+	"github.com/nix-trust/nix-trust/lock/bincache"
 )
 
 // tables are made as Nix makes them, comments included.
@@ -202,5 +204,24 @@ func TestReadSurvivesAnyBytes(t *testing.T) {
 	}
 	if read == 0 {
 		t.Error("not one was read, so that little was tested")
+	}
+}
+
+func TestNewKeepsNoPathThatStandsThereTwice(t *testing.T) {
+	path := func(name string) bincache.StorePath { return bincache.StorePath(strings.Repeat("0", 32) + "-" + name) }
+	s := New("/nix/store", []Row{
+		{Path: path("a")}, {Path: path("b"), Refs: []int32{0, 3}}, {Path: path("a")},
+		{Damage: "its path is none of this store", Text: "x"}, {Path: path("c"), Refs: []int32{0}},
+	})
+	for i, want := range []bool{true, true, true, true, false} {
+		if got := s.Rows[i].Damage != ""; got != want {
+			t.Errorf("row %d: damaged %v, want %v", i, got, want)
+		}
+	}
+	if i, ok := s.Find(path("b")); !ok || i != 1 {
+		t.Errorf("b is row %d, %v", i, ok)
+	}
+	if _, ok := s.Find(""); ok {
+		t.Error("a row without a path is found")
 	}
 }

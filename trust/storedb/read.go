@@ -135,16 +135,9 @@ func (r *reader) row(id int64, v []dbfile.Value) (bool, error) {
 	}
 	row := Row{Registered: all[3].Int, Ultimate: all[6].Kind == dbfile.Integer && all[6].Int == 1}
 	r.fill(&row, &all)
-	if row.Path != "" {
-		if first, twice := r.store.byPath[row.Path]; twice {
-			row.damage("the path stands there twice")
-			r.store.Rows[first].damage("the path stands there twice")
-		} else {
-			r.store.byPath[row.Path] = at
-		}
-	}
 	r.byID[id] = at
 	r.store.Rows = append(r.store.Rows, row)
+	r.store.index(at)
 	return true, nil
 }
 
