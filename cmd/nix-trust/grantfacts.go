@@ -23,6 +23,10 @@ import (
 // for each flake, and which gates there are. Files alone are read, so a lock that
 // belongs to one source tree is left unknown: only nix can tell the tree's hash.
 func (a *app) lookAtGrants(ctx context.Context, f *trust.Facts) {
+	if a.bundled() {
+		a.bundledGrants(f)
+		return
+	}
 	if a.root != "" || a.user != "" {
 		f.Notes = append(f.Notes, trust.Note{Text: "Grants and gates were not looked at: they are looked at on this machine, by the user whose they are."})
 		return

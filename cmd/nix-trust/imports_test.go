@@ -41,7 +41,8 @@ var layers = map[string][]string{
 	"trust/operation":            {"nixconf", "lock/bincache", "trust", "trust/grants"}, // what belongs to the administrator
 	"trust/global":               {"nixconf", "lock", "lock/bincache", "trust"},         // caches that are trusted whatever the flake
 	"trust/host":                 {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust", "trust/dbfile", "trust/diskcache", "trust/storedb", "trust/audit"},
-	"trust/host/hosttest":        {"nixconf", "nixconf/flake"}, // makes big hosts for tests
+	"trust/host/hosttest":        {"nixconf", "nixconf/flake"},                                                // makes big hosts for tests
+	"trust/host/bundle":          {"nixconf", "nixconf/flake", "lock", "trust", "trust/host", "tui/safetext"}, // what a look went by, in one file
 	"trust/host/demo":            {"nixconf", "lock", "lock/bincache", "trust", "trust/grants", "trust/gate", "trust/host"},
 	"tui/explain":                {"nixconf", "trust", "tui/safetext"},
 	"tui/svg":                    {},
@@ -50,7 +51,7 @@ var layers = map[string][]string{
 	"trust/ledger":               {"trust"}, // durable writes
 	"trust/smalldisk":            {},        // a disk that is soon full, for tests
 	"tui":                        {"nixconf", "lock", "lock/challenge", "lock/verify", "trust", "trust/gate", "tui/safetext", "tui/explain", "tui/svg"},
-	"cmd/nix-trust":              {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo", "tui", "tui/explain", "tui/markdown", "tui/page", "tui/safetext"},
+	"cmd/nix-trust":              {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/bundle", "trust/host/demo", "tui", "tui/explain", "tui/markdown", "tui/page", "tui/safetext"},
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.
