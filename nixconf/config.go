@@ -242,24 +242,18 @@ const (
 	SourceUnseen     // even its existence could not be checked (an unsearchable folder)
 )
 
-var sourceStates = []string{"not-read", "read", "missing", "unreadable", "unseen"}
+// MarshalText writes the state as String has it.
+func (s SourceState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// MarshalText writes the state as a word that never changes.
-func (s SourceState) MarshalText() ([]byte, error) {
-	if s < 0 || int(s) >= len(sourceStates) {
-		s = SourceNotRead
-	}
-	return []byte(sourceStates[s]), nil
-}
-
-// UnmarshalText reads such a word.
+// UnmarshalText reads what MarshalText wrote.
 func (s *SourceState) UnmarshalText(text []byte) error {
-	i := slices.Index(sourceStates, string(text))
-	if i < 0 {
-		return fmt.Errorf("%q is no state of a file", text)
+	for state := SourceNotRead; state <= SourceUnseen; state++ {
+		if state.String() == string(text) {
+			*s = state
+			return nil
+		}
 	}
-	*s = SourceState(i)
-	return nil
+	return fmt.Errorf("%q is no state of a file", text)
 }
 
 // flagged makes a fatal diagnostic of what a value on the command line does:

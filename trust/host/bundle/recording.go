@@ -104,9 +104,12 @@ func (n null) Mode() fs.FileMode { return n.FileInfo.Mode().Perm() }
 func (null) Size() int64         { return 0 }
 
 func (r noting) ReadLink(name string) (string, error) {
+	if _, err := r.Lstat(name); err != nil {
+		return "", err
+	}
 	link, err := r.of.ReadLink(absolute(name))
 	r.note(name, func(n *node) {
-		if n.link = link; err != nil {
+		if n.link = link; err != nil && n.mode.Type() == fs.ModeSymlink {
 			n.unseen = cause(err)
 		}
 	})
