@@ -22,7 +22,7 @@
           src = self;
           subPackages = [ "cmd/nix-trust" ];
           # What `go mod vendor` makes; .ci/vendor-hash prints it and holds it true.
-          vendorHash = "sha256-4jeIKnqqgcZmjoVqJ7v3LRyJH1T7EgdvsB0+k/hvSH4=";
+          vendorHash = "sha256-ejPY2o/lgB1VKl08E0Pua6kmDemxmVc4TIAwrAgSXEY=";
           env.CGO_ENABLED = 0;
           ldflags = [ "-s" "-w" ];
           # The tests that matter run real Nix in roots of their own.

@@ -44,6 +44,7 @@ func Decide(f *Facts) *Report {
 	}
 	r.Findings = e.findings(r)
 	r.Settings = e.settings(r.Findings)
+	e.probed(r)
 	return r
 }
 

@@ -34,7 +34,9 @@ type Facts struct {
 	// Remembered are the databases of what caches have answered: this user's and,
 	// where there is a daemon, root's.
 	Remembered []Remembered
-	Notes      []Note // what could not be looked at while gathering
+	// Probes are how caches answered when this user last probed them.
+	Probes []Probed
+	Notes  []Note // what could not be looked at while gathering
 }
 
 // Nix is the nix command that this user would run.

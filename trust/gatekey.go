@@ -60,6 +60,9 @@ func (e *engine) gateBelief(k GateKey, v *view) belief {
 		}
 		return unknown(code, "Whose keys are believed is not known, so neither is whether the gate's is.")
 	}
+	if v.noSigs != nil {
+		return belief{Fail, *v.noSigs}
+	}
 	have, i, found := v.ring.Find(key.Name)
 	listed := v.ring.Bad() == nil && found && bytes.Equal(have.Key, key.Key)
 	switch {

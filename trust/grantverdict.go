@@ -97,8 +97,8 @@ func (e *engine) deny(v *CacheVerdict, g Granted, c scopedCase) {
 // further than the grant is not hidden by it, and neither is what is unknown.
 func (e *engine) judgeGrant(v *CacheVerdict, g Granted, b belief, c scopedCase) {
 	c.root = g.Machine
-	standing := e.standingOf(g, c)
-	if standing.Outcome == Pass && b.of != Pass {
+	standing, open := e.standingOf(g, c), b.by.Code == CodeSigsOff
+	if standing.Outcome == Pass && b.of != Pass && !open {
 		standing = b.by
 		standing.Fixes = c.fixes(standing.Code)
 		if standing.Code == CodeGateKeyMissing {
@@ -120,6 +120,13 @@ func (e *engine) judgeGrant(v *CacheVerdict, g Granted, b belief, c scopedCase) 
 		v.Reasons = append(v.Reasons, standing) // without the key nothing comes through, however the grant stands
 	case !sure:
 		v.State = StateUnknown
+		v.Reasons = append([]Reason{standing}, v.Reasons...)
+	case open:
+		// Any cache may put in anything, so that nothing is held to the pins.
+		standing.Fixes = nil
+		if !slices.ContainsFunc(v.Reasons, func(r Reason) bool { return r.Code == CodeSigsOff }) {
+			v.Reasons = append([]Reason{b.by}, v.Reasons...)
+		}
 		v.Reasons = append([]Reason{standing}, v.Reasons...)
 	default:
 		v.State = StateScoped

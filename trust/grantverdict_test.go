@@ -301,11 +301,26 @@ func TestACacheThatOnlyAGrantNamesIsShown(t *testing.T) {
 	}
 }
 
-// Signatures that are not checked make no gate trustworthy.
+// Signatures that are not checked make no gate trustworthy, and keep nothing of
+// what is granted out, whether its key is listed or not.
 func TestWithoutSignatureChecksNothingIsScoped(t *testing.T) {
-	v := cacheOf(t, withGate(global["ignored"], "require-sigs = false\n", nil, granted(GrantActive, nil)))
-	if v.State != StateIgnored {
-		t.Errorf("%s: %s", v.State, codes(v.Reasons))
+	for _, system := range []string{"", "extra-trusted-public-keys = " + gateKey + "\n"} {
+		for name, state := range map[string]CacheState{"ignored": StateIgnored, "asks": StateAsks, "denied": StateDenied} {
+			s := withGate(global[name], "require-sigs = false\n"+system, nil, granted(GrantActive, nil))
+			v := cacheOf(t, s)
+			if v.State != state || v.Grant == nil {
+				t.Errorf("%s, keys %q: %s: %s", name, system, v.State, codes(v.Reasons))
+			}
+			if said := codes(v.Reasons); !strings.Contains(said, "sigs-off:pass") || !strings.Contains(said, "granted:pass") || strings.Contains(said, "gate-key-missing") {
+				t.Errorf("%s, keys %q: %s", name, system, said)
+			}
+			checkScoped(t, v, GrantActive, Pass)
+			for _, f := range s.decide(t).Findings {
+				if f.Code == CodeGateKeyMissing {
+					t.Errorf("%s, keys %q: %s", name, system, f.Text)
+				}
+			}
+		}
 	}
 }
 

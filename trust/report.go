@@ -41,6 +41,8 @@ type Report struct {
 	// is no doubt. What is found in no list is then unknown.
 	Doubt *Reason
 	Made  time.Time // set by the caller; zero in the pure engine
+
+	probes map[string]Probed // by bareURL
 }
 
 // FlakeReport is one flake's verdicts.
@@ -113,6 +115,7 @@ type CacheVerdict struct {
 	Grant   *Granted
 	Where   nixconf.Pos // of the claim, or of the line that puts it in effect
 	Reasons []Reason
+	Probed  Probed // beside the verdict, which does not follow from it
 }
 
 // Own reports whether the cache is there because of the flake, as the flake asks
@@ -154,6 +157,7 @@ type CacheReport struct {
 	Flakes   []int    // indexes into Report.Flakes that claim it
 	Granted  []int    // indexes of those for which pinned paths of it come through the gate
 	Reasons  []Reason
+	Probed   Probed // as of CacheVerdict
 }
 
 // KeyReport is one public key, in effect or claimed.

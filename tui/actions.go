@@ -55,7 +55,7 @@ func (b *board) focusOn(i int) {
 // open goes one step closer to what is selected.
 func (m *root) open() tea.Cmd {
 	b := m.screen().board()
-	if b.shape == listBeside && b.focus+1 < len(b.lists) && len(b.lists[b.focus+1].rows) > 0 {
+	if (b.shape == listBeside || b.steps) && b.focus+1 < len(b.lists) && b.lists[b.focus+1].count() > 0 {
 		b.focusOn(b.focus + 1)
 		return nil
 	}
@@ -108,6 +108,10 @@ func (m *root) back() tea.Cmd {
 		l.cancel()
 		return m.say(explain.Plain, safetext.Join(safetext.Line("Stopped, and nothing of it is kept:"), safetext.Line(t.label), t.about))
 	}
+	if m.auditing() {
+		m.store.stop()
+		return m.say(explain.Plain, safetext.Line("The audit was stopped. Press r to begin again."))
+	}
 	b := m.screen().board()
 	switch l := b.list(); {
 	case l != nil && l.filter != "":
@@ -131,7 +135,7 @@ func (m *root) turned() bool { return m.screen() == m.locks && m.locks.page != p
 
 func (m *root) whyNoBack() string {
 	b := m.screen().board()
-	if m.jobs.current != nil && m.jobs.current.slow || m.changes.plan.current != nil || m.locks.work.current != nil || m.grants.fetching.current != nil || b.zoom || b.focus > 0 || m.turned() {
+	if m.jobs.current != nil && m.jobs.current.slow || m.changes.plan.current != nil || m.locks.work.current != nil || m.grants.fetching.current != nil || m.auditing() || b.zoom || b.focus > 0 || m.turned() {
 		return ""
 	}
 	if l := b.list(); l != nil && l.filter != "" {

@@ -14,6 +14,7 @@ type board struct {
 	lists  []*list
 	detail *text
 	shape  shape
+	steps  bool // enter goes from the first list to the second, as with listBeside
 	focus  int  // an index of lists, or len(lists) for the detail
 	last   int  // the list that had the focus last: the detail is about it
 	zoom   bool // the detail has the whole screen
@@ -107,14 +108,14 @@ func (b *board) placeWide() {
 	case b.shape == listBeside:
 		top := max(b.lists[1].tall()+2, 6)
 		if most := b.h * 2 / 5; top > most { // then without headings
-			top = min(max(len(b.lists[1].rows)+2, 6), most)
+			top = min(max(b.lists[1].count()+2, 6), most)
 		}
 		b.places[0] = place{0, 0, left, b.h, true}
 		b.places[1] = place{left, 0, b.w - left, top, true}
 		b.places[2] = place{left, top, b.w - left, b.h - top, true}
 	default:
 		most := max(b.h*2/5, b.h-b.lists[0].tall()-4) // what the first does not need
-		bottom := min(max(len(b.lists[1].rows)+3, 5), most)
+		bottom := min(max(b.lists[1].count()+3, 5), most)
 		b.places[0] = place{0, 0, left, b.h - bottom, true}
 		b.places[1] = place{0, b.h - bottom, left, bottom, true}
 		b.places[2] = place{left, 0, b.w - left, b.h, true}

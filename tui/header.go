@@ -89,49 +89,6 @@ func storeWord(k trust.StoreKind) string {
 	return "store: unknown"
 }
 
-// Widths from which the tabs have their names whole, and space around them.
-const (
-	namesFrom = 76
-	roomyFrom = 100
-)
-
-// tabLabels returns the names of the screens as the tabs show them.
-func (m *root) tabLabels() []string {
-	compact := m.headRows() == 1
-	short := m.w < 58 || compact
-	out := make([]string, len(m.screens))
-	for i, s := range m.screens {
-		key, name := itoa(i+1), " "+s.name()
-		if _, ok := s.(*findings); ok {
-			key, name = "!", ""
-			if m.view.report != nil {
-				n := len(m.view.report.Findings)
-				name = " " + itoa(n)
-				if m.w >= 88 && !compact {
-					name = " " + counted(n, "finding")
-				}
-			}
-		}
-		switch {
-		case i == m.active || key == "!":
-		case short:
-			name = ""
-		case m.w < namesFrom:
-			name = name[:5]
-		}
-		out[i] = key + name
-	}
-	for i, l := range out {
-		switch {
-		case i == m.active:
-			out[i] = "[" + l + "]"
-		case !compact && m.w >= roomyFrom:
-			out[i] = " " + l + " "
-		}
-	}
-	return out
-}
-
 // counted is a number of things in words.
 func counted(n int, thing string) string {
 	switch n {
@@ -141,48 +98,6 @@ func counted(n int, thing string) string {
 		return "1 " + thing
 	}
 	return itoa(n) + " " + thing + "s"
-}
-
-// tabSpans returns the first cell of each tab and the one after its last.
-func (m *root) tabSpans() [][2]int {
-	x := 0
-	var out [][2]int
-	for _, l := range m.tabLabels() {
-		w := ansi.StringWidth(l)
-		out = append(out, [2]int{x, x + w})
-		x += w + 1
-	}
-	return out
-}
-
-// tabs draws the names of the screens and, when it is the only line of the
-// header, who the user is to the daemon.
-func (m *root) tabs(brief int) string {
-	t := m.view.theme
-	var parts []string
-	for i, l := range m.tabLabels() {
-		switch {
-		case i == m.active:
-			l = t.tab.Render(l)
-		case i == len(m.screens)-1 && m.worst() == trust.Danger:
-			l = t.paint(explain.Bad, l)
-		case i == len(m.screens)-1 && m.worst() == trust.Warn:
-			l = t.paint(explain.Caution, l)
-		default:
-			l = t.paint(explain.Faint, l)
-		}
-		parts = append(parts, l)
-	}
-	left := strings.Join(parts, " ")
-	room := m.w - ansi.StringWidth(left) - 1
-	right := ""
-	for ; brief > 0 && brief <= 3; brief++ {
-		if right = m.standing(brief); ansi.StringWidth(right) <= room {
-			break
-		}
-	}
-	right = ansi.Truncate(right, max(room, 0), "")
-	return pad(left+strings.Repeat(" ", max(0, m.w-ansi.StringWidth(left)-ansi.StringWidth(right)))+right, m.w)
 }
 
 // worst returns the highest severity of the findings.

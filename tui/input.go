@@ -48,7 +48,7 @@ func (m *root) whyNoInput() string {
 	if m.view.report == nil {
 		return "Nothing was read yet."
 	}
-	if l := m.screen().board().list(); l != nil && len(l.rows) == 0 {
+	if l := m.screen().board().list(); l != nil && l.count() == 0 {
 		return "There is nothing here to filter."
 	}
 	return ""
@@ -143,7 +143,7 @@ func (in *input) count() string {
 	case in.submit != nil:
 		return ""
 	case in.list != nil:
-		return itoa(len(in.list.shown)) + "/" + itoa(len(in.list.rows))
+		return itoa(len(in.list.shown)) + "/" + itoa(in.list.count())
 	}
 	return itoa(len(in.detail.hits)) + " found"
 }

@@ -18,6 +18,8 @@ const (
 	inTexts    scope = "In a text"
 	onLocks    scope = "On the Locks screen"
 	onGrants   scope = "On the Grants screen"
+	onStore    scope = "On the Store screen"
+	onCaches   scope = "On the Caches screen"
 	inChanges  scope = "To change something: each shows first what it would do"
 	inPopups   scope = "In a popup"
 	inQuestion scope = "In a question"
@@ -25,7 +27,7 @@ const (
 )
 
 // scopes are in the order in which help shows them.
-var scopes = []scope{everywhere, inLists, inTexts, onLocks, onGrants, inChanges, inPopups, inQuestion, inInput}
+var scopes = []scope{everywhere, inLists, inTexts, onCaches, onLocks, onGrants, onStore, inChanges, inPopups, inQuestion, inInput}
 
 // A binding is one thing that keys do. Dispatch, footer, help and docs/keys.md
 // all come from it.
@@ -70,7 +72,8 @@ func bindings() []binding {
 		{Binding: on("Locks: what is pinned for each flake, and whether it still holds", "5"), scope: everywhere, do: goTo(4)},
 		{Binding: on("Grants and gate: what was granted, whether it still counts, and who serves it", "6"), scope: everywhere, do: goTo(5)},
 		{Binding: on("Journal: every change that was made with this program", "7"), scope: everywhere, do: goTo(6)},
-		{Binding: on("Findings: what is wrong or dangerous", "!"), scope: everywhere, do: goTo(7)},
+		{Binding: on("Store: what vouches for what is in it, and what rests on one key", "8"), scope: everywhere, do: goTo(7)},
+		{Binding: on("Findings: what is wrong or dangerous", "!"), scope: everywhere, do: goTo(8)},
 		{Binding: on("next pane", "tab"), brief: "next pane", rank: 5, scope: everywhere, do: func(m *root) tea.Cmd { return m.turn(1) }, why: (*root).whyNoPane},
 		{Binding: on("previous pane", "shift+tab"), scope: everywhere, do: func(m *root) tea.Cmd { return m.turn(-1) }, why: (*root).whyNoPane},
 		{Binding: on("read everything again", "r"), scope: everywhere, do: (*root).refresh, why: (*root).whyNoRefresh},
@@ -107,6 +110,11 @@ func bindings() []binding {
 		{Binding: on("next page: contents, pins, changes, challenge", "p"), brief: "page", rank: 4, scope: onLocks, do: onLock(turnPage), why: (*root).whyNoLock},
 
 		{Binding: on("fetch what the grant pins, through the gate, after a question", "f"), brief: "fetch", rank: 2, scope: onGrants, do: (*root).askFetch, why: (*root).whyNoFetch},
+
+		{Binding: on("the Store screen, at the key: what came by it, and what rests on it alone", "S"), brief: "store", rank: 6, scope: onCaches, do: (*root).toStore, why: (*root).whyNoKeyHere},
+
+		{Binding: on("sort the list in the next way", "s"), brief: "sort", rank: 3, scope: onStore, do: (*root).sortStore, why: (*root).whyNoSort},
+		{Binding: on("the Caches screen, at a cache of the selected key", "c"), brief: "cache", rank: 4, scope: onStore, do: (*root).toCache, why: (*root).whyNoCacheOf},
 
 		{Binding: on("forget the saved answer, or each that has the cache or key: Nix asks again", "f"), brief: "forget", rank: 3, lead: "Answers", scope: inChanges, do: changing(Forget), why: whyNo(Forget)},
 		{Binding: on("forget every answer that no known flake asks for", "F"), scope: inChanges, do: changing(Orphans), why: whyNo(Orphans)},
@@ -179,6 +187,12 @@ func (m *root) scopesNow() []scope {
 	}
 	if m.screen() == m.grants {
 		now = append([]scope{onGrants}, now...)
+	}
+	if m.screen() == m.store {
+		now = append([]scope{onStore}, now...)
+	}
+	if m.screen() == m.screens[cachesAt] {
+		now = append([]scope{onCaches}, now...)
 	}
 	return now
 }

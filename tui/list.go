@@ -43,7 +43,8 @@ type list struct {
 	cols  []column
 	empty []string // what to say when there is no row at all
 	rows  []row
-	wide  []int // the widest cell of each column
+	many  source // has the rows instead, when there can be very many
+	wide  []int  // the widest cell of each column
 
 	shown  []int // indexes of the rows that the filter lets through
 	at     int   // the selection, an index of shown
@@ -52,14 +53,52 @@ type list struct {
 	filter string
 }
 
+// A source has rows that are made when they are drawn, and not before. They have
+// no groups. Its methods take the index of a row.
+type source interface {
+	len() int
+	row(i int) row
+	id(i int) string // that of the row
+	// matches reports whether a filter in lower case lets the row through.
+	matches(i int, needle string) bool
+	// wide has the widest cell of each column, or more.
+	wide() []int
+}
+
+// setMany replaces the rows by those of a source; see set.
+func (l *list) setMany(rows source) {
+	id := l.selectedID()
+	l.rows, l.many, l.wide = nil, rows, rows.wide()
+	l.refilter(id)
+}
+
+// count is how many rows there are, and row one of them.
+func (l *list) count() int {
+	if l.many != nil {
+		return l.many.len()
+	}
+	return len(l.rows)
+}
+
+func (l *list) row(i int) row {
+	if l.many != nil {
+		return l.many.row(i)
+	}
+	return l.rows[i]
+}
+
+func (l *list) selectedID() string {
+	if i := l.selected(); i >= 0 {
+		return l.idOf(i)
+	}
+	return ""
+}
+
 // set replaces the rows. The selection stays on the row with the same id, or
 // else in its place.
 func (l *list) set(rows []row) {
-	id := ""
-	if i := l.selected(); i >= 0 {
-		id = l.rows[i].id
-	}
-	l.rows = rows
+	id := l.selectedID()
+	l.rows, l.many = rows, nil
 	l.wide = make([]int, len(l.cols))
 	for _, r := range rows {
 		for i, c := range r.cells {
@@ -76,11 +115,11 @@ func (l *list) refilter(id string) {
 	l.shown = l.shown[:0]
 	needle := strings.ToLower(l.filter)
 	at := -1
-	for i, r := range l.rows {
-		if needle != "" && !strings.Contains(r.find, needle) {
+	for i := range l.count() {
+		if needle != "" && !l.matches(i, needle) {
 			continue
 		}
-		if r.id == id && at < 0 {
+		if at < 0 && id != "" && l.idOf(i) == id {
 			at = len(l.shown)
 		}
 		l.shown = append(l.shown, i)
@@ -92,11 +131,22 @@ func (l *list) refilter(id string) {
 	l.reveal()
 }
 
-func (l *list) setFilter(s string) {
-	id := ""
-	if i := l.selected(); i >= 0 {
-		id = l.rows[i].id
+func (l *list) matches(i int, needle string) bool {
+	if l.many != nil {
+		return l.many.matches(i, needle)
 	}
+	return strings.Contains(l.rows[i].find, needle)
+}
+
+func (l *list) idOf(i int) string {
+	if l.many != nil {
+		return l.many.id(i)
+	}
+	return l.rows[i].id
+}
+
+func (l *list) setFilter(s string) {
+	id := l.selectedID()
 	l.filter = s
 	l.refilter(id)
 }
@@ -144,9 +194,9 @@ func (l *list) reveal() {
 func (l *list) label() string {
 	switch {
 	case l.filter != "":
-		return l.title + " " + itoa(len(l.shown)) + "/" + itoa(len(l.rows)) + " with “" + l.filter + "”"
-	case len(l.rows) > 0:
-		return l.title + " " + itoa(min(l.at+1, len(l.rows))) + " of " + itoa(len(l.rows))
+		return l.title + " " + itoa(len(l.shown)) + "/" + itoa(l.count()) + " with “" + l.filter + "”"
+	case l.count() > 0:
+		return l.title + " " + itoa(min(l.at+1, l.count())) + " of " + itoa(l.count())
 	}
 	return l.title
 }
@@ -154,6 +204,9 @@ func (l *list) label() string {
 // headings returns how many headings the shown rows have.
 func (l *list) headings() int {
 	n := 0
+	if l.many != nil {
+		return 0
+	}
 	for i := range l.shown {
 		if l.heads(i) {
 			n++
@@ -164,6 +217,9 @@ func (l *list) headings() int {
 
 // heads reports whether a heading is due before the row at an index of shown.
 func (l *list) heads(i int) bool {
+	if l.many != nil {
+		return false
+	}
 	group := l.rows[l.shown[i]].group
 	return group != "" && (i == 0 || group != l.rows[l.shown[i-1]].group)
 }
@@ -175,11 +231,11 @@ func (l *list) grouped() bool {
 }
 
 // tall is how many lines the rows take with their headings.
-func (l *list) tall() int { return len(l.rows) + l.headings() }
+func (l *list) tall() int { return l.count() + l.headings() }
 
 // broad is how many cells the rows take when none of their cells is cut.
 func (l *list) broad() int {
-	if len(l.rows) == 0 {
+	if l.count() == 0 {
 		return 0
 	}
 	return total(fit(l.cols, l.wide, 1<<20))
@@ -205,12 +261,12 @@ func (l *list) rowAt(line int) int {
 
 // lines draws the list into w cells and at most h lines.
 func (l *list) lines(w, h int, focused bool, t *theme) []string {
-	if len(l.rows) == 0 {
+	if l.count() == 0 {
 		return paragraph(l.empty, w, h, t)
 	}
 	if len(l.shown) == 0 {
 		needle := safetext.Line(l.filter)
-		return paragraph([]string{"Nothing matches “" + needle.String() + "”.", "Press esc to see all " + itoa(len(l.rows)) + "."}, w, h, t)
+		return paragraph([]string{"Nothing matches “" + needle.String() + "”.", "Press esc to see all " + itoa(l.count()) + "."}, w, h, t)
 	}
 	widths := fit(l.cols, l.wide, w-2)
 	var out []string
@@ -220,7 +276,7 @@ func (l *list) lines(w, h int, focused bool, t *theme) []string {
 	}
 	grouped := l.grouped()
 	for i := l.offset; i < len(l.shown) && i < l.offset+h; i++ {
-		r := l.rows[l.shown[i]]
+		r := l.row(l.shown[i])
 		if grouped && l.heads(i) {
 			out = append(out, t.paint(explain.Faint, explain.Trim(safetext.Line(r.group), w, t.glyphs.More)))
 		}

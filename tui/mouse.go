@@ -46,8 +46,8 @@ func (m *root) click(e tea.Mouse) tea.Cmd {
 		return nil
 	}
 	if e.Y == head-1 {
-		for i, span := range m.tabSpans() {
-			if e.X >= span[0] && e.X < span[1] {
+		for i, tab := range m.tabRow() {
+			if e.X >= tab.from && e.X < tab.to {
 				return goTo(i)(m)
 			}
 		}

@@ -38,6 +38,7 @@ type root struct {
 	locks    *locks
 	grants   *grants
 	journal  *journal
+	store    *store
 	changes  changes
 	popup    *text
 	question *question // asked in the popup, nil for none
@@ -65,7 +66,9 @@ func newRoot(ctx context.Context, o Options, now func() time.Time) *root {
 	m.locks = newLocks(b, in("reading"), in("work"))
 	m.changes = changes{backend: c, plan: in("plan"), write: in("write")}
 	m.grants, m.journal = newGrants(c, g, in("grants"), in("gates"), in("fetch")), newJournal(c, in("journal"), in("entry"))
-	m.screens = []screen{newOverview(o.Flake), newCaches(), newAnswers(), newSettings(), m.locks, m.grants, m.journal, newFindings()}
+	st, _ := o.Backend.(StoreBackend)
+	m.store = newStore(st, in("audit"), in("roots"))
+	m.screens = []screen{newOverview(o.Flake), newCaches(), newAnswers(), newSettings(), m.locks, m.grants, m.journal, m.store, newFindings()}
 	m.loaded = make([]int, len(m.screens))
 	m.view = view{theme: newTheme(true, o.ASCII), home: o.Home}
 	m.spin = spinner.New(spinner.WithSpinner(m.view.theme.spinner))
@@ -132,6 +135,7 @@ func (m *root) take(msg tea.Msg) tea.Cmd {
 	case agedMsg:
 		m.locks.fill()
 		m.grants.fill()
+		m.store.b.detail.renew()
 		return ageSoon()
 	case toastMsg:
 		if m.toast != nil && m.toast.id == msg.id {
@@ -156,7 +160,7 @@ func (m *root) take(msg tea.Msg) tea.Cmd {
 
 // lanes are all that tasks run in.
 func (m *root) lanes() []*lane {
-	return []*lane{&m.locks.reading, &m.locks.work, &m.grants.reading, &m.grants.fetching, &m.journal.reading, &m.journal.opening, &m.changes.plan, &m.changes.write, m.grants.looking()}
+	return []*lane{&m.locks.reading, &m.locks.work, &m.grants.reading, &m.grants.fetching, &m.journal.reading, &m.journal.opening, &m.changes.plan, &m.changes.write, m.grants.looking(), &m.store.reading, &m.store.tracing}
 }
 
 // lane returns the lane of tasks with a name.
@@ -167,7 +171,7 @@ func (m *root) lane(name string) *lane {
 
 // going is the task that a key started and that goes on, nil for none.
 func (m *root) going() *task {
-	for _, l := range []*lane{&m.changes.write, &m.changes.plan, &m.locks.work, &m.grants.fetching} {
+	for _, l := range []*lane{&m.changes.write, &m.changes.plan, &m.locks.work, &m.grants.fetching, &m.store.reading} {
 		if l.current != nil {
 			return l.current
 		}

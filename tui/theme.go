@@ -35,6 +35,8 @@ type theme struct {
 	bar      string // between facts of one line
 	full     string // a part of a progress bar that is done
 	rest     string // and one that is not
+	shared   string // a part of a share that does not stand by itself
+	coarse   bool   // there are no parts of a cell
 }
 
 // A box is the characters of a pane's frame.
@@ -77,6 +79,7 @@ func newTheme(dark, ascii bool) *theme {
 		bar:      "│",
 		full:     "█",
 		rest:     "░",
+		shared:   "▒",
 	}
 	if ascii {
 		t.glyphs = explain.ASCII()
@@ -85,7 +88,7 @@ func newTheme(dark, ascii bool) *theme {
 		t.focusBox = box{"=", "#", "#", "#", "#", "#"}
 		t.spinner = spinner.Line
 		t.bar = "|"
-		t.full, t.rest = "#", "."
+		t.full, t.rest, t.shared, t.coarse = "#", ".", "=", true
 	}
 	return t
 }

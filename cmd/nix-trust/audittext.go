@@ -77,7 +77,10 @@ func (a *app) printAdvice(s explain.Style, got *audited) {
 		"  Or remove what no root keeps: "+command(s, "nix-collect-garbage"))
 }
 
-func command(s explain.Style, text string) string { return paint(s, explain.Command, text) }
+// command is a command to be copied, without a secret. What it quotes is anybody's.
+func command(s explain.Style, text string) string {
+	return paint(s, explain.Command, strings.Join(list(safetext.Verbatim(safetext.Redact(text)), safetext.S.String), "\n"))
+}
 
 func (a *app) auditDoubts(got *audited) {
 	for _, d := range got.doubts {

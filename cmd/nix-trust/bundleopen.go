@@ -87,12 +87,12 @@ func (a *app) bundledGrants(f *trust.Facts) {
 	b.Grants().Add(f)
 }
 
-// now is when what is shown was seen.
+// now is when what is shown was seen: for a bundle that is when it was made.
 func (a *app) now() time.Time {
-	if a.bundled() {
-		if b, err := a.bundle(); err == nil {
-			return b.Made()
-		}
+	a.opened.Lock()
+	defer a.opened.Unlock()
+	if a.opened.Bundle != nil {
+		return a.opened.Made()
 	}
 	return time.Now()
 }

@@ -120,14 +120,3 @@ func TestADiagnosisGoesByTheKeysOfTheBuild(t *testing.T) {
 		t.Error(got)
 	}
 }
-
-func TestSpansAreSaidForAPerson(t *testing.T) {
-	for in, want := range map[time.Duration]string{-time.Hour: "still to come", 0: "just now", 90 * time.Minute: "1 h ago", 72 * time.Hour: "3 days ago", 5 * time.Minute: "5 min ago"} {
-		if got := age(in); !strings.Contains(got, want) {
-			t.Errorf("%v: %s", in, got)
-		}
-	}
-	if got := milli(1234 * time.Microsecond); got != "1.2 ms" {
-		t.Error(got)
-	}
-}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
+	"github.com/nix-trust/nix-trust/lock/probe"
 	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/grants"
 	"github.com/nix-trust/nix-trust/trust/host/demo"
@@ -28,6 +29,8 @@ type demoRun struct {
 	gate *demo.Gate // nil until it is started
 	over bool
 	keep bool // what was fetched stays
+
+	probes []probe.Result // the last of each cache; guarded by app.mu
 }
 
 // demoGate is the demo's gate, with what is granted on its host.

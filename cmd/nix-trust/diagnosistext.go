@@ -21,15 +21,15 @@ func (a *app) printDiagnosis(d *diagnosis, c conclusion) {
 	}
 	a.print(a.standingLine(d.report), "")
 	a.print(explain.Cache(d.verdict, s)...)
-	a.print("", paint(s, probeRole(d.probe), d.probe.Outcome.String())+"  "+paint(s, explain.Strong, safetext.URL(d.probe.URL).String()))
-	for _, l := range probeLines(d.probe, atOnceOf(d.report)) {
+	a.print("", paint(s, explain.ProbeMark(d.probe, s.Glyphs).Role, d.probe.Outcome.String())+"  "+paint(s, explain.Strong, safetext.URL(d.probe.URL).String()))
+	for _, l := range explain.ProbeLines(d.probe, atOnceOf(d.report)) {
 		a.printProbeLine(l, s)
 	}
 	if d.probe.Effect == probe.Asks {
 		a.printProbeLine(fmt.Sprintf("its priority is %d: caches with a lower one are asked before it", d.probe.Priority), s)
 	}
 	for _, p := range d.paths {
-		a.print("", paint(s, pathRole(p.State), p.State.String())+"  "+paint(s, explain.Strong, safetext.Line(string(p.Path.Path)).String()))
+		a.print("", paint(s, explain.PathRole(p.State), p.State.String())+"  "+paint(s, explain.Strong, safetext.Line(string(p.Path.Path)).String()))
 		for _, l := range d.pathLines(p) {
 			a.printProbeLine(l, s)
 		}

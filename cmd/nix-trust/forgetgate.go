@@ -14,6 +14,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/diskcache"
+	"github.com/nix-trust/nix-trust/trust/guard"
 )
 
 // What Nix remembers of a gate's answers is older than a grant that was just
@@ -65,7 +66,7 @@ func rootsAlone(file string) bool {
 	if os.Geteuid() != 0 {
 		return true
 	}
-	_, err := guard{owners: []uint32{0}, folders: true}.way(file)
+	_, err := guard.Guard{Owners: []uint32{0}, Folders: true}.Way(file)
 	return err == nil
 }
 

@@ -15,26 +15,27 @@ import (
 
 	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/grants"
+	"github.com/nix-trust/nix-trust/trust/keeper/keepertest"
 )
 
 // BenchmarkGateOfAThousandGrants runs the program as a gate for a thousand grants
 // with a hundred thousand pins, asks for the narinfo of each and changes a grant.
 func BenchmarkGateOfAThousandGrants(b *testing.B) {
-	k := newGranary(b)
+	k := keepertest.New(b)
 	var f grants.File
 	for i := range 1000 {
 		if i < 100 {
-			k.accept(k.own, 1+i*1000, 1000)
+			k.Accept(k.Own, 1+i*1000, 1000)
 		}
-		digest, _ := lockOf(b, 1+i%100*1000, 1000)
-		f.Grants = append(f.Grants, k.grant(fmt.Sprintf("flake-%04d", i), digest))
+		digest, _ := keepertest.LockOf(b, 1+i%100*1000, 1000)
+		f.Grants = append(f.Grants, k.Grant(fmt.Sprintf("flake-%04d", i), digest))
 	}
-	k.say(k.own, f)
+	k.Say(k.Own, f)
 	key, err := gate.NewKey("gate-1")
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := key.Save(filepath.Join(k.own, "gate.key"), os.Geteuid(), os.Getegid()); err != nil {
+	if err := key.Save(filepath.Join(k.Own, "gate.key"), os.Geteuid(), os.Getegid()); err != nil {
 		b.Fatal(err)
 	}
 	bin := buildProgram(b)
@@ -42,7 +43,7 @@ func BenchmarkGateOfAThousandGrants(b *testing.B) {
 	var peak, at int64
 	for b.Loop() {
 		cmd := exec.Command(bin, "gate", "--ephemeral")
-		cmd.Env = append(os.Environ(), "NIX_TRUST_CONFIG_DIR="+k.own, "NIX_TRUST_STATE_DIR="+k.own)
+		cmd.Env = append(os.Environ(), "NIX_TRUST_CONFIG_DIR="+k.Own, "NIX_TRUST_STATE_DIR="+k.Own)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			b.Fatal(err)
@@ -56,7 +57,7 @@ func BenchmarkGateOfAThousandGrants(b *testing.B) {
 		for i := range 5 { // changes keep both the old and the new for a moment
 			f.Grants[0].Note = fmt.Sprint(b.N, i)
 			began := time.Now()
-			k.say(k.own, f)
+			k.Say(k.Own, f)
 			askAll(b, url, 1)
 			change = max(change, time.Since(began))
 			askAll(b, url, 1000)
@@ -81,7 +82,7 @@ func askAll(b *testing.B, url string, n int) {
 	for w := range 8 {
 		all.Go(func() {
 			for i := 1 + w; i <= n; i += 8 {
-				r, err := http.Get(url + pathOf(i).Digest() + ".narinfo")
+				r, err := http.Get(url + keepertest.PathOf(i).Digest() + ".narinfo")
 				if err != nil {
 					b.Error(err)
 					return

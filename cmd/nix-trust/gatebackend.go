@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/nix-trust/nix-trust/trust"
@@ -61,8 +62,8 @@ func (a *app) gateView(f foundGate) tui.GateView {
 	return v
 }
 
-// gateKeyState finds whether the daemon believes a gate's key, by what the
-// screens saw of its configuration.
+// gateKeyState finds whether the daemon believes a gate's key, by the report that
+// the other screens go by.
 func (a *app) gateKeyState(f foundGate) (tui.KeyState, string) {
 	key, _, err := readPublic(f.place)
 	switch {
@@ -74,20 +75,22 @@ func (a *app) gateKeyState(f foundGate) (tui.KeyState, string) {
 		return tui.KeyNotInForce, "The gate signs with another key than the one in its folder: it was started before that was made."
 	}
 	a.mu.Lock()
-	j := &setupJob{app: a, place: f.place, facts: a.seen.facts, report: a.seen.report}
+	r := a.seen.report
 	a.mu.Unlock()
-	if j.facts == nil {
+	if r == nil {
 		return tui.KeyUnknown, "The machine was not looked at yet."
 	}
+	i := slices.IndexFunc(r.Gates, func(g trust.GateReport) bool { return g.Machine == f.place.system })
+	if i < 0 || r.Gates[i].Key != "" && r.Gates[i].Key != key.String() {
+		return tui.KeyUnknown, "When the machine was looked at, it was not there yet or was another one."
+	}
 	const prove = " `nix-trust setup --check` asks the daemon itself."
-	switch l := j.keyListing(key); {
-	case l.outcome == trust.Pass && j.stale():
-		return tui.KeyUnknown, l.text + " The daemon is older than its files." + prove
-	case l.outcome == trust.Pass:
-		return tui.KeyInForce, l.text + prove
-	case l.outcome == trust.Fail && !j.stale():
-		return tui.KeyNotInForce, l.text
+	switch g := r.Gates[i]; {
+	case g.Believed == trust.Pass:
+		return tui.KeyInForce, g.Why.Text + prove
+	case g.Believed == trust.Fail && g.Why.Code != trust.CodeSigsOff:
+		return tui.KeyNotInForce, g.Why.Text
 	default:
-		return tui.KeyUnknown, l.text + prove
+		return tui.KeyUnknown, g.Why.Text + prove
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/nix-trust/nix-trust/lock"
+	"github.com/nix-trust/nix-trust/trust/keeper/keepertest"
 )
 
 // A slowCache is a cache with one path, whose contents stop half-way until rest
@@ -25,7 +26,7 @@ type slowCache struct {
 }
 
 func newSlowCache(t *testing.T, size int) *slowCache {
-	c := &slowCache{t: t, path: pathOf(99), nar: []byte(strings.Repeat("contents", size/8)), half: make(chan struct{}), rest: make(chan struct{})}
+	c := &slowCache{t: t, path: keepertest.PathOf(99), nar: []byte(strings.Repeat("contents", size/8)), half: make(chan struct{}), rest: make(chan struct{})}
 	once := sync.OnceFunc(func() { close(c.half) })
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -68,6 +69,6 @@ func (c *slowCache) accept(h *gateHome) string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	h.write(filepath.Join(h.own, "locks", digest+".cache-lock"), text)
+	h.Write(filepath.Join(h.Own, "locks", digest+".cache-lock"), text)
 	return digest
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/guard"
 	"github.com/nix-trust/nix-trust/trust/ledger"
 	"github.com/nix-trust/nix-trust/trust/service"
 )
@@ -169,15 +170,15 @@ func gateProgram(named string, system bool) (path string, notes []string, err er
 		return "", nil, &problem{code: exitUnknown, text: err.Error()}
 	}
 	hint := "install it in a place such as /usr/local/bin, and name that with --program FILE"
-	g := guard{owners: []uint32{0}, folders: true}
+	g := guard.Guard{Owners: []uint32{0}, Folders: true}
 	if !system {
-		g.owners = append(g.owners, uint32(os.Geteuid()))
+		g.Owners = append(g.Owners, uint32(os.Geteuid()))
 	}
-	real, err := g.way(path)
+	real, err := g.Way(path)
 	if err == nil {
 		info, serr := os.Stat(real)
 		if err = serr; err == nil {
-			err = g.mayCount(real, info, 1<<40)
+			err = g.MayCount(real, info, 1<<40)
 		}
 		if err == nil && info.Mode().Perm()&0o111 == 0 {
 			err = errors.New(real + " is no program that can be run")

@@ -19,12 +19,13 @@ import (
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/grants"
+	"github.com/nix-trust/nix-trust/trust/keeper/keepertest"
 )
 
 // A gateHome is a user's folders with a gate's key in them, where the program is
 // run as a process of its own.
 type gateHome struct {
-	*granary
+	*keepertest.Granary
 	t       *testing.T
 	dir     string
 	program string
@@ -34,8 +35,8 @@ type gateHome struct {
 
 func newGateHome(t *testing.T) *gateHome {
 	t.Helper()
-	h := &gateHome{granary: newGranary(t), t: t}
-	h.dir = filepath.Dir(h.own)
+	h := &gateHome{Granary: keepertest.New(t), t: t}
+	h.dir = filepath.Dir(h.Own)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -45,14 +46,14 @@ func newGateHome(t *testing.T) *gateHome {
 	if err := os.Symlink(self, h.program); err != nil {
 		t.Fatal(err)
 	}
-	if h.key, err = gate.MakeKey(filepath.Join(h.own, "gate.key"), "gate-1"); err != nil {
+	if h.key, err = gate.MakeKey(filepath.Join(h.Own, "gate.key"), "gate-1"); err != nil {
 		t.Fatal(err)
 	}
 	run := filepath.Join(h.dir, "run")
 	if err := os.Mkdir(run, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	h.env = append(os.Environ(), "NIX_TRUST_STATE_DIR="+h.own, "NIX_TRUST_CONFIG_DIR="+h.own, "XDG_RUNTIME_DIR="+run, "HOME="+h.dir, "NIX_STORE_DIR=", "NIX_STORE=", "LISTEN_FDS=", "NOTIFY_SOCKET=")
+	h.env = append(os.Environ(), "NIX_TRUST_STATE_DIR="+h.Own, "NIX_TRUST_CONFIG_DIR="+h.Own, "XDG_RUNTIME_DIR="+run, "HOME="+h.dir, "NIX_STORE_DIR=", "NIX_STORE=", "LISTEN_FDS=", "NOTIFY_SOCKET=")
 	return h
 }
 
@@ -186,9 +187,9 @@ func (p *gateProcess) get(path string) (code int, body string) {
 // grantOne grants one path, and returns it.
 func (h *gateHome) grantOne(n int) string {
 	h.t.Helper()
-	h.clock = time.Now()
-	h.say(h.own, grants.File{Grants: []grants.Grant{h.grant("one", h.accept(h.own, n, 1))}})
-	return pathOf(n).Digest() + ".narinfo"
+	h.Clock = time.Now()
+	h.Say(h.Own, grants.File{Grants: []grants.Grant{h.Grant("one", h.Accept(h.Own, n, 1))}})
+	return keepertest.PathOf(n).Digest() + ".narinfo"
 }
 
 // acceptText keeps a lock that is written otherwise than lockOf does.
@@ -202,6 +203,6 @@ func (h *gateHome) acceptText(text []byte) string {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.write(filepath.Join(h.own, "locks", digest+".cache-lock"), text)
+	h.Write(filepath.Join(h.Own, "locks", digest+".cache-lock"), text)
 	return digest
 }

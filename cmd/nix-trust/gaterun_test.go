@@ -19,7 +19,7 @@ import (
 
 func TestAGateWithoutAKeySaysWhatMakesOne(t *testing.T) {
 	h := newGateHome(t)
-	os.Remove(filepath.Join(h.own, "gate.key"))
+	os.Remove(filepath.Join(h.Own, "gate.key"))
 	code, out, errs := h.run("gate")
 	if code != exitUnknown || out != "" || !strings.Contains(errs, "has no key") || !strings.Contains(errs, "nix-trust setup") {
 		t.Errorf("exit %d, %q, %q", code, out, errs)
@@ -141,10 +141,10 @@ func TestGrantsChangeWhileContentsAreOnTheirWay(t *testing.T) {
 	h := newGateHome(t)
 	up := newSlowCache(t, 4<<20)
 	digest := up.accept(h)
-	h.clock = time.Now()
-	g := h.grant("one", digest)
+	h.Clock = time.Now()
+	g := h.Grant("one", digest)
 	g.Caches[0].URL, g.Caches[0].Keys = up.URL, nil
-	h.say(h.own, grants.File{Grants: []grants.Grant{g}})
+	h.Say(h.Own, grants.File{Grants: []grants.Grant{g}})
 	p := h.gate()
 	code, info := p.get(up.path.Digest() + ".narinfo")
 	if code != 200 {
@@ -185,7 +185,7 @@ func TestGrantsChangeWhileContentsAreOnTheirWay(t *testing.T) {
 
 func TestTheLogHasNoMissesAndNothingThatActsOnATerminal(t *testing.T) {
 	h := newGateHome(t)
-	h.write(filepath.Join(h.own, "grants.toml"), []byte("version = 1\n\"\x1b[31m\u202e\" = 1\n"))
+	h.Write(filepath.Join(h.Own, "grants.toml"), []byte("version = 1\n\"\x1b[31m\u202e\" = 1\n"))
 	for _, format := range []string{"text", "json"} {
 		quiet, loud := h.gate("--log", format), h.gate("--log", format, "--verbose", "--ephemeral")
 		for _, p := range []*gateProcess{quiet, loud} {
@@ -358,7 +358,7 @@ func TestWhatLiesInThePlaceOfTheSocketStays(t *testing.T) {
 		}
 		os.Remove(filepath.Join(folder, name))
 	}
-	h.write(h.socket(), []byte("mine"))
+	h.Write(h.socket(), []byte("mine"))
 	fails("is no socket")
 	if text, err := os.ReadFile(h.socket()); string(text) != "mine" {
 		t.Error(err)
@@ -374,10 +374,10 @@ func TestAGateThatIsKilledInTheMiddleSendsNothingThatLooksWhole(t *testing.T) {
 	h := newGateHome(t)
 	up := newSlowCache(t, 4<<20)
 	digest := up.accept(h)
-	h.clock = time.Now()
-	g := h.grant("one", digest)
+	h.Clock = time.Now()
+	g := h.Grant("one", digest)
 	g.Caches[0].URL, g.Caches[0].Keys = up.URL, nil
-	h.say(h.own, grants.File{Grants: []grants.Grant{g}})
+	h.Say(h.Own, grants.File{Grants: []grants.Grant{g}})
 	p := h.gate()
 	_, info := p.get(up.path.Digest() + ".narinfo")
 	_, url, _ := strings.Cut(info, "URL: ")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nix-trust/nix-trust/trust/grants"
+	"github.com/nix-trust/nix-trust/trust/keeper/keepertest"
 )
 
 // status asks the gates how they do, and fails unless the exit code is the one.
@@ -35,11 +36,11 @@ func TestStatusHasAllThatAGateDid(t *testing.T) {
 	}
 	up := newSlowCache(t, 1<<20)
 	close(up.rest)
-	h.clock = time.Now()
-	one, two := h.grant("one", up.accept(h)), h.grant("two", h.accept(h.own, 5, 3))
+	h.Clock = time.Now()
+	one, two := h.Grant("one", up.accept(h)), h.Grant("two", h.Accept(h.Own, 5, 3))
 	one.Caches[0].URL, one.Caches[0].Keys = up.URL, nil
 	two.Expires = two.Granted.Add(time.Minute)
-	h.say(h.own, grants.File{Grants: []grants.Grant{one, two}})
+	h.Say(h.Own, grants.File{Grants: []grants.Grant{one, two}})
 	p := h.gate()
 	digest := up.path.Digest()
 	_, info := p.get(digest + ".narinfo")
@@ -77,10 +78,10 @@ func TestStatusIsAnAlarmOnceACacheHasLied(t *testing.T) {
 	up := newSlowCache(t, 1<<20)
 	up.wrong = true
 	close(up.rest)
-	h.clock = time.Now()
-	g := h.grant("one", up.accept(h))
+	h.Clock = time.Now()
+	g := h.Grant("one", up.accept(h))
 	g.Caches[0].URL, g.Caches[0].Keys = up.URL, nil
-	h.say(h.own, grants.File{Grants: []grants.Grant{g}})
+	h.Say(h.Own, grants.File{Grants: []grants.Grant{g}})
 	p := h.gate()
 	_, info := p.get(up.path.Digest() + ".narinfo")
 	_, url, _ := strings.Cut(info, "URL: ")
@@ -96,7 +97,7 @@ func TestStatusIsAnAlarmOnceACacheHasLied(t *testing.T) {
 		t.Errorf("%+v", s.Status)
 	}
 	code, out, _ := h.run("gate", "status")
-	if code != exitBad || !strings.Contains(out, "ALARM  your gate") || !strings.Contains(out, up.URL+" had something else for "+string(up.path)) || !strings.Contains(out, filepath.Join(h.own, "evidence.jsonl")) {
+	if code != exitBad || !strings.Contains(out, "ALARM  your gate") || !strings.Contains(out, up.URL+" had something else for "+string(up.path)) || !strings.Contains(out, filepath.Join(h.Own, "evidence.jsonl")) {
 		t.Errorf("exit %d\n%s", code, out)
 	}
 	// It is not forgotten when the gate is started again, and no alarm of today.
@@ -111,11 +112,11 @@ func TestStatusIsAnAlarmOnceACacheHasLied(t *testing.T) {
 
 func TestStatusSaysWhatGrantsDisagreeOnAndWhatCannotBeRead(t *testing.T) {
 	h := newGateHome(t)
-	h.clock = time.Now()
-	one := h.accept(h.own, 1, 2)
-	digest, text := lockOf(t, 1, 1)
+	h.Clock = time.Now()
+	one := h.Accept(h.Own, 1, 2)
+	digest, text := keepertest.LockOf(t, 1, 1)
 	text = []byte(strings.Replace(string(text), "size = 168", "size = 170", 1))
-	h.say(h.own, grants.File{Grants: []grants.Grant{h.grant("one", one), h.grant("two", digest)}})
+	h.Say(h.Own, grants.File{Grants: []grants.Grant{h.Grant("one", one), h.Grant("two", digest)}})
 	p := h.gate()
 	s := h.status(exitFindings)
 	if len(s.Status.Problems) != 1 || !strings.Contains(s.Status.Problems[0], "the grant for github:o/two serves nothing") || s.Status.Paths != 2 {
@@ -124,14 +125,14 @@ func TestStatusSaysWhatGrantsDisagreeOnAndWhatCannotBeRead(t *testing.T) {
 	p.logs("github:o/two")
 	// Another lock under its own name: the two disagree about one path.
 	other := h.acceptText(text)
-	h.say(h.own, grants.File{Grants: []grants.Grant{h.grant("one", one), h.grant("two", other)}})
+	h.Say(h.Own, grants.File{Grants: []grants.Grant{h.Grant("one", one), h.Grant("two", other)}})
 	s = h.status(exitFindings)
 	if len(s.Status.Problems) != 0 || len(s.Status.Conflicts) != 1 || s.Status.Paths != 1 {
 		t.Errorf("%+v", s.Status)
 	}
-	h.write(filepath.Join(h.own, "grants.toml"), []byte("version = 1\n]"))
+	h.Write(filepath.Join(h.Own, "grants.toml"), []byte("version = 1\n]"))
 	s = h.status(exitFindings)
-	if len(s.Status.Problems) != 1 || !strings.Contains(s.Status.Problems[0], filepath.Join(h.own, "grants.toml")+":2:") || s.Status.Paths != 0 {
+	if len(s.Status.Problems) != 1 || !strings.Contains(s.Status.Problems[0], filepath.Join(h.Own, "grants.toml")+":2:") || s.Status.Paths != 0 {
 		t.Errorf("%+v", s.Status)
 	}
 	if code, out, _ := h.run("gate", "status"); code != exitFindings || !strings.Contains(out, "problems:") {

@@ -15,8 +15,10 @@ import (
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/nixconf/flake"
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/grants"
 	"github.com/nix-trust/nix-trust/trust/host"
+	"github.com/nix-trust/nix-trust/trust/keeper"
 )
 
 // lookAtGrants adds to the facts what was granted and denied, how that stands
@@ -84,18 +86,9 @@ func (b *grantBook) lookUp(now time.Time, inMemory bool) *grantLook {
 		l.serve()
 		return l
 	}
-	k := newKeeper(b)
-	standings, _ := k.standings()
-	l.served = grants.NewPool(standings)
-	for _, s := range k.shelves {
-		l.scopes = append(l.scopes, s.scope)
-	}
-	for digest, a := range k.locks {
-		l.read[digest] = a
-	}
-	for _, bad := range k.failed {
-		l.read[bad.digest] = grants.ReadBack(nil, bad.err)
-	}
+	k := keeper.New(b.kept(), keeper.Options{})
+	standings, _ := k.Standings()
+	l.served, l.scopes, l.read = grants.NewPool(standings), k.Scopes(), k.Accepted()
 	return l
 }
 
@@ -344,10 +337,21 @@ func (a *app) lookAtGate(files host.Files) trust.Gate {
 	return trust.Gate{User: a.gateKey(files, own), Machine: a.gateKey(files, machine), Address: own.address, URLs: own.urls()}
 }
 
-// gateKey reads the public half of a gate's key. Without the secret half it is of
-// no use to a gate.
+// gateKey reads the public half of a gate's key: of the user's own gate from what
+// it signs with. The secret half of the machine's is not this user's to read.
 func (a *app) gateKey(files host.Files, p gatePlace) trust.GateKey {
 	k := trust.GateKey{File: p.publicFile()}
+	if !p.system && !a.demo {
+		switch secret, err := gate.ReadKey(p.keyFile()); {
+		case err == nil:
+			k.State, k.Key = nixconf.SourceRead, secret.PublicText()
+		case errors.Is(err, fs.ErrNotExist):
+			k.State = nixconf.SourceMissing
+		default:
+			k.File, k.State, k.Err = p.keyFile(), nixconf.SourceUnreadable, err.Error()
+		}
+		return k
+	}
 	text, err := files.ReadFile(k.File)
 	_, secret := files.Lstat(p.keyFile())
 	gone := errors.Is(secret, fs.ErrNotExist) && !a.demo // whose gate makes it up

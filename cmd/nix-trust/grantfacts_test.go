@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -208,14 +209,33 @@ func TestTheGatesKeyIsReadWithItsDoubts(t *testing.T) {
 	if k := own(); k.State != nixconf.SourceMissing {
 		t.Errorf("the secret half is gone: %+v", k)
 	}
-	write(t, home+"/trust-state/gate.key", "secret")
+	secret := home + "/trust-state/gate.key"
+	write(t, secret, "secret")
+	if k := own(); k.State != nixconf.SourceUnreadable || k.Err == "" || k.Key != "" {
+		t.Errorf("no gate can run with that secret half: %+v", k)
+	}
+	again := func(k *gate.Key) {
+		t.Helper()
+		if err := errors.Join(os.Remove(secret), k.Save(secret, -1, -1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other, err := gate.NewKey("nix-trust-gate-test-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again(other)
+	if k := own(); k.State != nixconf.SourceRead || k.Key != other.PublicText() {
+		t.Errorf("beside another key's public half it is not what the gate signs with: %+v", k)
+	}
+	again(key)
 	if k := own(); k.State != nixconf.SourceRead || k.Key != key.PublicText() || k.File != public {
 		t.Errorf("%+v", k)
 	}
 	if err := os.Remove(public); err != nil {
 		t.Fatal(err)
 	}
-	if k := own(); k.State != nixconf.SourceUnreadable || k.Err == "" {
+	if k := own(); k.State != nixconf.SourceRead || k.Key != key.PublicText() {
 		t.Errorf("the public half is gone: %+v", k)
 	}
 	if g := looked(t, a).Gate; len(g.URLs) != gate.Epochs || g.Address == "" || g.Machine.File == g.User.File {

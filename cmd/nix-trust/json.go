@@ -88,6 +88,14 @@ type jsonCache struct {
 	Grant   *jsonScope   `json:"grant"` // that names the cache for the flake, or the flake's denial
 	Where   string       `json:"where"`
 	Reasons []jsonReason `json:"reasons"`
+	Probed  jsonReach    `json:"reachability"`
+}
+
+// jsonReach is how a cache answered when it was last probed.
+type jsonReach struct {
+	State string `json:"state"`
+	At    string `json:"at"`    // "" when it was not
+	Asked string `json:"asked"` // whether Nix would have asked it: "pass", "fail" or "unknown"
 }
 
 type jsonScope struct {
@@ -226,9 +234,17 @@ func cachesOf(vs []trust.CacheVerdict) []jsonCache {
 	return list(vs, func(v trust.CacheVerdict) jsonCache {
 		return jsonCache{
 			URL: safetext.Redact(v.URL), Keys: list(v.Keys, same), Claimed: v.Claimed, State: v.State.String(),
-			Grant: scopeOf(v.Grant), Where: where(v.Where), Reasons: reasonsOf(v.Reasons),
+			Grant: scopeOf(v.Grant), Where: where(v.Where), Reasons: reasonsOf(v.Reasons), Probed: reachOf(v.Probed),
 		}
 	})
+}
+
+func reachOf(p trust.Probed) jsonReach {
+	out := jsonReach{State: p.Reach.String(), Asked: p.Asked.String()}
+	if p.Reach != trust.NotProbed {
+		out.At = p.At.UTC().Format(time.RFC3339)
+	}
+	return out
 }
 
 func scopeOf(g *trust.Granted) *jsonScope {

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -174,22 +172,6 @@ func atOnceOf(r *trust.Report) int {
 	return probe.AtOnce(text, runtime.NumCPU())
 }
 
-// probesFile is where results are kept; "" when there is no place.
-func (a *app) probesFile() string {
-	if a.root != "" || a.demo {
-		return ""
-	}
-	dir := os.Getenv("XDG_CACHE_HOME")
-	if !filepath.IsAbs(dir) {
-		home := os.Getenv("HOME")
-		if !filepath.IsAbs(home) {
-			return ""
-		}
-		dir = filepath.Join(home, ".cache")
-	}
-	return filepath.Join(dir, "nix-trust", "probes.json")
-}
-
 // settingInEffect is the value of a setting by which this user's builds go, nil
 // when it is not known. A daemon goes by its own unless the user is trusted.
 func settingInEffect(r *trust.Report, name string) *nixconf.Value {
@@ -205,35 +187,15 @@ func settingInEffect(r *trust.Report, name string) *nixconf.Value {
 	return r.Client.Get(name)
 }
 
-// keepProbes keeps what was found. That it could not is said, and no failure.
-func (a *app) keepProbes(results []probe.Result) {
-	file := a.probesFile()
-	if file == "" {
-		return
-	}
-	old, err := probe.ReadKept(file)
-	if err != nil {
-		a.warn("the results of earlier probes are not used: %v", cause(err))
-	}
-	found := slices.DeleteFunc(slices.Clone(results), func(r probe.Result) bool { return r.Outcome == probe.Unknown && r.Status == 0 })
-	if len(found) == 0 {
-		return
-	}
-	if err := probe.WriteKept(file, old, found); err != nil {
-		a.warn("the results are not kept: %v", cause(err))
-	}
-}
-
 // probeLast shows what was kept.
 func (a *app) probeLast(urls []string, f probeFlags) error {
 	if len(f.paths) > 0 || f.all || f.yes || f.netrc != "" {
 		return usage("--last asks nobody, so that it goes with no other flag of probe", "leave it out to ask the caches")
 	}
-	file := a.probesFile()
-	if file == "" {
-		return usage("--last shows what was kept for this user on this machine", "leave out --root, and set HOME")
+	if !a.demo && a.probesFile() == "" {
+		return usage("--last shows what was kept for this user on this machine", "leave out --root and --user, and set HOME to a folder of your own")
 	}
-	all, err := probe.ReadKept(file)
+	all, err := a.keptProbes()
 	if err != nil {
 		a.warn("the results of earlier probes are not used: %v", cause(err))
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/nix-trust/nix-trust/lock/probe"
+	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
@@ -72,7 +73,7 @@ func probeOf(r probe.Result, atOnce int) jsonProbe {
 		URL: r.URL, At: r.At.UTC().Format(time.RFC3339), Outcome: r.Outcome.String(), Effect: r.Effect.String(), Text: safetext.Redact(r.Text), Status: r.Status,
 		HitFirst: millis(r.Hit.First), HitTypical: millis(r.Hit.Typical), Credentials: r.Credentials,
 		Miss: jsonProbeMiss{r.Miss.Answer.String(), r.Miss.Status, millis(r.Miss.Typical), safetext.Redact(r.Miss.Text)},
-		Cost: millis(probe.Cost(r.Miss.Typical, costPaths, atOnce)),
+		Cost: millis(probe.Cost(r.Miss.Typical, explain.CostPaths, atOnce)),
 	}
 	if r.Effect == probe.Asks {
 		out.Priority = &r.Priority

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nix-trust/nix-trust/lock/probe"
@@ -19,9 +18,6 @@ type probed struct {
 	now        time.Time
 }
 
-// costPaths is for how many paths a cost is told.
-const costPaths = 1000
-
 func (a *app) showProbes(p probed) error {
 	code := p.code()
 	if a.json {
@@ -36,12 +32,12 @@ func (a *app) showProbes(p probed) error {
 		if i > 0 {
 			a.print("")
 		}
-		head := paint(s, probeRole(r), r.Outcome.String()) + "  " + paint(s, explain.Strong, safetext.URL(r.URL).String())
+		head := paint(s, explain.ProbeMark(r, s.Glyphs).Role, r.Outcome.String()) + "  " + paint(s, explain.Strong, safetext.URL(r.URL).String())
 		if p.kept {
-			head += paint(s, explain.Faint, "  "+age(p.now.Sub(r.At)))
+			head += paint(s, explain.Faint, "  "+explain.Age(p.now.Sub(r.At)))
 		}
 		a.print(head)
-		for _, l := range probeLines(r, p.atOnce) {
+		for _, l := range explain.ProbeLines(r, p.atOnce) {
 			a.printProbeLine(l, s)
 		}
 		if !p.kept {
@@ -73,18 +69,6 @@ func (p probed) code() int {
 	return code
 }
 
-func probeRole(r probe.Result) explain.Role {
-	switch {
-	case r.Effect == probe.Stops:
-		return explain.Danger
-	case r.Outcome == probe.Unknown:
-		return explain.Unsure
-	case r.Outcome == probe.Reachable && r.Effect == probe.Asks:
-		return explain.Good
-	}
-	return explain.Bad
-}
-
 // printProbeLine writes one line of at most the style's width.
 func (a *app) printProbeLine(text string, s explain.Style) {
 	lines := []string{safetext.Text(text).String()}
@@ -96,65 +80,6 @@ func (a *app) printProbeLine(text string, s explain.Style) {
 	}
 }
 
-// probeLines say what was found out about a cache. They may hold its own text.
-func probeLines(r probe.Result, atOnce int) (out []string) {
-	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	add("%s", safetext.Redact(r.Text))
-	switch r.Effect {
-	case probe.Skips:
-		add("Nix goes on without it, with a warning.")
-	case probe.Stops:
-		add("Nix fails because of it, whatever is to be built.")
-	case probe.EffectUnknown:
-		add("What Nix would make of it is not known.")
-	}
-	if r.Hit.Known() {
-		add("a hit takes %s (the first %s, with connecting), of %d", milli(r.Hit.Typical), milli(r.Hit.First), r.Hit.Times)
-	}
-	switch r.Miss.Answer {
-	case probe.MissUnknown:
-	case probe.MissFailed:
-		add("a miss fails: %s", r.Miss.Text)
-	default:
-		add("a miss takes %s: %s", milli(r.Miss.Typical), missText(r.Miss))
-	}
-	if cost := probe.Cost(r.Miss.Typical, costPaths, atOnce); cost > 0 && r.Effect == probe.Asks && (r.Miss.Answer == probe.MissAbsent || r.Miss.Answer == probe.MissRefused) {
-		add("keeping it costs a build at least %s for each %d paths that neither it nor a cache before it has, %d asked at a time; once in an hour", milli(cost), costPaths, atOnce)
-	}
-	switch t := r.TLS; {
-	case t != nil && t.Problem != "":
-		add("its certificate is not believed: %s; it was issued by %s and ends at %s", t.Problem, t.Issuer, t.Expires.UTC().Format(time.DateOnly))
-	case t != nil:
-		add("%s, certificate issued by %s, until %s", t.Version, t.Issuer, t.Expires.UTC().Format(time.DateOnly))
-		if t.Expiring(r.At, 14*24*time.Hour) {
-			add("the certificate ends soon")
-		}
-	case strings.HasPrefix(r.URL, "http://"):
-		add("not encrypted: who is between sees what is asked for, and can withhold it")
-	}
-	if r.Credentials {
-		add("credentials were sent")
-	}
-	return out
-}
-
-func missText(m probe.Miss) string {
-	text := "it says that it does not have the path"
-	switch m.Answer {
-	case probe.MissRefused:
-		text = "it refuses"
-	case probe.MissOdd:
-		text = "its answer is none of a cache's"
-	}
-	if m.Status != 0 {
-		text += fmt.Sprintf(" (%d)", m.Status)
-	}
-	if m.Text != "" {
-		text += ". " + m.Text
-	}
-	return text
-}
-
 func (a *app) printProbedPaths(r probe.Result, asked bool, s explain.Style) {
 	if !asked {
 		if r.Outcome == probe.Reachable {
@@ -163,23 +88,11 @@ func (a *app) printProbedPaths(r probe.Result, asked bool, s explain.Style) {
 		return
 	}
 	for _, p := range r.Paths {
-		a.print("    " + paint(s, pathRole(p.State), p.State.String()) + "  " + safetext.Line(string(p.Path)).String())
+		a.print("    " + paint(s, explain.PathRole(p.State), p.State.String()) + "  " + safetext.Line(string(p.Path)).String())
 		if p.Text != "" {
 			a.printProbeLine("  "+safetext.Redact(p.Text), s)
 		}
 	}
-}
-
-func pathRole(p probe.PathState) explain.Role {
-	switch p {
-	case probe.PathSigned, probe.PathAddressed:
-		return explain.Good
-	case probe.PathUnknown:
-		return explain.Unsure
-	case probe.PathBadSignature:
-		return explain.Danger
-	}
-	return explain.Bad
 }
 
 // printOrder says in which order Nix asks.
@@ -208,32 +121,4 @@ func (a *app) printOrder(p probed, asked, rest []int, s explain.Style) {
 	if p.kept {
 		a.printProbeLine("as far as these are the caches in effect; `nix-trust probe` asks them now", s)
 	}
-}
-
-// milli is a span for a person, to three figures or a tenth of a millisecond.
-func milli(d time.Duration) string {
-	switch {
-	case d <= 0:
-		return "not measured"
-	case d < 10*time.Millisecond:
-		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	}
-	return fmt.Sprintf("%.1f s", d.Seconds())
-}
-
-// age is how long ago something was.
-func age(d time.Duration) string {
-	switch {
-	case d < -time.Minute:
-		return "at a time that is still to come"
-	case d < time.Minute:
-		return "just now"
-	case d < time.Hour:
-		return fmt.Sprintf("%d min ago", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h ago", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
 }

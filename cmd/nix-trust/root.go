@@ -186,6 +186,7 @@ func (a *app) examine(ctx context.Context, named string) (*trust.Facts, *trust.R
 		return nil, nil, ctx.Err()
 	}
 	a.lookAtGrants(ctx, f)
+	a.lookAtProbes(f)
 	r := trust.Decide(f)
 	r.Made = a.now()
 	a.mu.Lock()
@@ -246,7 +247,7 @@ func (a *app) asciiOnly() bool {
 
 // style is how text output is rendered.
 func (a *app) style() explain.Style {
-	s := explain.Style{Glyphs: explain.Unicode(), Home: a.home}
+	s := explain.Style{Glyphs: explain.Unicode(), Home: a.home, Now: a.now()}
 	if a.asciiOnly() {
 		s.Glyphs = explain.ASCII()
 	}

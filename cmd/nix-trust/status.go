@@ -46,6 +46,8 @@ type statusCache struct {
 	Where    []string `json:"where"`
 	Flakes   []string `json:"flakes"`
 	Granted  []string `json:"granted"` // flakes for which pinned paths of it come through the gate
+
+	Probed jsonReach `json:"reachability"`
 }
 
 type statusFlake struct {
@@ -62,6 +64,8 @@ type statusFlakeCache struct {
 	State string `json:"state"`
 	Code  string `json:"code"` // of the decisive reason
 	Where string `json:"where"`
+
+	Probed jsonReach `json:"reachability"`
 }
 
 func (a *app) status(ctx context.Context) error {
@@ -96,7 +100,7 @@ func statusOf(r *trust.Report) statusJSON {
 	out.Caches = list(r.Caches, func(c trust.CacheReport) statusCache {
 		s := statusCache{
 			URL: safetext.Redact(c.URL), InEffect: c.InEffect, State: c.State.String(), Keys: list(c.Keys, same),
-			ListedBy: list(c.ListedBy, same), Where: []string{},
+			ListedBy: list(c.ListedBy, same), Where: []string{}, Probed: reachOf(c.Probed),
 		}
 		for _, o := range c.Origins {
 			s.Where = append(s.Where, where(o.Pos))
@@ -117,7 +121,7 @@ func statusOf(r *trust.Report) statusJSON {
 			if !c.Own() {
 				continue
 			}
-			sc := statusFlakeCache{URL: safetext.Redact(c.URL), State: c.State.String(), Where: where(c.Where)}
+			sc := statusFlakeCache{URL: safetext.Redact(c.URL), State: c.State.String(), Where: where(c.Where), Probed: reachOf(c.Probed)}
 			if i := explain.Settles(explain.CacheMark(c.State, explain.ASCII()), c.Reasons); i >= 0 {
 				sc.Code = string(c.Reasons[i].Code)
 				if w := where(c.Reasons[i].Where); w != "" {
@@ -139,6 +143,7 @@ func (a *app) printStatus(r *trust.Report) {
 	n := 0
 	for _, c := range withoutFlake(r) {
 		a.print("  " + explain.Headline(c, narrow(s, 2)))
+		a.printProbed("    ", c, s)
 		n++
 	}
 	if n == 0 {
@@ -165,6 +170,7 @@ func (a *app) printStatus(r *trust.Report) {
 		}
 		for _, c := range claimed {
 			a.print("    " + explain.Headline(c, narrow(s, 4)))
+			a.printProbed("      ", c, s)
 			for _, r := range c.Reasons {
 				if r.Code == trust.CodeCachedMiss {
 					a.print("      " + a.faint(safetext.Text(r.Text).String()))
@@ -188,6 +194,13 @@ func (a *app) printStatus(r *trust.Report) {
 	a.printDanger(r)
 	for _, note := range r.Notes {
 		a.warn("%s", noteLine(note, s))
+	}
+}
+
+// printProbed tells how a cache answered when it was last probed, if it was.
+func (a *app) printProbed(lead string, c trust.CacheVerdict, s explain.Style) {
+	if text := explain.Probed(c.Probed, s.Now); text != "" {
+		a.print(lead + a.faint(safetext.Line(text).String()))
 	}
 }
 

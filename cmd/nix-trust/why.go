@@ -143,7 +143,7 @@ func withoutFlake(r *trust.Report) []trust.CacheVerdict {
 		if !c.InEffect {
 			continue
 		}
-		v := trust.CacheVerdict{URL: c.URL, Keys: c.Keys, State: c.State, Reasons: c.Reasons}
+		v := trust.CacheVerdict{URL: c.URL, Keys: c.Keys, State: c.State, Reasons: c.Reasons, Probed: c.Probed}
 		if len(c.Origins) > 0 {
 			v.Where = c.Origins[0].Pos
 		}
@@ -172,7 +172,7 @@ func only(f *trust.FlakeReport, r *trust.Report, url string) *trust.FlakeReport 
 	v := trust.CacheVerdict{URL: url, State: trust.StateOff, Reasons: []trust.Reason{{
 		Code: trust.CodeNotInList, Outcome: trust.Fail, Subject: url,
 		Text: text,
-	}}}
+	}}, Probed: r.LastProbe(url)}
 	for _, c := range r.Caches {
 		if c.URL == url && !c.InEffect {
 			v.Keys = c.Keys
@@ -260,6 +260,7 @@ func (a *app) printWhy(r *trust.Report, f *trust.FlakeReport) {
 		a.print("In effect whatever the flake:")
 		for _, c := range rest {
 			a.print("  " + explain.Headline(c, s))
+			a.printProbed("    ", c, s)
 		}
 	} else {
 		for _, c := range rest {

@@ -183,7 +183,7 @@ func (n *NarInfo) String() string {
 	}
 	field("NarHash", n.NarHash.Nix32())
 	field("NarSize", strconv.FormatUint(n.NarSize, 10))
-	field("References", joinPaths(n.References, "", " "))
+	field("References", joinPaths(n.References))
 	if n.Deriver != "" {
 		field("Deriver", string(n.Deriver))
 	}
@@ -196,13 +196,12 @@ func (n *NarInfo) String() string {
 	return b.String()
 }
 
-func joinPaths(paths []StorePath, prefix, between string) string {
+func joinPaths(paths []StorePath) string {
 	var b strings.Builder
 	for i, p := range paths {
 		if i > 0 {
-			b.WriteString(between)
+			b.WriteByte(' ')
 		}
-		b.WriteString(prefix)
 		b.WriteString(string(p))
 	}
 	return b.String()

@@ -3,8 +3,11 @@ package bincache
 import (
 	"crypto/ed25519"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/nix-community/go-nix/pkg/nixbase32"
 )
 
 // A Signature is KEYNAME:BASE64, one Sig line of a narinfo.
@@ -33,10 +36,27 @@ func ParseSignature(s string) (Signature, error) {
 // Fingerprint returns the text that a cache signs: the path, the NAR's hash and
 // size, and the sorted references. URL, Compression, FileHash, Deriver and CA
 // are not in it. Nix: src/libstore/path-info.cc, fingerprint.
-func (n *NarInfo) Fingerprint() string {
-	prefix := n.StoreDir + "/"
-	return "1;" + prefix + string(n.Path) + ";" + n.NarHash.Nix32() + ";" +
-		strconv.FormatUint(n.NarSize, 10) + ";" + joinPaths(n.References, prefix, ",")
+func (n *NarInfo) Fingerprint() string { return string(n.AppendFingerprint(nil)) }
+
+// AppendFingerprint appends the fingerprint to out.
+func (n *NarInfo) AppendFingerprint(out []byte) []byte {
+	inStore := func(p StorePath) {
+		out = append(append(append(out, n.StoreDir...), '/'), p...)
+	}
+	out = append(out, "1;"...)
+	inStore(n.Path)
+	out = append(out, ";sha256:"...)
+	digits := nixbase32.EncodedLen(len(n.NarHash))
+	out = slices.Grow(out, digits)[:len(out)+digits]
+	nixbase32.Encode(out[len(out)-digits:], n.NarHash[:])
+	out = append(strconv.AppendUint(append(out, ';'), n.NarSize, 10), ';')
+	for i, ref := range n.References {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		inStore(ref)
+	}
+	return out
 }
 
 // A Verdict is what the signatures of a narinfo are worth. The zero value says

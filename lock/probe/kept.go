@@ -45,7 +45,8 @@ type keptFile struct {
 }
 
 // ReadKept reads results that WriteKept wrote, by URL. There are none without a
-// file. A file that is anything else than what WriteKept writes is an error.
+// file. A file that is anything else than what WriteKept writes, or somebody
+// else's, is an error.
 func ReadKept(file string) ([]Result, error) {
 	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -55,8 +56,12 @@ func ReadKept(file string) ([]Result, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+	var st unix.Stat_t
+	switch err := unix.Fstat(int(f.Fd()), &st); {
+	case err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG:
 		return nil, fmt.Errorf("%s is not a regular file", file)
+	case int(st.Uid) != os.Geteuid():
+		return nil, fmt.Errorf("%s belongs to somebody else", file)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxKeptFile+1))
 	if err != nil {

@@ -47,6 +47,14 @@ func (r *Report) Tally(which func(i int32, p *Path) bool) (t Tally) {
 	return t
 }
 
+// Sum sums up some paths.
+func (r *Report) Sum(paths []int32) (t Tally) {
+	for _, i := range paths {
+		t.add(&r.Paths[i], r.Store.Rows[i].NarSize)
+	}
+	return t
+}
+
 // ByClass sums the paths up by class; each counts once.
 func (r *Report) ByClass() map[Class]Tally {
 	out := map[Class]Tally{}
@@ -82,7 +90,9 @@ func (r *Report) Signers() []Signer {
 	return out
 }
 
-// alone reports whether some keys signed a path, and nothing else vouches for it.
+// Alone reports whether some keys signed a path, and nothing else vouches for it.
+func (r *Report) Alone(i int32, keys ...int) bool { return r.alone(&r.Paths[i], keys) }
+
 func (r *Report) alone(p *Path, keys []int) bool {
 	if p.Built || p.Address >= AddressNamed {
 		return false

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 )
 
 const (
@@ -22,8 +23,14 @@ type pageLog struct {
 	head  []byte
 	pages map[uint32]int64 // where each page's last committed content is
 	count uint32           // pages of the database after the last commit, 0 without one
-	end   int64            // where the next frame would be
-	next  []byte           // what was there
+	marks []mark           // what a writer changes that goes on
+}
+
+// A mark is a place in a log, and the head of a frame that was there, cut off
+// where the log ended.
+type mark struct {
+	at   int64
+	head []byte
 }
 
 // openLog opens the log, nil when there is none or nothing in it.
@@ -62,8 +69,12 @@ func (l *pageLog) find(page uint32) (int64, bool) {
 
 // index finds the committed frames. Those after the last commit, and what is
 // left of an earlier round, do not count.
+//
+// A writer that goes on puts its first frame after the last commit, or goes on
+// after the frames of a change that it had begun. So these are the marks. They
+// are taken of what was read: what came a moment later has not been seen.
 func (l *pageLog) index(pageSize int, limit int64) error {
-	l.pages, l.end = map[uint32]int64{}, logHead
+	l.pages = map[uint32]int64{}
 	magic := binary.BigEndian.Uint32(l.head)
 	var order binary.ByteOrder = binary.LittleEndian
 	if magic&1 != 0 {
@@ -73,57 +84,50 @@ func (l *pageLog) index(pageSize int, limit int64) error {
 	s.add(l.head[:24])
 	size := binary.BigEndian.Uint32(l.head[8:])
 	if magic&^1 != 0x377f0682 || binary.BigEndian.Uint32(l.head[4:]) != 3007000 || !s.is(l.head[24:]) {
-		return l.remember() // SQLite takes it for an empty log
+		return nil // SQLite takes it for an empty log, and begins it with another head
 	}
 	if size != uint32(pageSize) && !(size == 1 && pageSize == 65536) {
 		return corrupt("its log has pages of %d bytes", size)
 	}
 	pending := map[uint32]int64{}
 	frame := make([]byte, frameHead+pageSize)
-	committed := l.end
-	for ; ; l.end += int64(len(frame)) {
-		if l.end > limit {
+	fresh := true // nothing was read since the last commit
+	for at := int64(logHead); ; at += int64(len(frame)) {
+		if at > limit {
 			return fmt.Errorf("%w: its log has more than %d MiB", ErrTooLarge, limit>>20)
 		}
-		if n, err := l.file.ReadAt(frame, l.end); n < len(frame) {
-			if err != nil && !errors.Is(err, io.EOF) {
-				return err
-			}
-			break
+		n, err := l.file.ReadAt(frame, at)
+		if n < len(frame) && err != nil && !errors.Is(err, io.EOF) {
+			return err
 		}
+		here := mark{at, frame[:min(n, frameHead)]}
 		page, count := binary.BigEndian.Uint32(frame), binary.BigEndian.Uint32(frame[4:])
 		s.add(frame[:8])
 		s.add(frame[frameHead:])
-		if page == 0 || !bytes.Equal(frame[8:16], l.head[16:24]) || !s.is(frame[16:]) {
-			break
+		sound := n == len(frame) && page != 0 && bytes.Equal(frame[8:16], l.head[16:24]) && s.is(frame[16:])
+		if fresh || !sound {
+			here.head = bytes.Clone(here.head)
+			l.marks = append(l.marks, here)
 		}
-		pending[page] = l.end + frameHead
+		if !sound {
+			return nil
+		}
+		pending[page], fresh = at+frameHead, false
 		if count != 0 {
 			for p, at := range pending {
 				l.pages[p] = at
 			}
 			clear(pending)
-			l.count, committed = count, l.end+int64(len(frame))
+			l.count, l.marks, fresh = count, nil, true
 		}
 	}
-	l.end = committed
-	return l.remember()
 }
 
-// remember keeps what is at the end of the committed frames: the next writer
-// puts its first frame there.
-func (l *pageLog) remember() (err error) {
-	l.next, err = l.peek()
-	return err
-}
-
-func (l *pageLog) peek() ([]byte, error) {
-	next := make([]byte, frameHead)
-	n, err := l.file.ReadAt(next, l.end)
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return next[:n], err
+// unmarked says that something else stands at a mark of another log in this one.
+func (l *pageLog) unmarked(m mark) bool {
+	head := make([]byte, frameHead)
+	n, err := l.file.ReadAt(head, m.at)
+	return err != nil && !errors.Is(err, io.EOF) || !bytes.Equal(head[:n], m.head)
 }
 
 // moved says that the log at path is not what it was.
@@ -136,12 +140,7 @@ func (l *pageLog) moved(open Opener, path string) bool {
 	if l == nil || now == nil {
 		return l != now
 	}
-	if !bytes.Equal(l.head, now.head) || l.next == nil {
-		return l.next != nil || !bytes.Equal(l.head, now.head)
-	}
-	now.end = l.end
-	next, err := now.peek()
-	return err != nil || !bytes.Equal(next, l.next)
+	return !bytes.Equal(l.head, now.head) || slices.ContainsFunc(l.marks, now.unmarked)
 }
 
 // A logSum is the running checksum of a log.

@@ -235,6 +235,33 @@ func TestReadDoesNotTrustAMovingFile(t *testing.T) {
 	}
 }
 
+// A change that is half in the log when reading begins, and whole and in the
+// database before it ends.
+func TestReadDoesNotTrustAFileIntoWhichAChangeIsFinished(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	c := open(t, path, "pragma journal_mode = wal", "pragma cache_size = 5")
+	fill(t, c, 300)
+	for _, s := range []string{"pragma wal_checkpoint(truncate)", "update T set e = e - 1 where rowid = 1", "begin immediate", "update T set e = e + 1"} {
+		if err := sqlitex.ExecuteTransient(c, s, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reads := 0
+	err := Read(context.Background(), os.Open, path, roomy, func(*DB) error {
+		if reads++; reads == 1 {
+			for _, s := range []string{"commit", "pragma wal_checkpoint(passive)"} {
+				if err := sqlitex.ExecuteTransient(c, s, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil || reads != 2 {
+		t.Errorf("read %d times: %v", reads, err)
+	}
+}
+
 func TestReadOfNoDatabaseIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	if err := Read(context.Background(), os.Open, filepath.Join(dir, "none"), roomy, nil); !errors.Is(err, fs.ErrNotExist) {

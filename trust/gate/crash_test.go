@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -153,36 +152,5 @@ func TestAFileThatAKilledGateWasWritingIsNoHarm(t *testing.T) {
 	g.evidence.add(pieceOf(2))
 	if list, err := ReadEvidence(dir + "/evidence"); err != nil || len(list) != 2 {
 		t.Errorf("%v %v", list, err)
-	}
-}
-
-func TestPublicKeysAreForEverybodyToRead(t *testing.T) {
-	dir, key := t.TempDir(), newTestKey(t)
-	file := dir + "/gate.pub"
-	secret := dir + "/other"
-	if err := os.WriteFile(secret, []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(secret, file); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if err := WritePublic(file, key); err != nil {
-			t.Fatal(err)
-		}
-	}
-	text, err := os.ReadFile(file)
-	st, err2 := os.Lstat(file)
-	if err != nil || err2 != nil || string(text) != key.Public().String()+"\n" || st.Mode() != 0o644 {
-		t.Errorf("%s %v %v %v", text, st, err, err2)
-	}
-	if other, err := os.ReadFile(secret); err != nil || string(other) != "x" {
-		t.Errorf("it has written through the link: %s %v", other, err)
-	}
-	if err := WritePublic(dir+"/none/gate.pub", key); err == nil || !strings.Contains(err.Error(), "public half") {
-		t.Error(err)
-	}
-	if left, err := filepath.Glob(dir + "/.*"); err != nil || len(left) != 0 {
-		t.Error(left, err)
 	}
 }

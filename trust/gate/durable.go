@@ -8,15 +8,16 @@ import (
 
 // replaceFile puts a content in the place of a file's: at every moment the file
 // is the old one or the new one, whole, and when replaceFile returns without an
-// error it is the new one on the disk. A link in its place is replaced.
-func replaceFile(file string, content []byte, mode os.FileMode) error {
+// error it is the new one on the disk. A link in its place is replaced. Nobody
+// else may read it.
+func replaceFile(file string, content []byte) error {
 	dir := filepath.Dir(file)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(file)+".*") // mode 0600
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), file)
 	}

@@ -48,7 +48,7 @@ func (e *epochs) withFile(change func(*epochBook) (write bool)) error {
 	}
 	text, wrong := json.Marshal(book)
 	if wrong == nil {
-		wrong = replaceFile(e.file, append(text, '\n'), 0o600)
+		wrong = replaceFile(e.file, append(text, '\n'))
 	}
 	if wrong != nil {
 		wrong = fmt.Errorf("%s cannot be written, so after a restart a daemon may remember a miss that is none any more: %w", e.file, wrong)

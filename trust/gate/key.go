@@ -187,14 +187,11 @@ func (k *Key) sign(n *bincache.NarInfo) [ed25519.SignatureSize]byte {
 	return [ed25519.SignatureSize]byte(ed25519.Sign(k.secret, []byte(n.Fingerprint())))
 }
 
+// Sign returns the key's signature of a path, as a cache writes it.
+func (k *Key) Sign(n *bincache.NarInfo) string {
+	sig := k.sign(n)
+	return k.Public().Name + ":" + base64.StdEncoding.EncodeToString(sig[:])
+}
+
 // PublicText is the public half as trusted-public-keys has it, NAME:BASE64.
 func (k *Key) PublicText() string { return k.Public().String() }
-
-// WritePublic writes the public half, in one line, to a file for everybody to
-// read. What was there goes; the file is whole at every moment.
-func WritePublic(file string, k *Key) error {
-	if err := replaceFile(file, []byte(k.PublicText()+"\n"), 0o644); err != nil {
-		return fmt.Errorf("the public half of the gate's key cannot be written: %w", err)
-	}
-	return nil
-}

@@ -30,14 +30,19 @@ func (r *rootFinder) processes() {
 		r.unseen("What running processes use is not known (%s).", plain(err))
 		return
 	}
-	closed := 0
+	closed, all := 0, r.m.who.uid == 0
 	for _, e := range entries {
+		all = all || e.Name() == "1" // there always is one
+
 		if r.ctx.Err() != nil {
 			return
 		}
 		if _, err := strconv.ParseUint(e.Name(), 10, 31); err == nil && !r.process(e.Name()) {
 			closed++
 		}
+	}
+	if !all {
+		r.unseen("What other users' processes use is not known, as /proc does not show them here.")
 	}
 	// What root may not look at, Nix does not see either, and does not keep.
 	if closed > 0 && r.m.who.uid != 0 {

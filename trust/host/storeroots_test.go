@@ -16,8 +16,8 @@ import (
 
 func rootPath(name string) string { return "/nix/store/00000000000000000000000000000000-" + name }
 
-// rootsOf looks for roots among made-up files; a value is a link's target, or
-// after "=" a file's text.
+// rootsOf looks for roots among made-up files, as a user; a value is a link's
+// target, or after "=" a file's text.
 func rootsOf(t *testing.T, files map[string]string) (found []string, unseen string) {
 	t.Helper()
 	m := fstest.MapFS{}
@@ -56,6 +56,7 @@ func TestStoreRootsAreWhatNixTakesForRoots(t *testing.T) {
 		"/nix/var/nix/temproots/77":                                     "=" + rootPath("temporary") + "\x00" + rootPath("cut"),
 		"/nix/var/nix/temproots/78":                                     "=" + rootPath("left-behind") + "\x00",
 		"/proc/self/exe":                                                "=",
+		"/proc/1/stat":                                                  "=",
 		"/proc/77/exe":                                                  rootPath("nix") + "/bin/nix",
 		"/proc/77/cwd":                                                  "/",
 		"/proc/77/fd/3":                                                 rootPath("open") + "/lib",
@@ -79,6 +80,11 @@ func TestRootsThatCannotBeSeenAreSaid(t *testing.T) {
 		t.Errorf("%q", unseen)
 	}
 	if _, unseen := rootsOf(t, map[string]string{"/nix/var/nix/gcroots/x": "=", "/nix/var/nix/profiles/x": "="}); !strings.Contains(unseen, "there is no /proc") {
+		t.Errorf("%q", unseen)
+	}
+	// /proc may be mounted so that it has a user's own processes alone (hidepid).
+	own := map[string]string{"/nix/var/nix/gcroots/x": "=", "/nix/var/nix/profiles/x": "=", "/proc/self/exe": "=", "/proc/77/exe": "/bin/sh", "/proc/77/stat": "="}
+	if _, unseen := rootsOf(t, own); !strings.Contains(unseen, "other users") {
 		t.Errorf("%q", unseen)
 	}
 	// As a user, on this machine: the processes of others are not seen.

@@ -87,17 +87,20 @@ func (s *Store) Find(p bincache.StorePath) (int32, bool) {
 // Info is a row in the form in which signatures and content addresses are
 // checked. A damaged row gives one of which nothing can be proved.
 func (s *Store) Info(i int32) *bincache.NarInfo {
-	r := &s.Rows[i]
-	n := &bincache.NarInfo{StoreDir: s.Dir}
-	if r.Damage != "" {
-		return n
-	}
-	n.Path, n.NarHash, n.NarSize, n.Deriver, n.CA = r.Path, r.NarHash, uint64(r.NarSize), r.Deriver, r.CA
-	if len(r.Refs) > 0 {
-		n.References = make([]bincache.StorePath, len(r.Refs))
-		for k, j := range r.Refs {
-			n.References[k] = s.Rows[j].Path
-		}
-	}
+	n := new(bincache.NarInfo)
+	s.InfoIn(n, i)
 	return n
+}
+
+// InfoIn is Info in the room of n.
+func (s *Store) InfoIn(n *bincache.NarInfo, i int32) {
+	r, refs := &s.Rows[i], n.References[:0]
+	*n = bincache.NarInfo{StoreDir: s.Dir}
+	if r.Damage != "" {
+		return
+	}
+	for _, j := range r.Refs {
+		refs = append(refs, s.Rows[j].Path)
+	}
+	n.Path, n.NarHash, n.NarSize, n.References, n.Deriver, n.CA = r.Path, r.NarHash, uint64(r.NarSize), refs, r.Deriver, r.CA
 }

@@ -28,6 +28,7 @@ func Cache(v trust.CacheVerdict, s Style) []string {
 	p.because(v.Reasons, at)
 	p.suspect(v.URL)
 	p.text("  ", Plain, safetext.Line(CacheMeans(v.State)))
+	p.probed(v.Probed)
 	p.body(v.Reasons, at, func() {
 		p.at("at", v.Where)
 		for _, k := range v.Keys {

@@ -8,6 +8,7 @@ package explain
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -71,6 +72,8 @@ type Style struct {
 	Brief bool
 	// Home is shown as ~ at the start of a path; "" for never.
 	Home string
+	// Now is when it is read, so that ages can be told; zero for not known.
+	Now time.Time
 }
 
 func (s Style) glyphs() Glyphs {

@@ -45,7 +45,7 @@ func (h *Host) Machine() (*host.Machine, host.Options) {
 		go d.serve(server)
 		return client, nil
 	}
-	return host.New(host.In(files), env, user, dial), host.Options{Cwd: "/home/mira/src/comet"}
+	return host.New(host.In(files), env, user, dial).WithStore(h.store), host.Options{Cwd: "/home/mira/src/comet"}
 }
 
 // files unpacks the archive.
@@ -69,6 +69,7 @@ func files(gateKey string) fstest.MapFS {
 	for name, text := range lockFiles() {
 		out[name] = &fstest.MapFile{Data: text, Mode: 0o644}
 	}
+	linkRoots(out)
 	out["nix/var/nix/daemon-socket/socket"] = &fstest.MapFile{Mode: fs.ModeSocket | 0o666}
 	return out
 }

@@ -1,4 +1,6 @@
-package main
+// Package guard reads files that decide what is believed, and none that others
+// could have written or put there.
+package guard
 
 import (
 	"errors"
@@ -13,103 +15,65 @@ import (
 	"time"
 )
 
-// A guard reads files that decide what a gate signs. Whoever can write one can
+// A Guard reads files that decide what a gate signs. Whoever can write one can
 // have anything put into the store, so one that others can write is an error.
-type guard struct {
-	// owners are the users who may have written a file.
-	owners []uint32
-	// folders says that nobody but the owners may be able to put another file in
+// The zero value lets nobody have written any.
+type Guard struct {
+	// Owners are the users who may have written a file.
+	Owners []uint32
+	// Folders says that nobody but the owners may be able to put another file in
 	// its place: each folder on the way is theirs, and theirs alone to write.
 	// Without it none may be for everybody to write, who could put an older file
 	// of the owner's there.
-	folders bool
+	Folders bool
 }
 
-// A stamp tells one state of a file from others. The zero stamp is that of no
-// file, or of one that was not looked at.
-type stamp struct {
-	dev, ino, size uint64
-	mode           uint32
-	uid, gid       uint32
-	modified       syscall.Timespec
-	changed        syscall.Timespec
-	// settled: had the file been written since, the stamp would be another one.
-	// Clocks of file systems have steps; within one a change is not seen.
-	settled bool
-}
-
-// clockStep is the longest step of a file system's clock that is reckoned with.
-const clockStep = 2 * time.Second
-
-// stampOf is a file's stamp now, as it is once it has settled. No file is no
-// error: it can only begin to be there.
-func stampOf(path string) (stamp, error) {
-	info, err := os.Stat(path)
+// Read reads a file of at most so many bytes, with the stamp of what it read. An
+// error that is fs.ErrNotExist says that there is none; every other one says, for
+// a person, why the file does not count.
+func (g Guard) Read(path string, most int64, now time.Time) ([]byte, Stamp, error) {
+	real, err := g.Way(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return stamp{settled: true}, nil
+		return nil, Stamp{settled: true}, err
 	}
 	if err != nil {
-		return stamp{}, err
-	}
-	return newStamp(info, time.Time{}), nil
-}
-
-// newStamp is what a file was like; a zero now counts as long after.
-func newStamp(info fs.FileInfo, now time.Time) stamp {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return stamp{}
-	}
-	s := stamp{dev: uint64(st.Dev), ino: st.Ino, size: uint64(st.Size), mode: uint32(st.Mode), uid: st.Uid, gid: st.Gid, modified: modifiedAt(st), changed: changedAt(st), settled: true}
-	if !now.IsZero() {
-		s.settled = now.After(time.Unix(s.changed.Unix()).Add(clockStep))
-	}
-	return s
-}
-
-// read reads a file, with the stamp of what it read.
-func (g guard) read(path string, most int64, now time.Time) ([]byte, stamp, error) {
-	real, err := g.way(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, stamp{settled: true}, err
-	}
-	if err != nil {
-		return nil, stamp{}, err
+		return nil, Stamp{}, err
 	}
 	// A pipe in its place must not keep the gate waiting.
 	f, err := os.OpenFile(real, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
-		return nil, stamp{}, err
+		return nil, Stamp{}, err
 	}
 	defer f.Close()
 	for range 5 {
 		info, err := f.Stat()
 		if err != nil {
-			return nil, stamp{}, err
+			return nil, Stamp{}, err
 		}
 		at := newStamp(info, now)
-		if err := g.mayCount(real, info, most); err != nil {
+		if err := g.MayCount(real, info, most); err != nil {
 			return nil, at, err
 		}
 		text, err := io.ReadAll(io.LimitReader(io.NewSectionReader(f, 0, most+1), most+1))
 		if err != nil {
-			return nil, stamp{}, err
+			return nil, Stamp{}, err
 		}
 		info, err = f.Stat()
 		if err == nil && newStamp(info, now) == at && uint64(len(text)) == at.size {
 			return text, at, nil
 		}
 	}
-	return nil, stamp{}, errors.New("it is being written to")
+	return nil, Stamp{}, errors.New("it is being written to")
 }
 
-// mayCount says why a file may not count.
-func (g guard) mayCount(path string, info fs.FileInfo, most int64) error {
+// MayCount says why a file may not count, which is larger than most or not the
+// owners' alone to write. How it is reached is for Way to say.
+func (g Guard) MayCount(path string, info fs.FileInfo, most int64) error {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !info.Mode().IsRegular():
 		return errors.New("it is not a regular file")
-	case !ok || !slices.Contains(g.owners, st.Uid):
+	case !ok || !slices.Contains(g.Owners, st.Uid):
 		return fmt.Errorf("%s belongs to the user with the id %d, and what another user writes does not count; look at what it has, and who put it there", path, st.Uid)
 	case info.Mode().Perm()&0o022 != 0:
 		return fmt.Errorf("others can write %s (mode %03o), and who can write it decides what is believed; look at what it has, and `chmod go-w` it", path, info.Mode().Perm())
@@ -119,9 +83,10 @@ func (g guard) mayCount(path string, info fs.FileInfo, most int64) error {
 	return nil
 }
 
-// way follows every link to a file, and looks at the folders that it comes
-// through. The path may lead through links as NixOS and home-manager make them.
-func (g guard) way(path string) (string, error) {
+// Way follows every link to a file, looks at the folders that it comes through,
+// and returns where the file is. The path may lead through links as NixOS and
+// home-manager make them. A file that is not there is fs.ErrNotExist.
+func (g Guard) Way(path string) (string, error) {
 	todo := strings.Split(filepath.Clean(path), "/")
 	at := "/"
 	for links := 0; len(todo) > 0; {
@@ -163,17 +128,17 @@ func (g guard) way(path string) (string, error) {
 
 // folder refuses one in which others can put another file in the place of next.
 // In a sticky folder they cannot when next is not theirs.
-func (g guard) folder(dir, next string) error {
+func (g Guard) folder(dir, next string) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
 		return err
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
-	if g.folders && (!ok || !slices.Contains(g.owners, st.Uid)) {
+	if g.Folders && (!ok || !slices.Contains(g.Owners, st.Uid)) {
 		return fmt.Errorf("the folder %s on the way does not belong to root but to the user with the id %d, who can put there what he likes; `chown` it, or keep the file elsewhere", dir, st.Uid)
 	}
 	others := fs.FileMode(0o022)
-	if !g.folders {
+	if !g.Folders {
 		others = 0o002 // many users have a group of their own, for which umask leaves the right
 	}
 	if info.Mode().Perm()&others == 0 {
@@ -183,7 +148,7 @@ func (g guard) folder(dir, next string) error {
 		if sub, err := os.Lstat(next); errors.Is(err, fs.ErrNotExist) {
 			return err
 		} else if err == nil {
-			if st, ok := sub.Sys().(*syscall.Stat_t); ok && slices.Contains(g.owners, st.Uid) {
+			if st, ok := sub.Sys().(*syscall.Stat_t); ok && slices.Contains(g.Owners, st.Uid) {
 				return nil
 			}
 		}
