@@ -164,6 +164,8 @@ func (a *app) storeProblem(ctx context.Context, f *trust.Facts, err error) error
 	switch {
 	case errors.Is(err, host.ErrNoDatabase):
 		p.text = err.Error()
+	case errors.Is(err, host.ErrNotRecorded):
+		p.text, p.hints = err.Error(), []string{"run nix-trust audit where the bundle was made"}
 	case errors.Is(err, fs.ErrNotExist):
 		p.text = "there is no " + file + ", so there is no store of this machine to look at"
 		p.hints = []string{"NIX_STATE_DIR says where it is when it is elsewhere, and --root looks at another system"}

@@ -54,7 +54,7 @@ func (a *app) bundle() (*bundle.Bundle, error) {
 		return fail(err)
 	}
 	a.opened.Bundle = b
-	a.warn("this is not this machine, but what %s saw on another at %s.", b.By(), b.Made().Format("2006-01-02 15:04 UTC"))
+	a.warn("what is shown is not this machine, but what %s saw on %s.", b.By(), b.Made().Format("2006-01-02 at 15:04 UTC"))
 	return b, nil
 }
 

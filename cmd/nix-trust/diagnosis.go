@@ -68,6 +68,8 @@ func (a *app) doctorCache(ctx context.Context, args []string, f doctorFlags) err
 		return usage(fmt.Sprintf("%s is not the URL of a cache", safetext.Redact(url)), "a cache is written with its scheme, as in https://example.cachix.org; without one doctor is about this machine")
 	case a.demo:
 		return usage("the caches of the demo are made up, and are not asked", "run `nix-trust demo why "+safetext.Redact(url)+"`")
+	case a.bundled():
+		return usage("a cache is asked by the machine that uses it, and --root names a bundle of another one", "run `nix-trust why` on the bundle for what is known there")
 	}
 	local := &nix.Nix{Runner: nix.Program{}, StoreDir: storeDir(), Root: a.root}
 	var path bincache.StorePath

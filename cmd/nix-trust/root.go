@@ -216,6 +216,11 @@ func (a *app) tellLater(warnings []string) {
 
 // screens opens the terminal program.
 func (a *app) screens(ctx context.Context, flake string) error {
+	if a.bundled() { // it is read, and said to be one, before there are screens
+		if _, err := a.bundle(); err != nil {
+			return err
+		}
+	}
 	err := tui.Run(ctx, tui.Options{
 		Backend: a, Demo: a.demo, ASCII: a.asciiOnly(), NoMotion: a.noMotion, NoMouse: a.noMouse,
 		ReadOnly: a.mayNotChange() != "", ReadOnlyWhy: a.mayNotChange(), Flake: flake, Home: a.home,

@@ -15,12 +15,18 @@ import (
 // could be among.
 var ErrNoDatabase = errors.New("this machine is made up, and has no database of a store")
 
+// ErrNotRecorded says that a bundle is looked at, which has no database.
+var ErrNotRecorded = errors.New("a bundle does not have the database of the store: it is for the machine itself to look at")
+
 // ReadStore reads the database of a machine's store, as its facts say where it
 // is. The database has to be root's, the user's or that of who runs this: what a
 // stranger made says nothing about the store. Errors are those of storedb.Read.
 func ReadStore(ctx context.Context, m *Machine, f *trust.Facts) (*storedb.Store, error) {
 	if m.store != nil {
 		return m.store(ctx)
+	}
+	if m.replayed != nil {
+		return nil, ErrNotRecorded
 	}
 	files, ok := m.files.(opener)
 	if !ok {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
@@ -61,8 +62,11 @@ func (c *cover) text(s string) string {
 // clean reports whether nothing in a text is secret.
 func clean(s string) bool { return (&cover{}).text(s) == s }
 
-// cleanPath is clean for a path, in which the slashes of a URL are one.
-func cleanPath(p string) bool { return clean(p) && clean(strings.ReplaceAll(p, ":/", "://")) }
+// cleanPath is clean for a path, in which the slashes of a URL are one, and which
+// JSON can hold.
+func cleanPath(p string) bool {
+	return clean(p) && clean(strings.ReplaceAll(p, ":/", "://")) && utf8.ValidString(p)
+}
 
 // words covers the values of a setting whose values are secrets: what follows
 // "=" in each word, or all of it. What lies between the words stays.
