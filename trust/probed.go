@@ -60,7 +60,7 @@ func (e *engine) probed(r *Report) {
 	}
 	last := make(map[string]Probed, len(e.f.Probes))
 	for _, p := range e.f.Probes {
-		if at := bareURL(p.URL); p.At.After(last[at].At) {
+		if at := BareURL(p.URL); p.At.After(last[at].At) {
 			last[at] = p
 		}
 	}
@@ -78,11 +78,11 @@ func (e *engine) probed(r *Report) {
 
 // LastProbe returns how a cache answered when it was last probed, also one that
 // is in no list and that no flake asks for.
-func (r *Report) LastProbe(store string) Probed { return r.probes[bareURL(store)] }
+func (r *Report) LastProbe(store string) Probed { return r.probes[BareURL(store)] }
 
-// bareURL is what two spellings of a store URL have in common that lead to the
+// BareURL is what two spellings of a store URL have in common that lead to the
 // same server: without user, password, parameters and slashes at the end.
-func bareURL(store string) string {
+func BareURL(store string) string {
 	u, err := url.Parse(store)
 	if err != nil {
 		return store

@@ -42,7 +42,7 @@ type Report struct {
 	Doubt *Reason
 	Made  time.Time // set by the caller; zero in the pure engine
 
-	probes map[string]Probed // by bareURL
+	probes map[string]Probed // by BareURL
 }
 
 // FlakeReport is one flake's verdicts.

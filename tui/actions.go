@@ -100,7 +100,7 @@ func (m *root) back() tea.Cmd {
 		}
 		return m.say(explain.Plain, safetext.Line("Reading was stopped. This is what was read before."))
 	}
-	for _, l := range []*lane{&m.changes.plan, &m.locks.work, &m.grants.fetching} {
+	for _, l := range []*lane{&m.changes.plan, &m.locks.work, &m.grants.fetching, &m.caches.probes.work} {
 		t := l.current
 		if t == nil {
 			continue
@@ -135,7 +135,7 @@ func (m *root) turned() bool { return m.screen() == m.locks && m.locks.page != p
 
 func (m *root) whyNoBack() string {
 	b := m.screen().board()
-	if m.jobs.current != nil && m.jobs.current.slow || m.changes.plan.current != nil || m.locks.work.current != nil || m.grants.fetching.current != nil || m.auditing() || b.zoom || b.focus > 0 || m.turned() {
+	if m.jobs.current != nil && m.jobs.current.slow || m.changes.plan.current != nil || m.locks.work.current != nil || m.grants.fetching.current != nil || m.caches.probes.work.current != nil || m.auditing() || b.zoom || b.focus > 0 || m.turned() {
 		return ""
 	}
 	if l := b.list(); l != nil && l.filter != "" {

@@ -17,14 +17,15 @@ type caches struct {
 	urls *list
 	keys *list
 	*view
+	probes probed
 }
 
-func newCaches() *caches {
-	s := &caches{}
+func newCaches(b ProbeBackend, reading, work lane) *caches {
+	s := &caches{probes: probed{backend: b, reading: reading, work: work}}
 	s.urls = &list{
 		title: "Caches",
-		cols: []column{{title: "by itself", min: 11}, {title: "cache", min: 28, keep: keepEnds}, {title: "in effect", min: 9, most: 9, drop: 2},
-			{title: "prio", min: 4, most: 6, drop: 3, right: true}, {title: "asked by", min: 8, most: 10, drop: 1}},
+		cols: []column{{title: "by itself", min: 11}, {title: "cache", min: 28, keep: keepEnds}, {title: "in effect", min: 9, most: 9, drop: 3},
+			{title: "prio", min: 4, most: 6, drop: 4, right: true}, {title: "asked by", min: 8, most: 10, drop: 2}, {title: "probed", min: 11, most: 18, drop: 1}},
 		empty: []string{"No cache is in effect and no flake asks for one.", "Nix then builds everything itself."},
 	}
 	s.keys = &list{
@@ -41,6 +42,16 @@ func (s *caches) board() *board { return &s.b }
 
 func (s *caches) load(v *view) {
 	s.view = v
+	s.fill()
+}
+
+// fill makes the rows anew.
+func (s *caches) fill() {
+	v := s.view
+	if v == nil || v.report == nil {
+		return
+	}
+	s.b.detail.renew()
 	g := v.theme.glyphs
 	rows := make([]row, len(v.report.Caches))
 	for i := range v.report.Caches {
@@ -61,7 +72,7 @@ func (s *caches) load(v *view) {
 		if _, bad := safetext.SuspectHost(c.URL); bad {
 			url = cell{safetext.Join(safetext.Line(g.Alarm), url.text), explain.Danger}
 		}
-		rows[i] = newRow(c.URL, own(m.Role, m.String()), url, own(explain.Plain, effect), cell{safetext.Line(c.Priority), explain.Faint}, own(explain.Plain, flakes))
+		rows[i] = newRow(c.URL, own(m.Role, m.String()), url, own(explain.Plain, effect), cell{safetext.Line(c.Priority), explain.Faint}, own(explain.Plain, flakes), s.probeCell(c))
 		rows[i].old = !c.InEffect
 	}
 	s.urls.set(rows)
@@ -129,6 +140,7 @@ func (s *caches) cacheText(c *trust.CacheReport, w int) []string {
 		d.fieldIn(explain.Faint, "admitted by", safetext.Line("no list of the daemon"))
 	}
 	d.origins(c.Origins)
+	d.lastProbe(s, c)
 	if len(c.Keys) > 0 {
 		d.title("Keys named after it")
 		for _, k := range c.Keys {

@@ -16,10 +16,11 @@ const (
 	everywhere scope = "Everywhere"
 	inLists    scope = "In a list"
 	inTexts    scope = "In a text"
+	onCache    scope = "On a cache: Overview and Caches"
+	onCaches   scope = "On the Caches screen"
 	onLocks    scope = "On the Locks screen"
 	onGrants   scope = "On the Grants screen"
 	onStore    scope = "On the Store screen"
-	onCaches   scope = "On the Caches screen"
 	inChanges  scope = "To change something: each shows first what it would do"
 	inPopups   scope = "In a popup"
 	inQuestion scope = "In a question"
@@ -27,7 +28,7 @@ const (
 )
 
 // scopes are in the order in which help shows them.
-var scopes = []scope{everywhere, inLists, inTexts, onCaches, onLocks, onGrants, onStore, inChanges, inPopups, inQuestion, inInput}
+var scopes = []scope{everywhere, inLists, inTexts, onCache, onCaches, onLocks, onGrants, onStore, inChanges, inPopups, inQuestion, inInput}
 
 // A binding is one thing that keys do. Dispatch, footer, help and docs/keys.md
 // all come from it.
@@ -102,6 +103,13 @@ func bindings() []binding {
 		{Binding: on("next place that the search found", "n"), scope: inTexts, do: byHits(1), why: (*root).whyNoHit},
 		{Binding: on("previous place that the search found", "N"), scope: inTexts, do: byHits(-1), why: (*root).whyNoHit},
 
+		{Binding: on("diagnose: why this cache is not used for this flake, or that it is; asks the cache, after a question", "d"), brief: "diagnose", rank: 3, scope: onCache, do: (*root).askDiagnosis, why: (*root).whyNoDiagnosis},
+		{Binding: on("diagnose for a store path that does not come", "D"), scope: onCache, do: (*root).typePath, why: (*root).whyNoDiagnosis},
+
+		{Binding: on("probe the selected cache: how it answers, and how fast, after a question", "p"), brief: "probe", rank: 2, scope: onCaches, do: (*root).askProbeOne, why: (*root).whyNoProbeOne},
+		{Binding: on("probe every cache in effect, after a question", "a"), brief: "probe all", rank: 4, scope: onCaches, do: (*root).askProbeAll, why: (*root).whyNoProbeAll},
+		{Binding: on("the Store screen, at the key: what came by it, and what rests on it alone", "S"), brief: "store", rank: 6, scope: onCaches, do: (*root).toStore, why: (*root).whyNoKeyHere},
+
 		{Binding: on("check whether the flake moved on: evaluates it with your nix, offline", "c"), brief: "check", rank: 3, scope: onLocks, do: onLock(checkLock), why: (*root).whyNoTask},
 		{Binding: on("verify: ask the caches what they have, after a question", "v"), brief: "verify", rank: 2, scope: onLocks, do: onLock(askVerify), why: (*root).whyNoTask},
 		{Binding: on("what changed since the version that git's HEAD has", "d"), brief: "diff", rank: 3, scope: onLocks, do: onLock(compareLock), why: (*root).whyNoTask},
@@ -110,8 +118,6 @@ func bindings() []binding {
 		{Binding: on("next page: contents, pins, changes, challenge", "p"), brief: "page", rank: 4, scope: onLocks, do: onLock(turnPage), why: (*root).whyNoLock},
 
 		{Binding: on("fetch what the grant pins, through the gate, after a question", "f"), brief: "fetch", rank: 2, scope: onGrants, do: (*root).askFetch, why: (*root).whyNoFetch},
-
-		{Binding: on("the Store screen, at the key: what came by it, and what rests on it alone", "S"), brief: "store", rank: 6, scope: onCaches, do: (*root).toStore, why: (*root).whyNoKeyHere},
 
 		{Binding: on("sort the list in the next way", "s"), brief: "sort", rank: 3, scope: onStore, do: (*root).sortStore, why: (*root).whyNoSort},
 		{Binding: on("the Caches screen, at a cache of the selected key", "c"), brief: "cache", rank: 4, scope: onStore, do: (*root).toCache, why: (*root).whyNoCacheOf},
@@ -182,6 +188,12 @@ func (m *root) scopesNow() []scope {
 	if m.screen().board().onDetail() {
 		now[0] = inTexts
 	}
+	if _, ok := m.screen().(complainer); ok {
+		now = append([]scope{onCache}, now...)
+	}
+	if m.screen() == m.caches {
+		now = append([]scope{onCaches}, now...)
+	}
 	if m.screen() == m.locks {
 		now = append([]scope{onLocks}, now...)
 	}
@@ -190,9 +202,6 @@ func (m *root) scopesNow() []scope {
 	}
 	if m.screen() == m.store {
 		now = append([]scope{onStore}, now...)
-	}
-	if m.screen() == m.screens[cachesAt] {
-		now = append([]scope{onCaches}, now...)
 	}
 	return now
 }

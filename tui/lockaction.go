@@ -133,19 +133,31 @@ func (d *doc) told(hosts []string, folders, paths int, madeUp bool) {
 		d.para(explain.Plain, safetext.Line("No host is asked: the caches are folders of this machine."))
 	default:
 		d.para(explain.Strong, safetext.Line(fmt.Sprintf("%s would learn that you use %s:", counted(len(hosts), "host"), counted(paths, "path"))))
-		for _, h := range hosts {
-			d.note(explain.Place, safetext.ASCII(h))
-			if why, bad := safetext.SuspectHost("https://" + h); bad {
-				d.alarm(why)
-			}
-		}
+		d.hosts(hosts, false)
 		if folders > 0 {
 			d.para(explain.Plain, safetext.Line(counted(folders, "cache")+" more: folders of this machine, which tell nobody."))
 		}
 	}
 	if madeUp {
-		d.para(explain.Faint, safetext.Line("In the demo these hosts exist inside this program only."))
+		d.inDemo()
 	}
+}
+
+// hosts lists who would be asked.
+func (d *doc) hosts(hosts []string, madeUp bool) {
+	for _, h := range hosts {
+		d.note(explain.Place, safetext.ASCII(h))
+		if why, bad := safetext.SuspectHost("https://" + h); bad {
+			d.alarm(why)
+		}
+	}
+	if madeUp {
+		d.inDemo()
+	}
+}
+
+func (d *doc) inDemo() {
+	d.para(explain.Faint, safetext.Line("In the demo these hosts exist inside this program only."))
 }
 
 func verifyLock(m *root, s *locks, f LockFile, contents bool) tea.Cmd {

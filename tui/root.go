@@ -9,6 +9,7 @@ import (
 	"charm.land/bubbles/v2/spinner"
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
@@ -35,6 +36,7 @@ type root struct {
 	version int   // of the view: it changes with the report and the theme
 	active  int
 
+	caches   *caches
 	locks    *locks
 	grants   *grants
 	journal  *journal
@@ -63,14 +65,16 @@ func newRoot(ctx context.Context, o Options, now func() time.Time) *root {
 	c, _ := o.Backend.(ChangeBackend)
 	g, _ := o.Backend.(GateBackend)
 	in := func(name string) lane { return lane{ctx: ctx, now: now, name: name} }
+	p, _ := o.Backend.(ProbeBackend)
+	m.caches = newCaches(p, in("probes"), in("probing"))
 	m.locks = newLocks(b, in("reading"), in("work"))
 	m.changes = changes{backend: c, plan: in("plan"), write: in("write")}
 	m.grants, m.journal = newGrants(c, g, in("grants"), in("gates"), in("fetch")), newJournal(c, in("journal"), in("entry"))
 	st, _ := o.Backend.(StoreBackend)
 	m.store = newStore(st, in("audit"), in("roots"))
-	m.screens = []screen{newOverview(o.Flake), newCaches(), newAnswers(), newSettings(), m.locks, m.grants, m.journal, m.store, newFindings()}
+	m.screens = []screen{newOverview(o.Flake), m.caches, newAnswers(), newSettings(), m.locks, m.grants, m.journal, m.store, newFindings()}
 	m.loaded = make([]int, len(m.screens))
-	m.view = view{theme: newTheme(true, o.ASCII), home: o.Home}
+	m.view = view{theme: newTheme(true, o.ASCII), home: o.Home, now: now}
 	m.spin = spinner.New(spinner.WithSpinner(m.view.theme.spinner))
 	return m
 }
@@ -133,9 +137,12 @@ func (m *root) take(msg tea.Msg) tea.Cmd {
 	case taskTick:
 		return m.lane(msg.lane).tick(msg)
 	case agedMsg:
+		for _, s := range m.screens {
+			s.board().detail.renew()
+		}
+		m.caches.fill()
 		m.locks.fill()
 		m.grants.fill()
-		m.store.b.detail.renew()
 		return ageSoon()
 	case toastMsg:
 		if m.toast != nil && m.toast.id == msg.id {
@@ -160,7 +167,7 @@ func (m *root) take(msg tea.Msg) tea.Cmd {
 
 // lanes are all that tasks run in.
 func (m *root) lanes() []*lane {
-	return []*lane{&m.locks.reading, &m.locks.work, &m.grants.reading, &m.grants.fetching, &m.journal.reading, &m.journal.opening, &m.changes.plan, &m.changes.write, m.grants.looking(), &m.store.reading, &m.store.tracing}
+	return []*lane{&m.caches.probes.reading, &m.caches.probes.work, &m.locks.reading, &m.locks.work, &m.grants.reading, &m.grants.fetching, &m.journal.reading, &m.journal.opening, &m.changes.plan, &m.changes.write, m.grants.looking(), &m.store.reading, &m.store.tracing}
 }
 
 // lane returns the lane of tasks with a name.
@@ -171,7 +178,7 @@ func (m *root) lane(name string) *lane {
 
 // going is the task that a key started and that goes on, nil for none.
 func (m *root) going() *task {
-	for _, l := range []*lane{&m.changes.write, &m.changes.plan, &m.locks.work, &m.grants.fetching, &m.store.reading} {
+	for _, l := range []*lane{&m.changes.write, &m.changes.plan, &m.locks.work, &m.grants.fetching, &m.caches.probes.work, &m.store.reading} {
 		if l.current != nil {
 			return l.current
 		}
@@ -213,6 +220,9 @@ func (m *root) snapshot(msg snapshotMsg) tea.Cmd {
 		if !o.found() {
 			return m.say(explain.Caution, safetext.Join(safetext.Line("No flake like this was found:"), safetext.Text(m.opt.Flake)))
 		}
+	}
+	if slices.ContainsFunc(msg.report.Caches, func(c trust.CacheReport) bool { return c.Probed.Reach != trust.NotProbed }) {
+		return m.grow() // ages are shown
 	}
 	return nil
 }

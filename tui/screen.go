@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"time"
+
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/tui/explain"
 )
@@ -27,11 +29,20 @@ type view struct {
 	theme  *theme
 	home   string
 	brief  bool // the detail shares the screen with lists
+	now    func() time.Time
+}
+
+// time is when it is drawn, zero when that is not known.
+func (v *view) time() time.Time {
+	if v.now == nil {
+		return time.Time{}
+	}
+	return v.now()
 }
 
 // style returns the style in which explanations are drawn at a width.
 func (v *view) style(w int) explain.Style {
-	return explain.Style{Width: w, Glyphs: v.theme.glyphs, Paint: v.theme.paint, Fit: true, Brief: v.brief, Home: v.home}
+	return explain.Style{Width: w, Glyphs: v.theme.glyphs, Paint: v.theme.paint, Fit: true, Brief: v.brief, Home: v.home, Now: v.time()}
 }
 
 // command returns the first fix that has something to copy.

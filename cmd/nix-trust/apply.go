@@ -16,6 +16,7 @@ import (
 	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/diskcache"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 	"github.com/nix-trust/nix-trust/trust/grants"
 	"github.com/nix-trust/nix-trust/trust/ledger"
 	"github.com/nix-trust/nix-trust/trust/operation"
@@ -90,7 +91,7 @@ func (a *app) carryOutOperations(ctx context.Context, adm administrator, file st
 	adm.journal.Writer.Stores = storesOf(sys)
 	return a.carry(ctx, carrying{
 		journal: adm.journal, plan: p, undo: "sudo nix-trust undo",
-		memory: gateMemoryIn(diskcache.Folders(sys.Home, "", ""), []gatePlace{systemGatePlace("")}),
+		memory: gateMemoryIn(diskcache.Folders(sys.Home, "", ""), []gateplace.Place{gateplace.OfMachine("")}),
 		may:    func(p trust.Plan) (bool, *problem) { return a.mayApply(ctx, p, ops, f) },
 	})
 }

@@ -115,9 +115,9 @@ func (a *app) bundleOf(ctx context.Context, m *host.Machine, o host.Options, sou
 		return nil, nil, ctx.Err()
 	}
 	notes := len(f.Notes)
-	a.lookAtGrants(ctx, f)
+	a.lookBeside(ctx, f)
 	made := time.Now()
-	b, err := bundle.Make(&files, recorder.Record(o, f), f, bundle.Options{Made: made, By: programVersion(), Grants: bundle.GrantsOf(f, notes), Sources: sources})
+	b, err := bundle.Make(&files, recorder.Record(o, f), f, bundle.Options{Made: made, By: programVersion(), Beside: bundle.BesideOf(f, notes), Sources: sources})
 	switch {
 	case errors.Is(err, bundle.ErrTooMuch):
 		return nil, nil, &problem{code: exitUnknown, text: err.Error() + ": 64 MiB of files, 100000 paths", hints: []string{"list fewer roots in config.toml"}}
@@ -175,8 +175,8 @@ func differences(ctx context.Context, text []byte, live *trust.Report) ([]string
 		return fail(err)
 	}
 	f := host.Look(ctx, m, o)
-	if g := b.Grants(); g != nil {
-		g.Add(f)
+	if beside := b.Beside(); beside != nil {
+		beside.Add(f)
 	}
 	again := trust.Decide(f)
 	again.Made = b.Made()

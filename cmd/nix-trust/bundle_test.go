@@ -1,12 +1,17 @@
 package main
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,4 +112,132 @@ func TestABundleOfAnotherRootShowsTheSame(t *testing.T) {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
 	sameSaid(t, []string{"--root", root}, []string{"--root", file}, "status --json", "why --json", "config --json", "config --all", "lint --json", "answers list --json", "why /home/alice/src/project0 --json")
+}
+
+// A bundle comes from somebody else: whatever its strings hold, nothing of it
+// acts on a terminal.
+func TestABundleCannotWriteToTheTerminal(t *testing.T) {
+	a := &app{demo: true}
+	m, o := a.made().Machine()
+	b, _, err := a.bundleOf(context.Background(), m, o, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	if err := b.Write(&text); err != nil {
+		t.Fatal(err)
+	}
+	const evil = "\x1b]0;x\a\x1b[31m\u202e\u200b\r\n"
+	read := 0
+	for n := 0; ; n++ {
+		changed, what := evilBundle(t, text.Bytes(), n, evil)
+		if changed == nil {
+			break
+		}
+		file := filepath.Join(t.TempDir(), "b.tar.gz")
+		if err := os.WriteFile(file, changed, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []string{"status", "why", "doctor", "lint", "answers list", "config", "why --json", "status --json"} {
+			var out, errs bytes.Buffer
+			code := run(context.Background(), append(strings.Fields(c), "--root", file), streams{in: strings.NewReader(""), out: &out, err: &errs})
+			if code != exitUnknown {
+				read++
+			}
+			if all := out.String() + errs.String(); strings.ContainsAny(all, "\x1b\a\r\u202e\u200b") {
+				at := strings.IndexAny(all, "\x1b\a\r\u202e\u200b")
+				t.Errorf("%s, with %s: %q", c, what, all[max(0, at-100):min(len(all), at+40)])
+				break
+			}
+			if strings.Contains(errs.String(), "could not be read as a bundle") {
+				break
+			}
+		}
+	}
+	if read < 100 {
+		t.Errorf("only %d times was a bundle read", read)
+	}
+}
+
+// evilBundle is a bundle with something added to the n-th string of its manifest;
+// nil when it has none.
+func evilBundle(t *testing.T, text []byte, n int, evil string) (changed []byte, what string) {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	to := gzip.NewWriter(&out)
+	from, w := tar.NewReader(z), tar.NewWriter(to)
+	for {
+		h, err := from.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Typeflag == tar.TypeReg && what == "" {
+			var manifest any
+			if err := json.Unmarshal(data, &manifest); err != nil {
+				t.Fatal(err)
+			}
+			if what = addTo(manifest, "", &n, evil); what == "" {
+				return nil, ""
+			}
+			if data, err = json.Marshal(manifest); err != nil {
+				t.Fatal(err)
+			}
+			h.Size = int64(len(data))
+		}
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Close()
+	to.Close()
+	return out.Bytes(), what
+}
+
+// addTo adds to the n-th string of a JSON value, those of long lists aside, and
+// says which that is.
+func addTo(v any, name string, n *int, evil string) string {
+	is := func(string) bool { *n--; return *n < 0 }
+	switch v := v.(type) {
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			if s, ok := v[k].(string); ok {
+				if is(s) {
+					v[k] = s + evil
+					return name + "." + k
+				}
+				continue
+			}
+			if what := addTo(v[k], name+"."+k, n, evil); what != "" {
+				return what
+			}
+		}
+	case []any:
+		for i := range v[:min(len(v), 2)] {
+			if s, ok := v[i].(string); ok {
+				if is(s) {
+					v[i] = s + evil
+					return name
+				}
+				continue
+			}
+			if what := addTo(v[i], name, n, evil); what != "" {
+				return what
+			}
+		}
+	}
+	return ""
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/guard"
 	"github.com/nix-trust/nix-trust/trust/host"
 	"github.com/nix-trust/nix-trust/trust/host/bundle"
 )
@@ -42,7 +44,7 @@ func (a *app) bundle() (*bundle.Bundle, error) {
 		return nil, &problem{code: exitUnknown, text: fmt.Sprintf("--root %s could not be read as a bundle: %v", a.root, cause(err)),
 			hints: []string{"--root takes the root folder of a system, such as /mnt, or a file that `nix-trust report --bundle` wrote"}}
 	}
-	text, err := readRegular(a.root, maxBundle)
+	text, err := guard.ReadRegular(a.root, maxBundle)
 	if err == nil && len(text) > maxBundle {
 		err = syscall.EFBIG
 	}
@@ -77,14 +79,20 @@ func (a *app) bundledMachine(named string) (*host.Machine, host.Options, error) 
 	return m, o, nil
 }
 
-// bundledGrants adds how the grants stood when the bundle was made.
-func (a *app) bundledGrants(f *trust.Facts) {
+// lookBeside adds to the facts of a look what is known of grants, gates and
+// probes: for a bundle, what was when it was made.
+func (a *app) lookBeside(ctx context.Context, f *trust.Facts) {
+	if !a.bundled() {
+		a.lookAtGrants(ctx, f)
+		a.lookAtProbes(f)
+		return
+	}
 	b, err := a.bundle()
-	if err != nil || b.Grants() == nil {
+	if err != nil || b.Beside() == nil {
 		f.Notes = append(f.Notes, trust.Note{Text: "How grants stood is not in the bundle."})
 		return
 	}
-	b.Grants().Add(f)
+	b.Beside().Add(f)
 }
 
 // now is when what is shown was seen: for a bundle that is when it was made.

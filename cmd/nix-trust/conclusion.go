@@ -60,9 +60,9 @@ func (d *diagnosis) conclude() conclusion {
 func (d *diagnosis) byVerdict() (c conclusion, decided bool) {
 	v := d.verdict
 	if f := d.flake; f != nil && f.Rejected != nil {
-		return conclusion{exitFindings, "It would not be used, as Nix refuses the flake in this folder. " + f.Rejected.Text, firstFix(f.Rejected.Fixes)}, true
+		return conclusion{exitFindings, "It would not be used, as Nix refuses the flake. " + f.Rejected.Text, firstFix(f.Rejected.Fixes)}, true
 	} else if f != nil && f.Err != "" {
-		return conclusion{exitUnknown, "It is not known whether it would be used, as the flake in this folder could not be read: " + f.Err, ""}, true
+		return conclusion{exitUnknown, "It is not known whether it would be used, as the flake could not be read: " + f.Err, ""}, true
 	}
 	switch v.State {
 	case trust.StateUsable, trust.StateScoped:

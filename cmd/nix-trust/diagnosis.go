@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,10 @@ import (
 // A diagnosis is all that is known of one cache, and of some paths, for saying
 // why it is not used.
 type diagnosis struct {
+	url     string
+	local   *nix.Nix             // of this machine, not the demo's
+	wanted  []bincache.StorePath // that the cache is asked for
+	drv     bincache.StorePath   // that was named and makes them, "" for none
 	report  *trust.Report
 	flake   *trust.FlakeReport // nil: none
 	verdict trust.CacheVerdict
@@ -62,48 +67,27 @@ type derivationFact struct {
 const mostOutputs = 20
 
 func (a *app) doctorCache(ctx context.Context, args []string, f doctorFlags) error {
-	url := args[0]
-	switch {
-	case !isCacheURL(url):
-		return usage(fmt.Sprintf("%s is not the URL of a cache", safetext.Redact(url)), "a cache is written with its scheme, as in https://example.cachix.org; without one doctor is about this machine")
-	case a.demo:
-		return usage("the caches of the demo are made up, and are not asked", "run `nix-trust demo why "+safetext.Redact(url)+"`")
-	case a.bundled():
-		return usage("a cache is asked by the machine that uses it, and --root names a bundle of another one", "run `nix-trust why` on the bundle for what is known there")
-	}
-	local := &nix.Nix{Runner: nix.Program{}, StoreDir: storeDir(), Root: a.root}
-	var path bincache.StorePath
+	path := ""
 	if len(args) > 1 {
-		var err error
-		if path, err = storePathOf(local.StoreDir, args[1]); err != nil {
-			return usage(err.Error(), "a store path is /nix/store/HASH-NAME, or HASH-NAME alone")
-		}
+		path = args[1]
 	}
-	netrc, err := readNetrc(f.netrc)
+	d, err := a.diagnose(ctx, args[0], path, func(r *trust.Report) *trust.FlakeReport { return subject(r, "") })
 	if err != nil {
 		return err
 	}
-	d, err := a.diagnose(ctx, url)
+	o, err := a.probeOptions(ctx, f.netrc)
 	if err != nil {
 		return err
 	}
-	wanted, drv, err := wantedPaths(local, path)
-	if err != nil {
-		return err
-	}
-	if hosts := probe.Hosts([]string{url}); len(hosts) > 0 && !f.yes {
-		if err := a.askToTell(ctx, consent{hosts: hosts, paths: len(wanted), done: "diagnosed"}); err != nil {
+	if hosts := probe.Hosts([]string{d.url}); len(hosts) > 0 && !f.yes {
+		if err := a.askToTell(ctx, consent{hosts: hosts, paths: len(d.wanted), done: "diagnosed"}); err != nil {
 			return err
 		}
 	}
-	d.probe = probe.Cache(ctx, url, probe.Options{
-		Netrc: netrc, StoreDir: local.StoreDir, Paths: wanted, Keys: bincache.NewKeyring(d.keys()), Known: parsedKeys(d.verdict.Keys),
-	})
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if err := d.ask(ctx, a, o); err != nil {
+		return err
 	}
 	a.keepProbes([]probe.Result{d.probe})
-	d.addPaths(ctx, a, local, wanted, drv)
 	c := d.conclude()
 	if a.json {
 		if err := a.writeJSON(d.json(c)); err != nil {
@@ -115,17 +99,30 @@ func (a *app) doctorCache(ctx context.Context, args []string, f doctorFlags) err
 	return silent(c.code)
 }
 
-// diagnose is what the machine alone says of a cache.
-func (a *app) diagnose(ctx context.Context, url string) (*diagnosis, error) {
+// diagnose is what the machine alone says of a cache, for the flake that of
+// picks or none, and which paths the cache is to be asked for. Nobody is asked.
+func (a *app) diagnose(ctx context.Context, url, path string, of func(*trust.Report) *trust.FlakeReport) (*diagnosis, error) {
+	if !isCacheURL(url) {
+		return nil, usage(fmt.Sprintf("%s is not the URL of a cache", safetext.Redact(url)), "a cache is written with its scheme, as in https://example.cachix.org; without one doctor is about this machine")
+	}
+	if a.bundled() {
+		return nil, usage("a cache is asked by the machine that uses it, and --root names a bundle of another one", "run `nix-trust why` on the bundle for what is known there")
+	}
+	d := &diagnosis{url: url, local: &nix.Nix{Runner: nix.Program{}, StoreDir: a.storeDir(), Root: a.root}}
+	var named bincache.StorePath
+	if path != "" {
+		var err error
+		if named, err = storePathOf(d.local.StoreDir, path); err != nil {
+			return nil, usage(err.Error(), "a store path is /nix/store/HASH-NAME, or HASH-NAME alone")
+		}
+	}
 	r, err := a.report(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	d := &diagnosis{report: r}
-	f := subject(r, "")
-	if f != nil {
-		d.flake = f
-	} else {
+	d.report, d.flake = r, of(r)
+	f := d.flake
+	if f == nil {
 		f = &trust.FlakeReport{State: trust.StateNone, Caches: withoutFlake(r)}
 	}
 	// Two spellings may differ in what the daemon makes of them.
@@ -141,7 +138,24 @@ func (a *app) diagnose(ctx context.Context, url string) (*diagnosis, error) {
 			d.unsignedOK = reason.Text
 		}
 	}
-	return d, nil
+	if a.demo && strings.HasSuffix(string(named), ".drv") {
+		return nil, usage("the made-up host has no derivations", "name the path that it makes")
+	}
+	d.wanted, d.drv, err = wantedPaths(d.local, named)
+	return d, err
+}
+
+// ask asks the cache, and adds what this machine knows of the paths that it was
+// asked for. The user has been asked before.
+func (d *diagnosis) ask(ctx context.Context, a *app, o probe.Options) error {
+	o.Paths, o.Keys, o.Known = d.wanted, bincache.NewKeyring(d.keys()), parsedKeys(d.verdict.Keys)
+	d.probe = probe.Cache(ctx, d.url, o)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	d.verdict.Probed = probedFact(d.probe) // what it was before is of no interest any more
+	d.addPaths(ctx, a)
+	return ctx.Err()
 }
 
 // keys are those that a build here would believe: those in effect, and those
@@ -202,18 +216,26 @@ func wantedPaths(local *nix.Nix, path bincache.StorePath) (paths []bincache.Stor
 
 // addPaths adds what this machine knows of the paths that were asked for. A
 // cache that was not reached says nothing of the rest.
-func (d *diagnosis) addPaths(ctx context.Context, a *app, local *nix.Nix, wanted []bincache.StorePath, drv bincache.StorePath) {
-	for _, path := range wanted {
+func (d *diagnosis) addPaths(ctx context.Context, a *app) {
+	for _, path := range d.wanted {
 		p := pathDiagnosis{Path: probe.Path{Path: path, Text: "The cache was not asked for it, as it does not answer as one."}}
 		for _, got := range d.probe.Paths {
 			if got.Path == path {
 				p.Path = got
 			}
 		}
+		if a.demo { // its Nix has never asked anybody
+			p.memory, p.valid = recollection{known: true}, trust.Fail
+			if there, err := a.made().Files().Exists(filepath.Join(d.local.StoreDir, string(path))); err != nil || there {
+				p.valid = trust.Pass
+			}
+			d.paths = append(d.paths, p)
+			continue
+		}
 		p.memory = d.remembered(ctx, a.root, path)
-		p.drv = d.derivation(local, path, drv, p.Deriver)
+		p.drv = d.derivation(path, p.Deriver)
 		if a.root == "" {
-			if infos, err := local.Info(ctx, []bincache.StorePath{path}, false); err == nil {
+			if infos, err := d.local.Info(ctx, []bincache.StorePath{path}, false); err == nil {
 				p.valid = trust.Fail
 				if _, ok := infos[path]; ok {
 					p.valid = trust.Pass
@@ -264,15 +286,15 @@ func (d *diagnosis) remembered(ctx context.Context, root string, path bincache.S
 
 // derivation reads what makes a path: the derivation that was named, or the one
 // that the cache claims made it, if that is here and really makes it.
-func (d *diagnosis) derivation(local *nix.Nix, path, named, claimed bincache.StorePath) derivationFact {
-	drv := named
+func (d *diagnosis) derivation(path, claimed bincache.StorePath) derivationFact {
+	drv := d.drv
 	if drv == "" {
 		drv = claimed
 	}
 	if drv == "" {
 		return derivationFact{}
 	}
-	read, err := local.Derivation(drv)
+	read, err := d.local.Derivation(drv)
 	if err != nil {
 		return derivationFact{path: drv}
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,24 +21,46 @@ func (a *app) printDiagnosis(d *diagnosis, c conclusion) {
 		a.print(paint(s, explain.Strong, flakeName(d.flake)))
 	}
 	a.print(a.standingLine(d.report), "")
-	a.print(explain.Cache(d.verdict, s)...)
-	a.print("", paint(s, explain.ProbeMark(d.probe, s.Glyphs).Role, d.probe.Outcome.String())+"  "+paint(s, explain.Strong, safetext.URL(d.probe.URL).String()))
+	a.print(d.facts(s)...)
+	a.print("")
+	a.print(c.lines(s)...)
+}
+
+// Lines is the diagnosis on a screen, where what is read first comes first. It
+// makes d a tui.Diagnosis.
+func (d *diagnosis) Lines(s explain.Style) []string {
+	s.Brief = false
+	return slices.Concat(d.conclude().lines(s), []string{""}, d.facts(s))
+}
+
+// facts are what the conclusion was drawn from: the chain with its ways out, the
+// probe, the paths, and a daemon that is older than its files.
+func (d *diagnosis) facts(s explain.Style) (out []string) {
+	v := d.verdict
+	v.Probed = trust.Probed{} // this very probe, which follows
+	out = append(out, explain.Cache(v, s)...)
+	m := explain.ProbeMark(d.probe, s.Glyphs)
+	out = append(out, "", paint(s, m.Role, d.probe.Outcome.String())+"  "+paint(s, explain.Strong, safetext.URL(d.probe.URL).String()))
 	for _, l := range explain.ProbeLines(d.probe, atOnceOf(d.report)) {
-		a.printProbeLine(l, s)
+		out = append(out, inset(l, s)...)
 	}
 	if d.probe.Effect == probe.Asks {
-		a.printProbeLine(fmt.Sprintf("its priority is %d: caches with a lower one are asked before it", d.probe.Priority), s)
+		out = append(out, inset(fmt.Sprintf("its priority is %d: caches with a lower one are asked before it", d.probe.Priority), s)...)
 	}
 	for _, p := range d.paths {
-		a.print("", paint(s, explain.PathRole(p.State), p.State.String())+"  "+paint(s, explain.Strong, safetext.Line(string(p.Path.Path)).String()))
+		out = append(out, "", paint(s, explain.PathRole(p.State), p.State.String())+"  "+paint(s, explain.Strong, safetext.Line(string(p.Path.Path)).String()))
 		for _, l := range d.pathLines(p) {
-			a.printProbeLine(l, s)
+			out = append(out, inset(l, s)...)
 		}
 	}
 	if d.stale != nil {
-		a.print("")
-		a.print(explain.Finding(*d.stale, s)...)
+		out = append(append(out, ""), explain.Finding(*d.stale, s)...)
 	}
+	return out
+}
+
+// lines are a conclusion and what to do first.
+func (c conclusion) lines(s explain.Style) (out []string) {
 	role := explain.Unsure
 	switch c.code {
 	case exitOK:
@@ -47,17 +70,30 @@ func (a *app) printDiagnosis(d *diagnosis, c conclusion) {
 	case exitBad:
 		role = explain.Danger
 	}
-	a.print("")
-	lines := []string{safetext.Line(safetext.Redact(c.text)).String()}
-	if s.Width > 20 {
-		lines = explain.Wrap(safetext.Line(safetext.Redact(c.text)), s.Width)
-	}
-	for _, l := range lines {
-		a.print(paint(s, role, l))
+	for _, l := range folded(safetext.Line(safetext.Redact(c.text)), s.Width) {
+		out = append(out, paint(s, role, l))
 	}
 	if c.do != "" {
-		a.print("First: " + safetext.Line(safetext.Redact(c.do)).String())
+		do := safetext.Join(safetext.Line("First:"), safetext.Line(safetext.Redact(c.do)))
+		if !s.Fit { // where it can be copied, it is not broken
+			return append(out, do.String())
+		}
+		out = append(out, folded(do, s.Width)...)
 	}
+	return out
+}
+
+// folded is a text as lines of at most w cells, or as it is without a width.
+func folded(text safetext.S, w int) []string {
+	if w <= 20 {
+		return []string{text.String()}
+	}
+	return explain.Wrap(text, w)
+}
+
+// inset is a text that is indented under a line.
+func inset(text string, s explain.Style) []string {
+	return indent(folded(safetext.Text(text), s.Width-4), "    ")
 }
 
 // pathLines say what is known of one path.

@@ -17,6 +17,7 @@ import (
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/gate"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 	"github.com/nix-trust/nix-trust/trust/host"
 )
 
@@ -59,7 +60,7 @@ is not there.`,
 	}
 	c.Flags().StringVar(&f.flake, "flake", "", "with the grant of `FLAKE`, a folder or a reference")
 	c.Flags().BoolVar(&f.any, "any", false, "with whatever is granted, to whichever flake")
-	c.Flags().StringVar(&f.gate, "gate", "", "the gate's `ADDRESS` (default "+gateAddress+")")
+	c.Flags().StringVar(&f.gate, "gate", "", "the gate's `ADDRESS` (default "+gateplace.Address+")")
 	c.Flags().StringVar(&f.netrc, "netrc", "", "read the caches' credentials from `FILE` (default: netrc beside the system's nix.conf, if readable)")
 	// What stands behind the command belongs to it.
 	c.Flags().SetInterspersed(false)
@@ -101,12 +102,12 @@ func (a *app) exec(ctx context.Context, argv []string, f execFlags) error {
 	if err != nil {
 		return err
 	}
-	defer held.stop()
-	status, err := held.ask(ctx)
+	defer held.Stop()
+	status, err := held.Ask(ctx)
 	if err != nil {
 		return &problem{code: exitUnknown, text: fmt.Sprintf("the gate does not say how it does: %v", err)}
 	}
-	run := &execution{app: a, grant: g, held: held, report: r, url: held.url(status), before: status}
+	run := &execution{app: a, grant: g, held: held, report: r, url: held.URL(status), before: status}
 	remove, err := run.prepare()
 	if err != nil {
 		return err
@@ -171,7 +172,7 @@ func (b *grantBook) execGrant(ctx context.Context, f execFlags) (granted, error)
 type execution struct {
 	app    *app
 	grant  granted
-	held   *heldGate
+	held   *gateplace.Held
 	report *trust.Report
 	url    string
 	env    []string
@@ -184,7 +185,7 @@ func (e *execution) prepare() (remove func(), err error) {
 	r := e.report
 	key := ""
 	if r.Trust == trust.Trusted {
-		key = e.held.key
+		key = e.held.Key
 	}
 	lines := gateLines(e.url, key)
 	asks := unanswered(e.flake())
@@ -263,7 +264,7 @@ func (e *execution) warn() {
 		return
 	}
 	name := then.User.Name
-	if other := namesake(then, e.held.key); other != "" {
+	if other := namesake(then, e.held.Key); other != "" {
 		a.warn("another key of the name of the gate's is configured, and the first one alone counts: %s", other)
 	}
 	switch admitted, asked := then.Daemon.Admits[e.url]; {
@@ -272,7 +273,7 @@ func (e *execution) warn() {
 		a.warn("whether the daemon asks the gate for %s is not known: %s", name, reasonText(then.TrustReasons))
 	case asked && !admitted:
 		a.warn("the daemon does not ask %s for %s, who is not trusted: nothing of the grant will be used. `nix-trust setup` shows what the administrator does once; `nix-trust fetch` works without it", e.url, name)
-	case asked && !believed(then, e.held.key):
+	case asked && !believed(then, e.held.Key):
 		a.warn("the gate's key is not among those that the daemon believes, as far as its files can be read: `nix-trust setup --check` asks the daemon")
 	}
 	if f := e.flake(); f != nil {
@@ -308,11 +309,11 @@ func reasonText(rs []trust.Reason) string {
 // tell says what happened that the command did not see.
 func (e *execution) tell() {
 	a := e.app
-	if s, err := e.held.ask(context.Background()); err != nil {
+	if s, err := e.held.Ask(context.Background()); err != nil {
 		a.warn("the gate stopped while the command ran: %v", err)
 	} else {
 		var seen []string
-		for _, w := range newEvidence(e.before, s) {
+		for _, w := range s.EvidenceSince(e.before) {
 			line := fmt.Sprintf("%s has other bytes for %s than are pinned: %s; they were not let through", w.Cache, w.Path, w.Got)
 			if !slices.Contains(seen, line) {
 				seen = append(seen, line)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/guard"
 )
 
 const answersName = "trusted-settings.json"
@@ -93,7 +94,7 @@ func newDataFolder(dir, real string, saved trust.Answers, missing []trust.Answer
 // said are the decisions that were saved while the command ran, sorted. The
 // error says that the file cannot be read any more.
 func (d *dataFolder) said(v nixconf.Version) ([]trust.AnswerEdit, error) {
-	text, err := readRegular(filepath.Join(d.dir, answersName), 16<<20)
+	text, err := guard.ReadRegular(filepath.Join(d.dir, answersName), 16<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/nixconf/realnix"
 	"github.com/nix-trust/nix-trust/trust/gate"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 )
 
 // start runs nix-trust as alice and does not wait for it.
@@ -109,7 +110,7 @@ func TestExecIsTheCommandButForOneMoreCache(t *testing.T) {
 		// Not even one that shares it is shared with another user.
 		for _, listen := range []func() (net.Listener, error){
 			func() (net.Listener, error) { return net.Listen("tcp", s.gate) },
-			func() (net.Listener, error) { return listenShared(context.Background(), s.gate) },
+			func() (net.Listener, error) { return gateplace.ListenShared(context.Background(), s.gate) },
 		} {
 			l, err := listen()
 			if err != nil {

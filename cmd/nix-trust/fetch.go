@@ -16,6 +16,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/nix"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 )
 
 // fetchFlags are the flags of fetch.
@@ -90,7 +91,9 @@ func (a *app) fetch(ctx context.Context, arg string, f fetchFlags) error {
 		return err
 	}
 	if !f.dryRun {
-		if err := c.bring(ctx, func(ctx context.Context) (*heldGate, error) { return a.holdForCopy(ctx, place, b, g, c.believed()) }); err != nil {
+		if err := c.bring(ctx, func(ctx context.Context) (*gateplace.Held, error) {
+			return a.holdForCopy(ctx, place, b, g, c.believed())
+		}); err != nil {
 			return err
 		}
 		if f.root != "" && len(c.missing) == 0 {

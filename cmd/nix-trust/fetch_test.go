@@ -11,10 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/nix-trust/nix-trust/lock"
-	"github.com/nix-trust/nix-trust/trust/gate"
 )
 
 func somePath(n int, name string) lock.StorePath {
@@ -63,18 +61,6 @@ func TestAClosureOfAnyShapeEnds(t *testing.T) {
 	w, err := closureOf(l, []string{"x"}, []string{"o"})
 	if err != nil || len(w.pinned) != n || len(w.left) != 0 {
 		t.Errorf("%d pinned, %d left, %v", len(w.pinned), len(w.left), err)
-	}
-}
-
-func TestEvidenceFromBeforeIsNotTold(t *testing.T) {
-	when := time.Date(2026, 1, 2, 3, 4, 5, 678, time.UTC)
-	old := gate.Evidence{When: when.Truncate(time.Second), Path: somePath(1, "a"), Cache: "https://a.example"}
-	again := old
-	again.When = when // the same second
-	other := gate.Evidence{When: when, Path: somePath(2, "b"), Cache: "https://a.example"}
-	got := newEvidence(gate.Status{Evidence: []gate.Evidence{old}}, gate.Status{Evidence: []gate.Evidence{old, again, other}})
-	if len(got) != 2 || got[0] != again || got[1] != other {
-		t.Errorf("%+v", got)
 	}
 }
 

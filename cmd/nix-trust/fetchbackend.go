@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nix-trust/nix-trust/lock"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 	"github.com/nix-trust/nix-trust/trust/grants"
 	"github.com/nix-trust/nix-trust/tui"
 )
@@ -91,10 +92,10 @@ func (a *app) Fetch(ctx context.Context, grant string, progress func(done, all i
 	}
 	_, bytes := c.want.missing(c.want.paths(), c.isValid)
 	stop := func() {}
-	err = c.bring(ctx, func(ctx context.Context) (*heldGate, error) {
+	err = c.bring(ctx, func(ctx context.Context) (*gateplace.Held, error) {
 		h, err := c.app.holdForCopy(ctx, place, b, c.granted, c.believed())
 		if err == nil {
-			stop = h.count(ctx, len(c.missing), progress)
+			stop = countSent(ctx, h, len(c.missing), progress)
 		}
 		return h, err
 	})
@@ -109,9 +110,9 @@ func (a *app) Fetch(ctx context.Context, grant string, progress func(done, all i
 // countEvery is how often a gate is asked how far it is.
 const countEvery = 200 * time.Millisecond
 
-// count tells how many paths the gate has sent of all, until stop.
-func (h *heldGate) count(ctx context.Context, all int, progress func(done, all int)) (stop func()) {
-	begin, err := h.ask(ctx)
+// countSent tells how many paths the gate has sent of all, until stop.
+func countSent(ctx context.Context, h *gateplace.Held, all int, progress func(done, all int)) (stop func()) {
+	begin, err := h.Ask(ctx)
 	if err != nil {
 		return func() {}
 	}
@@ -125,7 +126,7 @@ func (h *heldGate) count(ctx context.Context, all int, progress func(done, all i
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				if s, err := h.ask(ctx); err == nil {
+				if s, err := h.Ask(ctx); err == nil {
 					progress(min(int(s.Served.Contents-begin.Served.Contents), all), all)
 				}
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/nix-trust/nix-trust/lock/nix"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/gate"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 )
 
 // A fetching is one fetch, with what came of it.
@@ -53,7 +54,7 @@ const copyRounds = 8
 const callPaths = 1000
 
 // bring gets what is missing.
-func (c *fetching) bring(ctx context.Context, hold func(context.Context) (*heldGate, error)) error {
+func (c *fetching) bring(ctx context.Context, hold func(context.Context) (*gateplace.Held, error)) error {
 	if len(c.missing) == 0 {
 		return nil
 	}
@@ -66,8 +67,8 @@ func (c *fetching) bring(ctx context.Context, hold func(context.Context) (*heldG
 	if err != nil {
 		return err
 	}
-	defer held.stop()
-	if c.before, err = held.ask(ctx); err != nil {
+	defer held.Stop()
+	if c.before, err = held.Ask(ctx); err != nil {
 		return &problem{code: exitUnknown, text: fmt.Sprintf("the gate does not say how it does: %v", err)}
 	}
 	if left, _ := c.want.missing(c.want.left, c.isValid); len(left) > 0 {
@@ -78,7 +79,7 @@ func (c *fetching) bring(ctx context.Context, hold func(context.Context) (*heldG
 	if err := c.copy(ctx, held, dir); err != nil {
 		return err
 	}
-	if c.status, err = held.ask(ctx); err != nil && ctx.Err() == nil {
+	if c.status, err = held.Ask(ctx); err != nil && ctx.Err() == nil {
 		c.said = append(c.said, fmt.Sprintf("what the gate did is not known: %v", err))
 	}
 	return ctx.Err()
@@ -87,10 +88,10 @@ func (c *fetching) bring(ctx context.Context, hold func(context.Context) (*heldG
 // environment is what the copying nix runs with beside the user's own: a place
 // to remember things that goes afterwards, and the gate's key where this user's
 // word counts.
-func (c *fetching) environment(dir string, held *heldGate) []string {
+func (c *fetching) environment(dir string, held *gateplace.Held) []string {
 	env := append([]string{"XDG_CACHE_HOME=" + dir, "NIX_CACHE_HOME=" + filepath.Join(dir, "nix"), "NO_COLOR=1"}, direct(os.Environ())...)
-	if c.believed() && held.key != "" {
-		env = append(env, "NIX_CONFIG="+nixConfig(os.Getenv("NIX_CONFIG"), "extra-trusted-public-keys = "+held.key))
+	if c.believed() && held.Key != "" {
+		env = append(env, "NIX_CONFIG="+nixConfig(os.Getenv("NIX_CONFIG"), "extra-trusted-public-keys = "+held.Key))
 	}
 	return env
 }
@@ -122,7 +123,7 @@ func (c *fetching) realise(ctx context.Context, paths []lock.StorePath) error {
 }
 
 // copy gets what is pinned through the gate.
-func (c *fetching) copy(ctx context.Context, held *heldGate, dir string) error {
+func (c *fetching) copy(ctx context.Context, held *gateplace.Held, dir string) error {
 	env := c.environment(dir, held)
 	failed := map[lock.StorePath]bool{}
 	for range copyRounds {
@@ -146,7 +147,7 @@ func (c *fetching) copy(ctx context.Context, held *heldGate, dir string) error {
 		if err := c.again(ctx); err != nil {
 			return err
 		}
-		s, err := held.ask(ctx)
+		s, err := held.Ask(ctx)
 		if err != nil {
 			return nil // said by who asks last
 		}
@@ -164,12 +165,12 @@ func (c *fetching) copy(ctx context.Context, held *heldGate, dir string) error {
 }
 
 // copyAhead copies paths through a spool.
-func (c *fetching) copyAhead(ctx context.Context, held *heldGate, paths []lock.StorePath, env []string, dir string) error {
+func (c *fetching) copyAhead(ctx context.Context, held *gateplace.Held, paths []lock.StorePath, env []string, dir string) error {
 	dir, err := os.MkdirTemp(dir, "spool-")
 	if err != nil {
 		return &problem{code: exitUnknown, text: fmt.Sprintf("no temporary folder could be made: %v", cause(err))}
 	}
-	s, err := newSpool(held.base, c.nix.StoreDir, dir)
+	s, err := newSpool(held.Base, c.nix.StoreDir, dir)
 	if err != nil {
 		return &problem{code: exitUnknown, text: err.Error()}
 	}
@@ -182,7 +183,7 @@ func (c *fetching) copyAhead(ctx context.Context, held *heldGate, paths []lock.S
 }
 
 // copyPaths copies paths in calls that are short enough.
-func (c *fetching) copyPaths(ctx context.Context, held *heldGate, base string, paths []lock.StorePath, env []string) error {
+func (c *fetching) copyPaths(ctx context.Context, held *gateplace.Held, base string, paths []lock.StorePath, env []string) error {
 	for some := range slices.Chunk(paths, callPaths) {
 		args := slices.Concat([]string{"nix", "--extra-experimental-features", "nix-command", "copy", "--no-recursive", "--from", base}, c.full(some))
 		r, err := c.nix.Runner.Run(ctx, nix.Call{Args: args, Env: env})
@@ -200,14 +201,14 @@ func (c *fetching) copyPaths(ctx context.Context, held *heldGate, base string, p
 }
 
 // explain says what an error of Nix means here.
-func (c *fetching) explain(held *heldGate, text string) {
+func (c *fetching) explain(held *gateplace.Held, text string) {
 	switch {
 	case strings.Contains(text, "lacks a signature by a trusted key"), strings.Contains(text, "lacks a valid signature"):
-		text := "the daemon does not believe the gate's key " + held.key
+		text := "the daemon does not believe the gate's key " + held.Key
 		if c.report.Nix.Store == trust.StoreLocal {
-			text = "Nix does not believe the gate's key " + held.key
+			text = "Nix does not believe the gate's key " + held.Key
 		}
-		if other := namesake(c.report, held.key); other != "" {
+		if other := namesake(c.report, held.Key); other != "" {
 			text += ", as another key of that name is configured: " + other
 		}
 		c.say(text, "`nix-trust setup --check` says whether the key is configured and in force; after the configuration was changed the daemon has to be restarted")
@@ -244,12 +245,12 @@ func (c *fetching) again(ctx context.Context) error {
 }
 
 // watch shows how far the gate is, until stop.
-func (c *fetching) watch(ctx context.Context, held *heldGate, paths int, bytes int64) (stop func()) {
+func (c *fetching) watch(ctx context.Context, held *gateplace.Held, paths int, bytes int64) (stop func()) {
 	progress := c.app.progress()
 	if progress.width == nil {
 		return func() {}
 	}
-	begin, err := held.ask(ctx)
+	begin, err := held.Ask(ctx)
 	if err != nil {
 		return func() {}
 	}
@@ -264,7 +265,7 @@ func (c *fetching) watch(ctx context.Context, held *heldGate, paths int, bytes i
 				progress.clear()
 				return
 			case <-tick.C:
-				if s, err := held.ask(ctx); err == nil {
+				if s, err := held.Ask(ctx); err == nil {
 					progress.bytes(min(s.Served.Bytes-begin.Served.Bytes, bytes), bytes)
 				}
 			}

@@ -87,7 +87,7 @@ func (c *fetching) result(f fetchFlags) (fetchJSON, int) {
 
 // wrong is what caches had instead of what this fetch wanted.
 func (c *fetching) wrong() []gate.Evidence {
-	return slices.DeleteFunc(newEvidence(c.before, c.status), func(e gate.Evidence) bool {
+	return slices.DeleteFunc(c.status.EvidenceSince(c.before), func(e gate.Evidence) bool {
 		_, ours := c.want.pins[e.Path]
 		return !ours
 	})

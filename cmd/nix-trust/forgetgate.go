@@ -14,6 +14,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/diskcache"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 	"github.com/nix-trust/nix-trust/trust/guard"
 )
 
@@ -31,7 +32,7 @@ type gateMemory struct {
 
 // gateMemory is that of the user who runs the program.
 func (a *app) gateMemory() gateMemory {
-	places := []gatePlace{systemGatePlace("")}
+	places := []gateplace.Place{gateplace.OfMachine("")}
 	if own, err := a.gatePlace(""); err == nil {
 		places = append(places, own)
 	}
@@ -70,10 +71,10 @@ func rootsAlone(file string) bool {
 	return err == nil
 }
 
-func gateMemoryIn(folders []string, places []gatePlace) gateMemory {
+func gateMemoryIn(folders []string, places []gateplace.Place) gateMemory {
 	var m gateMemory
 	for _, p := range places {
-		for _, u := range append(p.urls(), "http://"+p.address) {
+		for _, u := range append(p.URLs(), "http://"+p.Address) {
 			if u = diskcache.URL(u); !slices.Contains(m.urls, u) {
 				m.urls = append(m.urls, u)
 			}

@@ -15,6 +15,7 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/nix-trust/nix-trust/trust/diskcache"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 )
 
 // rememberAll makes a database as Nix 2.26 has it, in which each cache has one
@@ -146,9 +147,9 @@ func TestRootLeavesADatabaseInAnothersFolderAlone(t *testing.T) {
 		t.Skip("it is about root")
 	}
 	dir := filepath.Join(t.TempDir(), "nix")
-	place := gatePlace{address: gateAddress}
-	file := rememberAll(t, dir, place.url(0))
-	if m := gateMemoryIn([]string{dir}, []gatePlace{place}); len(m.files) != 1 || m.files[0] != file {
+	place := gateplace.Place{Address: gateplace.Address}
+	file := rememberAll(t, dir, place.URL(0))
+	if m := gateMemoryIn([]string{dir}, []gateplace.Place{place}); len(m.files) != 1 || m.files[0] != file {
 		t.Fatalf("%v", m.files)
 	}
 	for name, change := range map[string]func() error{
@@ -159,7 +160,7 @@ func TestRootLeavesADatabaseInAnothersFolderAlone(t *testing.T) {
 		if err := errors.Join(os.Chown(filepath.Dir(dir), 0, 0), os.Chown(dir, 0, 0), os.Chmod(dir, 0o700), change()); err != nil {
 			t.Fatal(err)
 		}
-		if m := gateMemoryIn([]string{dir}, []gatePlace{place}); len(m.files) != 0 {
+		if m := gateMemoryIn([]string{dir}, []gateplace.Place{place}); len(m.files) != 0 {
 			t.Errorf("%s: %v is written to by root", name, m.files)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nix-trust/nix-trust/trust/gate"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 )
 
 // gateFlags are the flags of gate.
@@ -44,7 +44,7 @@ no key, the address is taken, or another gate of yours is running; 130 Ctrl-C.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runGate(cmd.Context(), f) },
 	}
-	c.Flags().StringVar(&f.listen, "listen", "", "serve on `ADDR` of the loopback interface (default "+gateAddress+", or gate in config.toml)")
+	c.Flags().StringVar(&f.listen, "listen", "", "serve on `ADDR` of the loopback interface (default "+gateplace.Address+", or gate in config.toml)")
 	c.Flags().BoolVar(&f.system, "system", false, "be the machine's gate, for what root has granted")
 	c.Flags().BoolVar(&f.ephemeral, "ephemeral", false, "serve on a free port and print the URL, beside a gate that runs")
 	c.Flags().StringVar(&f.metrics, "metrics", "", "serve metrics for Prometheus on `ADDR` of the loopback interface")
@@ -81,17 +81,17 @@ func (f gateFlags) check(a *app) error {
 }
 
 // place is where the gate has its things.
-func (f gateFlags) place(a *app) (gatePlace, error) {
+func (f gateFlags) place(a *app) (gateplace.Place, error) {
 	if f.system {
-		p := systemGatePlace(f.listen)
-		if !gate.OnLoopback(p.address) {
-			return p, usage(addressProblem(p.address))
+		p := gateplace.OfMachine(f.listen)
+		if err := gateplace.CheckAddress(p.Address); err != nil {
+			return p, usage(err.Error())
 		}
 		return p, nil
 	}
 	p, err := a.gatePlace(f.listen)
 	if err == nil && f.ephemeral {
-		p.address = "127.0.0.1:0"
+		p.Address = "127.0.0.1:0"
 	}
 	return p, err
 }

@@ -41,23 +41,23 @@ var gateStates = map[gateState]tui.GateState{gateUnknown: tui.GateUnknown, gateS
 
 // gateView is a gate as the screen shows it.
 func (a *app) gateView(f foundGate) tui.GateView {
-	v := tui.GateView{Name: "your gate", Machine: f.place.system, State: gateStates[f.state], Address: f.place.address, Dir: f.place.dir, Status: f.status}
+	v := tui.GateView{Name: "your gate", Machine: f.place.System, State: gateStates[f.state], Address: f.place.Address, Dir: f.place.Dir, Status: f.status}
 	run, setup := "nix-trust gate", "nix-trust setup"
-	if f.place.system {
+	if f.place.System {
 		v.Name, run, setup = "the machine's gate", "sudo nix-trust gate install", "sudo nix-trust setup"
 	}
 	v.Key, v.KeyText = a.gateKeyState(f)
 	switch v.Key {
 	case tui.KeyMissing:
-		v.Start = append(v.Start, trust.Fix{Title: "Make its key, and bring it in force", Command: setup, Admin: f.place.system, Detail: "It shows what the administrator has to do, once."})
+		v.Start = append(v.Start, trust.Fix{Title: "Make its key, and bring it in force", Command: setup, Admin: f.place.System, Detail: "It shows what the administrator has to do, once."})
 	case tui.KeyNotInForce:
-		v.Start = append(v.Start, trust.Fix{Title: "Bring its key in force", Command: setup, Admin: f.place.system, Detail: "It shows what the administrator has to do, once."})
+		v.Start = append(v.Start, trust.Fix{Title: "Bring its key in force", Command: setup, Admin: f.place.System, Detail: "It shows what the administrator has to do, once."})
 	}
 	switch f.state {
 	case gateUnknown:
 		v.Text = f.text
 	case gateStopped:
-		v.Start = append(v.Start, trust.Fix{Title: "Start it", Command: run, Admin: f.place.system, Detail: "fetch and exec need none that runs: they start one of their own."})
+		v.Start = append(v.Start, trust.Fix{Title: "Start it", Command: run, Admin: f.place.System, Detail: "fetch and exec need none that runs: they start one of their own."})
 	}
 	return v
 }
@@ -65,9 +65,9 @@ func (a *app) gateView(f foundGate) tui.GateView {
 // gateKeyState finds whether the daemon believes a gate's key, by the report that
 // the other screens go by.
 func (a *app) gateKeyState(f foundGate) (tui.KeyState, string) {
-	key, _, err := readPublic(f.place)
+	key, err := gatePublic(f.place)
 	switch {
-	case err != nil && absent(f.place.publicFile()) && absent(f.place.keyFile()):
+	case err != nil && absent(f.place.PublicFile()) && absent(f.place.KeyFile()):
 		return tui.KeyMissing, ""
 	case err != nil:
 		return tui.KeyUnknown, sentence(err.Error())
@@ -80,7 +80,7 @@ func (a *app) gateKeyState(f foundGate) (tui.KeyState, string) {
 	if r == nil {
 		return tui.KeyUnknown, "The machine was not looked at yet."
 	}
-	i := slices.IndexFunc(r.Gates, func(g trust.GateReport) bool { return g.Machine == f.place.system })
+	i := slices.IndexFunc(r.Gates, func(g trust.GateReport) bool { return g.Machine == f.place.System })
 	if i < 0 || r.Gates[i].Key != "" && r.Gates[i].Key != key.String() {
 		return tui.KeyUnknown, "When the machine was looked at, it was not there yet or was another one."
 	}

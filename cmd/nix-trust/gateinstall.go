@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 	"github.com/nix-trust/nix-trust/trust/guard"
 	"github.com/nix-trust/nix-trust/trust/ledger"
 	"github.com/nix-trust/nix-trust/trust/service"
@@ -44,7 +45,7 @@ could not be read or written.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.gateInstall(cmd.Context(), f, true) },
 	}
 	f.consentFlags.add(c)
-	c.Flags().StringVar(&f.address, "listen", "", "have it serve on `ADDR` of the loopback interface (default "+gateAddress+")")
+	c.Flags().StringVar(&f.address, "listen", "", "have it serve on `ADDR` of the loopback interface (default "+gateplace.Address+")")
 	c.Flags().StringVar(&f.program, "program", "", "have `FILE` run (default: this program)")
 	c.Flags().StringVar(&f.manager, "manager", "", "write for `NAME`: systemd, launchd, nixos or nix-darwin (default: this machine's)")
 	return c
@@ -113,7 +114,7 @@ func (a *app) service(ctx context.Context, f installFlags) (s service.Service, n
 	if err != nil {
 		return s, nil, err
 	}
-	s = service.Service{System: place.system, Address: place.address, Dir: place.dir}
+	s = service.Service{System: place.System, Address: place.Address, Dir: place.Dir}
 	if !s.System {
 		if s.Home = os.Getenv("HOME"); !filepath.IsAbs(s.Home) {
 			return s, nil, &problem{code: exitUnknown, text: "there is no folder for the units: HOME names none", hints: []string{"set HOME to your home folder"}}
@@ -152,7 +153,7 @@ func (a *app) manager(ctx context.Context, named string, system bool) (service.M
 	}
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
 		return "", &problem{code: exitFindings, text: "this machine has neither systemd nor launchd", hints: []string{
-			"have your own service manager run `nix-trust gate`, or `nix-trust gate --system` as the user " + gateUser, "--manager systemd writes its units all the same"}}
+			"have your own service manager run `nix-trust gate`, or `nix-trust gate --system` as the user " + gateplace.MachineUser, "--manager systemd writes its units all the same"}}
 	}
 	return service.Systemd, nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nix-trust/nix-trust/trust/gate"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 	"github.com/nix-trust/nix-trust/trust/grants"
 )
 
@@ -29,15 +30,15 @@ type gateStartedJSON struct {
 }
 
 // gateBook is where the grants of a place are. Nothing is read yet.
-func (a *app) gateBook(place gatePlace) (*grantBook, error) {
+func (a *app) gateBook(place gateplace.Place) (*grantBook, error) {
 	system := shelf{Source: grants.Source{Path: filepath.Join(systemGrants, "grants.toml")}, locks: filepath.Join(systemState, "locks")}
 	b := &grantBook{store: storeDir()}
-	if !place.system {
+	if !place.System {
 		dir, err := grantsDir(os.Geteuid(), os.Getenv)
 		if err != nil {
 			return nil, &problem{code: exitUnknown, text: err.Error(), hints: []string{"set HOME to your home folder"}}
 		}
-		own := shelf{Source: grants.Source{Path: filepath.Join(dir, "grants.toml")}, locks: filepath.Join(place.dir, "locks")}
+		own := shelf{Source: grants.Source{Path: filepath.Join(dir, "grants.toml")}, locks: filepath.Join(place.Dir, "locks")}
 		b.shelves = append(b.shelves, own)
 		if dir == systemGrants {
 			return b, nil
@@ -104,7 +105,7 @@ func (a *app) startGate(ctx context.Context, f gateFlags) (_ *runningGate, err e
 	if err != nil {
 		return nil, err
 	}
-	place.netrc = f.netrc
+	place.Netrc = f.netrc
 	b, err := a.gateBook(place)
 	if err != nil {
 		return nil, err
@@ -119,20 +120,20 @@ func (a *app) startGate(ctx context.Context, f gateFlags) (_ *runningGate, err e
 		return nil, &problem{code: exitUnknown, text: err.Error()}
 	}
 	if len(r.listeners) > 0 {
-		place.address = r.listeners[0].Addr().String()
+		place.Address = r.listeners[0].Addr().String()
 	}
 	if r.Gate, err = a.openGate(place, b, gate.Options{Priority: f.priority, Log: r.log}); err != nil {
 		return nil, err
 	}
 	if !f.ephemeral {
-		if r.control, err = openControl(place, place.address); err != nil {
+		if r.control, err = openControl(place, place.Address); err != nil {
 			return nil, controlProblem(place, err)
 		}
 	}
 	if len(r.listeners) == 0 {
-		l, err := gate.Listen(ctx, place.address)
+		l, err := gate.Listen(ctx, place.Address)
 		if err != nil {
-			return nil, listenProblem(place.address, err)
+			return nil, listenProblem(place.Address, err)
 		}
 		r.listeners = append(r.listeners, l)
 	}
@@ -145,14 +146,14 @@ func (a *app) startGate(ctx context.Context, f gateFlags) (_ *runningGate, err e
 }
 
 // controlProblem says why a place could not be taken.
-func controlProblem(place gatePlace, err error) error {
-	p := &problem{code: exitUnknown, text: fmt.Sprintf("the socket %s cannot be opened: %v", place.socket, err)}
+func controlProblem(place gateplace.Place, err error) error {
+	p := &problem{code: exitUnknown, text: fmt.Sprintf("the socket %s cannot be opened: %v", place.Socket, err)}
 	var alive gateAlive
 	switch {
 	case errors.As(err, &alive):
 		p.text = alive.Error()
 		p.hints = []string{"`nix-trust gate status` says how it does; --ephemeral runs one beside it for a while"}
-	case errors.Is(err, os.ErrNotExist) && place.system:
+	case errors.Is(err, os.ErrNotExist) && place.System:
 		p.hints = []string{"the unit that `sudo nix-trust gate install` writes makes its folder, with RuntimeDirectory="}
 	}
 	return p
@@ -174,7 +175,7 @@ func (r *runningGate) started() gateStartedJSON {
 	at := r.listeners[0].Addr().String()
 	out := gateStartedJSON{Version: 1, URL: "http://" + at + "/", Address: at, PublicKey: s.PublicKey, PID: os.Getpid()}
 	if r.control != nil {
-		out.Socket, out.URL = r.control.path, gatePlace{address: at}.url(s.Epoch)
+		out.Socket, out.URL = r.control.path, gateplace.Place{Address: at}.URL(s.Epoch)
 	}
 	if r.metrics != nil {
 		out.Metrics = r.metrics.Addr().String()

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 )
 
 // The way in which a service manager hands over sockets that it listens on, and
@@ -68,7 +70,7 @@ func passedListener(fd int) (net.Listener, error) {
 	}
 	if at, ok := l.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() {
 		l.Close()
-		return nil, fmt.Errorf("it listens on %s, and the gate does so on the loopback interface alone; write ListenStream=%s", l.Addr(), gateAddress)
+		return nil, fmt.Errorf("it listens on %s, and the gate does so on the loopback interface alone; write ListenStream=%s", l.Addr(), gateplace.Address)
 	}
 	return l, nil
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 )
 
 // longestSocket is how long the path of a socket may be on every system.
@@ -30,16 +32,16 @@ type gateAlive struct{ who string }
 func (e gateAlive) Error() string { return "another gate is running" + e.who }
 
 // openControl takes a place for a gate that will serve at an address.
-func openControl(place gatePlace, address string) (_ *controlSocket, err error) {
-	dir := filepath.Dir(place.socket)
-	if len(place.socket) > longestSocket {
-		return nil, fmt.Errorf("the path %s is longer than the %d bytes that a socket may have; set XDG_RUNTIME_DIR to a folder with a shorter path", place.socket, longestSocket)
+func openControl(place gateplace.Place, address string) (_ *controlSocket, err error) {
+	dir := filepath.Dir(place.Socket)
+	if len(place.Socket) > longestSocket {
+		return nil, fmt.Errorf("the path %s is longer than the %d bytes that a socket may have; set XDG_RUNTIME_DIR to a folder with a shorter path", place.Socket, longestSocket)
 	}
 	if err := ownFolder(dir); err != nil {
 		return nil, err
 	}
-	c := &controlSocket{path: place.socket}
-	if c.lock, err = lockPlace(place.socket+".lock", address); err != nil {
+	c := &controlSocket{path: place.Socket}
+	if c.lock, err = lockPlace(place.Socket+".lock", address); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -48,9 +50,9 @@ func openControl(place gatePlace, address string) (_ *controlSocket, err error) 
 		}
 	}()
 	// Who had the lock is gone, and whatever it left answers nobody.
-	info, err := os.Lstat(place.socket)
+	info, err := os.Lstat(place.Socket)
 	if err == nil && info.Mode()&fs.ModeSocket == 0 {
-		return nil, fmt.Errorf("%s is there and is no socket; find out what it is, and remove it", place.socket)
+		return nil, fmt.Errorf("%s is there and is no socket; find out what it is, and remove it", place.Socket)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -68,10 +70,10 @@ func openControl(place gatePlace, address string) (_ *controlSocket, err error) 
 	}
 	l.SetUnlinkOnClose(false)
 	mode := fs.FileMode(0o600)
-	if place.system {
+	if place.System {
 		mode = 0o666
 	}
-	if err := errors.Join(os.Chmod(at, mode), os.Rename(at, place.socket)); err != nil {
+	if err := errors.Join(os.Chmod(at, mode), os.Rename(at, place.Socket)); err != nil {
 		l.Close()
 		return nil, err
 	}

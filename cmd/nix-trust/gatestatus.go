@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nix-trust/nix-trust/trust/gate"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 	"github.com/nix-trust/nix-trust/trust/host"
 )
 
@@ -67,7 +68,7 @@ func (s gateState) String() string { return [...]string{"unknown", "stopped", "r
 
 // A foundGate is a gate as it was found.
 type foundGate struct {
-	place  gatePlace
+	place  gateplace.Place
 	state  gateState
 	text   string // a sentence
 	key    string // its public half, "" when it has none or it could not be read
@@ -75,13 +76,13 @@ type foundGate struct {
 }
 
 // findGate asks the gate of a place how it does.
-func findGate(ctx context.Context, place gatePlace) foundGate {
+func findGate(ctx context.Context, place gateplace.Place) foundGate {
 	f := foundGate{place: place, key: publicKeyIn(place)}
-	status, err := place.status(ctx)
+	status, err := place.Status(ctx)
 	switch {
 	case err == nil:
 		f.state, f.status, f.text = gateRunning, status, "It runs."
-		f.key, f.place.address = status.PublicKey, status.Address
+		f.key, f.place.Address = status.PublicKey, status.Address
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		f.state, f.text = gateStopped, "It does not run."
 	default:
@@ -91,8 +92,8 @@ func findGate(ctx context.Context, place gatePlace) foundGate {
 }
 
 // publicKeyIn is the public half of a place's key, as it was written beside it.
-func publicKeyIn(place gatePlace) string {
-	text, err := host.Under("/").ReadFile(place.publicFile())
+func publicKeyIn(place gateplace.Place) string {
+	text, err := host.Under("/").ReadFile(place.PublicFile())
 	if err != nil || len(text) > 1024 {
 		return ""
 	}
@@ -107,9 +108,9 @@ func (a *app) findGates(ctx context.Context) ([]foundGate, error) {
 		return nil, err
 	}
 	out := []foundGate{findGate(ctx, own)}
-	if !own.system {
-		f := findGate(ctx, systemGatePlace(""))
-		if _, err := os.Lstat(systemGate); f.state == gateRunning || err == nil {
+	if !own.System {
+		f := findGate(ctx, gateplace.OfMachine(""))
+		if _, err := os.Lstat(gateplace.MachineDir); f.state == gateRunning || err == nil {
 			out = append(out, f)
 		}
 	}
@@ -119,7 +120,7 @@ func (a *app) findGates(ctx context.Context) ([]foundGate, error) {
 func (a *app) gateStatus(ctx context.Context, system bool) error {
 	found := []foundGate{}
 	if system {
-		found = append(found, findGate(ctx, systemGatePlace("")))
+		found = append(found, findGate(ctx, gateplace.OfMachine("")))
 	} else {
 		var err error
 		if found, err = a.findGates(ctx); err != nil {
@@ -150,8 +151,8 @@ func (a *app) gateStatus(ctx context.Context, system bool) error {
 }
 
 func (f foundGate) json() jsonFoundGate {
-	out := jsonFoundGate{Scope: "user", State: f.state.String(), Text: f.text, Socket: f.place.socket, Address: f.place.address, PublicKey: f.key}
-	if f.place.system {
+	out := jsonFoundGate{Scope: "user", State: f.state.String(), Text: f.text, Socket: f.place.Socket, Address: f.place.Address, PublicKey: f.key}
+	if f.place.System {
 		out.Scope = "system"
 	}
 	if f.state == gateRunning {

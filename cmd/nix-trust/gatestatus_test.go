@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 	"github.com/nix-trust/nix-trust/trust/grants"
 	"github.com/nix-trust/nix-trust/trust/keeper/keepertest"
 )
@@ -31,7 +32,7 @@ func (h *gateHome) status(code int) jsonFoundGate {
 
 func TestStatusHasAllThatAGateDid(t *testing.T) {
 	h := newGateHome(t)
-	if s := h.status(exitUnknown); s.State != "stopped" || s.Scope != "user" || s.Status != nil || s.Socket != h.socket() || s.Address != gateAddress || s.PublicKey != "" {
+	if s := h.status(exitUnknown); s.State != "stopped" || s.Scope != "user" || s.Status != nil || s.Socket != h.socket() || s.Address != gateplace.Address || s.PublicKey != "" {
 		t.Errorf("%+v", s)
 	}
 	up := newSlowCache(t, 1<<20)
@@ -146,7 +147,7 @@ func TestStatusOfSomethingElseIsUnknown(t *testing.T) {
 	if err := os.Mkdir(filepath.Dir(h.socket()), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	c, err := openControl(gatePlace{socket: h.socket()}, "127.0.0.1:1")
+	c, err := openControl(gateplace.Place{Socket: h.socket()}, "127.0.0.1:1")
 	if err != nil {
 		t.Fatal(err)
 	}

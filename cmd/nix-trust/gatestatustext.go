@@ -17,13 +17,13 @@ const mostShown = 10
 func (a *app) printGate(f foundGate) {
 	s := a.style()
 	name := "your gate"
-	if f.place.system {
+	if f.place.System {
 		name = "the machine's gate"
 	}
 	text := func(v string) string { return safetext.Text(v).String() }
 	switch f.state {
 	case gateStopped:
-		a.print(paint(s, explain.Caution, "stopped")+"  "+name, "  "+text(f.text)+" It would serve on "+f.place.address+".")
+		a.print(paint(s, explain.Caution, "stopped")+"  "+name, "  "+text(f.text)+" It would serve on "+f.place.Address+".")
 		if f.key == "" {
 			a.print("  It has no key yet: `nix-trust setup` makes one.")
 		} else {
@@ -44,7 +44,7 @@ func (a *app) printGate(f foundGate) {
 	}
 	a.print(paint(s, role, word) + "  " + name + " on " + text(st.Address) + " since " + st.Started.Local().Format("2006-01-02 15:04:05"))
 	a.print("  key " + text(st.PublicKey))
-	a.print(fmt.Sprintf("  serves %s, to be asked as %s", count(st.Paths, "path", "paths"), f.place.url(st.Epoch)))
+	a.print(fmt.Sprintf("  serves %s, to be asked as %s", count(st.Paths, "path", "paths"), f.place.URL(st.Epoch)))
 	c := st.Served
 	a.print(fmt.Sprintf("  served %s and %s (%s); %s of what is not pinned; %d refused", count(int(c.Infos), "narinfo", "narinfos"), count(int(c.Contents), "path", "paths"), sizeText(c.Bytes), count(int(c.Misses), "question", "questions"), c.Refused))
 
@@ -70,7 +70,7 @@ func (a *app) printGate(f foundGate) {
 		return paint(s, explain.Danger, e.When.Local().Format("2006-01-02 15:04:05")) + "  " + safetext.URL(e.Cache).String() + " had something else for " + text(string(e.Path)) + " than " + e.Pinned.String() + ": " + text(e.Got)
 	})
 	if len(st.Evidence) > 0 {
-		a.print("  What came is noted in " + f.place.evidenceFile() + ". None of it was passed on whole. `nix-trust challenge` asks others what the path is.")
+		a.print("  What came is noted in " + f.place.EvidenceFile() + ". None of it was passed on whole. `nix-trust challenge` asks others what the path is.")
 	}
 	a.gateList("conflicts", len(st.Conflicts), func(i int) string { return paint(s, explain.Danger, text(st.Conflicts[i])) })
 	a.gateList("problems", len(st.Problems), func(i int) string { return paint(s, explain.Bad, text(st.Problems[i])) })

@@ -14,6 +14,7 @@ import (
 	"github.com/nix-trust/nix-trust/nixconf/flake"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/grants"
+	"github.com/nix-trust/nix-trust/trust/guard"
 	"github.com/nix-trust/nix-trust/trust/host"
 	"github.com/nix-trust/nix-trust/trust/ledger"
 )
@@ -122,7 +123,7 @@ func (s shelf) accepted(digest string) grants.Accepted {
 }
 
 func lockAt(path string) (*lock.Lock, error) {
-	text, err := readRegular(path, lock.MaxBytes)
+	text, err := guard.ReadRegular(path, lock.MaxBytes)
 	if err != nil {
 		return nil, cause(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/nix-trust/nix-trust/nixconf/flake"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/gate"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 	"github.com/nix-trust/nix-trust/trust/grants"
 	"github.com/nix-trust/nix-trust/trust/host"
 	"github.com/nix-trust/nix-trust/trust/keeper"
@@ -25,10 +26,6 @@ import (
 // for each flake, and which gates there are. Files alone are read, so a lock that
 // belongs to one source tree is left unknown: only nix can tell the tree's hash.
 func (a *app) lookAtGrants(ctx context.Context, f *trust.Facts) {
-	if a.bundled() {
-		a.bundledGrants(f)
-		return
-	}
 	if a.root != "" || a.user != "" {
 		f.Notes = append(f.Notes, trust.Note{Text: "Grants and gates were not looked at: they are looked at on this machine, by the user whose they are."})
 		return
@@ -325,35 +322,35 @@ func (b *grantBook) beside(folder string) *trust.OfferedLock {
 func (a *app) lookAtGate(files host.Files) trust.Gate {
 	own, err := a.gatePlace("")
 	if a.demo {
-		own, err = gatePlace{dir: demoState, address: gateAddress}, nil
+		own, err = gateplace.Place{Dir: demoState, Address: gateplace.Address}, nil
 	}
 	if err != nil {
-		return trust.Gate{User: trust.GateKey{Err: err.Error()}, Machine: a.gateKey(files, systemGatePlace(""))}
+		return trust.Gate{User: trust.GateKey{Err: err.Error()}, Machine: a.gateKey(files, gateplace.OfMachine(""))}
 	}
 	machine := own
-	if !own.system {
-		machine = systemGatePlace(own.address)
+	if !own.System {
+		machine = gateplace.OfMachine(own.Address)
 	}
-	return trust.Gate{User: a.gateKey(files, own), Machine: a.gateKey(files, machine), Address: own.address, URLs: own.urls()}
+	return trust.Gate{User: a.gateKey(files, own), Machine: a.gateKey(files, machine), Address: own.Address, URLs: own.URLs()}
 }
 
 // gateKey reads the public half of a gate's key: of the user's own gate from what
 // it signs with. The secret half of the machine's is not this user's to read.
-func (a *app) gateKey(files host.Files, p gatePlace) trust.GateKey {
-	k := trust.GateKey{File: p.publicFile()}
-	if !p.system && !a.demo {
-		switch secret, err := gate.ReadKey(p.keyFile()); {
+func (a *app) gateKey(files host.Files, p gateplace.Place) trust.GateKey {
+	k := trust.GateKey{File: p.PublicFile()}
+	if !p.System && !a.demo {
+		switch secret, err := gate.ReadKey(p.KeyFile()); {
 		case err == nil:
 			k.State, k.Key = nixconf.SourceRead, secret.PublicText()
 		case errors.Is(err, fs.ErrNotExist):
 			k.State = nixconf.SourceMissing
 		default:
-			k.File, k.State, k.Err = p.keyFile(), nixconf.SourceUnreadable, err.Error()
+			k.File, k.State, k.Err = p.KeyFile(), nixconf.SourceUnreadable, err.Error()
 		}
 		return k
 	}
 	text, err := files.ReadFile(k.File)
-	_, secret := files.Lstat(p.keyFile())
+	_, secret := files.Lstat(p.KeyFile())
 	gone := errors.Is(secret, fs.ErrNotExist) && !a.demo // whose gate makes it up
 	switch {
 	case err == nil && gone:

@@ -15,46 +15,52 @@ const module = "github.com/nix-trust/nix-trust/"
 // aside. The arrows point one way: what decides and verifies knows nothing of
 // what shows it. docs/architecture.md draws the picture.
 var layers = map[string][]string{
-	"tui/safetext":      {},
-	"nixconf":           {},
-	"lock/bincache":     {"lock/bincache/keytable"},
-	"nixconf/flake":     {"nixconf"},
-	"lock":              {"nixconf", "nixconf/flake", "lock/bincache"},
-	"lock/verify":       {"lock", "lock/bincache", "lock/nix"}, // goes to the network; lock itself stays pure
-	"lock/nix":          {"lock", "lock/bincache"},             // runs the user's nix
-	"lock/generate":     {"lock", "lock/bincache", "lock/nix"},
-	"lock/challenge":    {"lock", "lock/bincache", "lock/nix", "lock/trustix"},
-	"lock/trustix":      {"lock/bincache"}, // asks a node what its logs agree on
-	"lock/cachix":       {"lock/bincache"}, // what cachix.org says of a cache's keys
-	"lock/probe":        {"lock/bincache"}, // asks caches how they are
-	"trust":             {"nixconf", "nixconf/flake", "lock/bincache", "tui/safetext"},
-	"trust/grants":      {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust"},
-	"trust/gate":        {"lock", "lock/bincache", "trust/grants"},             // serves what grants pin, on the loopback interface
-	"trust/dbfile":      {},                                                    // reads SQLite files without touching them
-	"trust/diskcache":   {"trust/dbfile"},                                      // what Nix remembers of caches' answers
-	"trust/storedb":     {"lock/bincache", "trust/dbfile"},                     // Nix's database of its store
-	"trust/audit":       {"lock/bincache", "trust/storedb"},                    // what vouches for what is in a store
-	"trust/message":     {"trust"},                                             // reads what Nix printed
-	"trust/service":     {"nixconf", "trust"},                                  // what a service manager needs to run a gate
-	"trust/operation":   {"nixconf", "lock/bincache", "trust", "trust/grants"}, // what belongs to the administrator
-	"trust/global":      {"nixconf", "lock", "lock/bincache", "trust"},         // caches that are trusted whatever the flake
-	"trust/host":        {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust", "trust/dbfile", "trust/diskcache", "trust/storedb", "trust/audit"},
-	"trust/host/bundle": {"nixconf", "nixconf/flake", "lock", "trust", "trust/host", "tui/safetext"}, // what a look went by, in one file
-	"trust/host/demo":   {"nixconf", "lock", "lock/bincache", "trust", "trust/grants", "trust/gate", "trust/host", "trust/storedb"},
-	"tui/explain":       {"nixconf", "trust", "trust/audit", "lock/probe", "tui/safetext"},
-	"tui/svg":           {},
-	"tui/markdown":      {"tui/safetext"}, // outside text in a comment
-	"tui/page":          {"nixconf", "trust", "trust/audit", "tui/safetext", "tui/explain", "tui/markdown"},
-	"trust/ledger":      {"trust"}, // durable writes
-	"tui":               {"nixconf", "lock", "lock/challenge", "lock/probe", "lock/verify", "trust", "trust/audit", "trust/gate", "tui/safetext", "tui/explain", "tui/svg"},
-	"cmd/nix-trust":     {"nixconf", "nixconf/flake", "lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify", "trust", "trust/global", "trust/grants", "trust/gate", "trust/guard", "trust/keeper", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/bundle", "trust/host/demo", "tui", "tui/explain", "tui/markdown", "tui/page", "tui/safetext"},
+	"tui/safetext":    {},
+	"nixconf":         {},
+	"lock/bincache":   {"lock/bincache/keytable"},
+	"nixconf/flake":   {"nixconf"},
+	"lock":            {"nixconf", "nixconf/flake", "lock/bincache"},
+	"lock/verify":     {"lock", "lock/bincache", "lock/nix"}, // goes to the network; lock itself stays pure
+	"lock/nix":        {"lock", "lock/bincache"},             // runs the user's nix
+	"lock/generate":   {"lock", "lock/bincache", "lock/nix"},
+	"lock/challenge":  {"lock", "lock/bincache", "lock/nix", "lock/trustix"},
+	"lock/trustix":    {"lock/bincache"}, // asks a node what its logs agree on
+	"lock/cachix":     {"lock/bincache"}, // what cachix.org says of a cache's keys
+	"lock/probe":      {"lock/bincache"}, // asks caches how they are
+	"trust":           {"nixconf", "nixconf/flake", "lock/bincache", "tui/safetext"},
+	"trust/grants":    {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust"},
+	"trust/gate":      {"lock", "lock/bincache", "trust/grants"},             // serves what grants pin, on the loopback interface
+	"trust/dbfile":    {},                                                    // reads SQLite files without touching them
+	"trust/diskcache": {"trust/dbfile"},                                      // what Nix remembers of caches' answers
+	"trust/storedb":   {"lock/bincache", "trust/dbfile"},                     // Nix's database of its store
+	"trust/audit":     {"lock/bincache", "trust/storedb"},                    // what vouches for what is in a store
+	"trust/message":   {"trust"},                                             // reads what Nix printed
+	"trust/service":   {"nixconf", "trust"},                                  // what a service manager needs to run a gate
+	"trust/operation": {"nixconf", "lock/bincache", "trust", "trust/grants"}, // what belongs to the administrator
+	"trust/global":    {"nixconf", "lock", "lock/bincache", "trust"},         // caches that are trusted whatever the flake
+	"trust/host":      {"nixconf", "nixconf/flake", "lock", "lock/bincache", "trust", "trust/dbfile", "trust/diskcache", "trust/storedb", "trust/audit"},
+	"trust/host/demo": {"nixconf", "lock", "lock/bincache", "trust", "trust/grants", "trust/gate", "trust/host", "trust/storedb"},
+	"tui/explain":     {"nixconf", "trust", "trust/audit", "lock/probe", "tui/safetext"},
+	"tui/svg":         {},
+	"tui/markdown":    {"tui/safetext"}, // outside text in a comment
+	"tui/page":        {"nixconf", "trust", "trust/audit", "tui/safetext", "tui/explain", "tui/markdown"},
+	"trust/ledger":    {"trust"}, // durable writes
+	"tui":             {"nixconf", "lock", "lock/challenge", "lock/probe", "lock/verify", "trust", "trust/audit", "trust/gate", "tui/safetext", "tui/explain", "tui/svg"},
+	"cmd/nix-trust": {
+		"nixconf", "nixconf/flake",
+		"lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify",
+		"trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo",
+		"trust/gateplace", "trust/guard", "trust/keeper",
+		"tui", "tui/explain", "tui/markdown", "tui/page", "tui/safetext",
+	},
 
 	// What many signatures are checked with.
 	"lock/bincache/keytable": {},
 
 	// What a gate is run with.
-	"trust/guard":  {},                                                      // reads what nobody else may have written
-	"trust/keeper": {"lock", "trust/grants", "trust/guard", "tui/safetext"}, // what is granted at each moment
+	"trust/gateplace": {"lock/bincache", "trust/gate", "trust/guard", "trust/host", "trust/ledger"}, // where a gate has its things
+	"trust/guard":     {},                                                                           // reads what nobody else may have written
+	"trust/keeper":    {"lock", "trust/grants", "trust/guard", "tui/safetext"},                      // what is granted at each moment
 
 	// For tests alone.
 	"nixconf/realnix":            {"nixconf"},                                             // runs real Nix
@@ -62,6 +68,9 @@ var layers = map[string][]string{
 	"trust/host/hosttest":        {"nixconf", "nixconf/flake"},                            // makes big hosts
 	"trust/keeper/keepertest":    {"lock", "trust/grants", "trust/guard", "trust/keeper"}, // files of grants
 	"trust/smalldisk":            {},                                                      // a disk that is soon full
+
+	// What a look went by, in one file.
+	"trust/host/bundle": {"nixconf", "nixconf/flake", "lock", "trust", "trust/host", "tui/safetext"},
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.

@@ -129,6 +129,14 @@ func storeDir() string {
 	return bincache.DefaultStoreDir
 }
 
+// storeDir is where the store of the machine that is looked at is.
+func (a *app) storeDir() string {
+	if a.demo {
+		return bincache.DefaultStoreDir
+	}
+	return storeDir()
+}
+
 // takePaths takes store paths from the command line.
 func (j *lockJob) takePaths(args []string) error {
 	for _, flag := range []struct {

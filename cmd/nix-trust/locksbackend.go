@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +16,7 @@ import (
 	"github.com/nix-trust/nix-trust/lock/nix"
 	"github.com/nix-trust/nix-trust/lock/verify"
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/guard"
 	"github.com/nix-trust/nix-trust/trust/host"
 	"github.com/nix-trust/nix-trust/trust/host/bundle"
 	"github.com/nix-trust/nix-trust/trust/host/demo"
@@ -89,28 +88,12 @@ func (a *app) lockText(path string, most int64) ([]byte, error) {
 	case a.root != "":
 		text, err = host.Under(a.root).ReadFile(path)
 	default:
-		text, err = readRegular(path, most)
+		text, err = guard.ReadRegular(path, most)
 	}
 	if err == nil && int64(len(text)) > most {
 		err = fmt.Errorf("the locks are larger together than is read at once; look at it alone with `nix-trust verify %s`", path)
 	}
 	return text, err
-}
-
-// readRegular reads a regular file, and at most one byte more than is allowed.
-func readRegular(path string, most int64) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	switch info, err := f.Stat(); {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, errors.New("it is not a regular file")
-	}
-	return io.ReadAll(io.LimitReader(f, most+1))
 }
 
 // Compared reads the lock to compare with.

@@ -10,6 +10,7 @@ import (
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 	"github.com/nix-trust/nix-trust/trust/global"
 	"github.com/nix-trust/nix-trust/trust/ledger"
 )
@@ -121,7 +122,7 @@ type narrowing struct {
 	report  *trust.Report
 	cache   global.Cache
 	after   *trust.Report // without the cache
-	place   gatePlace
+	place   gateplace.Place
 	gateWhy string // why what is granted would not be served, "" when it would
 	flakes  []*narrowed
 

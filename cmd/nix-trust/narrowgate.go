@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 	"github.com/nix-trust/nix-trust/trust/global"
 )
 
@@ -14,10 +15,10 @@ func (n *narrowing) options() global.Options {
 }
 
 // apartFrom keeps out of it what is the gate's own, and the machine's gate's.
-func apartFrom(place gatePlace) global.Options {
-	o := global.Options{Apart: append(place.urls(), "http://"+place.address)}
-	for _, p := range []gatePlace{place, systemGatePlace("")} {
-		if key, _, err := readPublic(p); err == nil {
+func apartFrom(place gateplace.Place) global.Options {
+	o := global.Options{Apart: append(place.URLs(), "http://"+place.Address)}
+	for _, p := range []gateplace.Place{place, gateplace.OfMachine("")} {
+		if key, err := gatePublic(p); err == nil {
 			o.Apart = append(o.Apart, key.String())
 		}
 	}
@@ -30,10 +31,10 @@ func apartFrom(place gatePlace) global.Options {
 // paths into the store.
 func (n *narrowing) gateMissing(ctx context.Context) (string, error) {
 	place := n.place
-	if absent(place.keyFile()) {
+	if absent(place.KeyFile()) {
 		return "The gate has no key: run `nix-trust setup` first.", nil
 	}
-	key, _, err := readPublic(place)
+	key, err := gatePublic(place)
 	if err != nil {
 		return "The gate cannot be used: " + err.Error() + ". Run `nix-trust setup` first.", nil
 	}

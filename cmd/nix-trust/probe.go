@@ -78,7 +78,10 @@ func (a *app) probe(ctx context.Context, urls []string, f probeFlags) error {
 			return usage(fmt.Sprintf("%s is not the URL of a cache", safetext.Redact(u)), "a cache is written with its scheme, as in https://example.cachix.org")
 		}
 	}
-	o := probe.Options{StoreDir: storeDir()}
+	o, err := a.probeOptions(ctx, f.netrc)
+	if err != nil {
+		return err
+	}
 	for _, arg := range f.paths {
 		p, err := storePathOf(o.StoreDir, arg)
 		if err != nil {
@@ -88,10 +91,6 @@ func (a *app) probe(ctx context.Context, urls []string, f probeFlags) error {
 	}
 	slices.Sort(o.Paths)
 	o.Paths = slices.Compact(o.Paths)
-	var err error
-	if o.Netrc, err = readNetrc(f.netrc); err != nil {
-		return err
-	}
 	r, err := a.report(ctx, "")
 	if err != nil {
 		return err
@@ -122,6 +121,22 @@ func (a *app) probe(ctx context.Context, urls []string, f probeFlags) error {
 	a.keepProbes(results)
 	shown := probed{results: results, pathsAsked: len(o.Paths) > 0, atOnce: atOnceOf(r), now: time.Now()}
 	return a.showProbes(shown)
+}
+
+// probeOptions are how caches are asked: those of the demo are its own servers.
+func (a *app) probeOptions(ctx context.Context, netrc string) (probe.Options, error) {
+	o := probe.Options{StoreDir: a.storeDir()}
+	if a.demo {
+		g, err := a.demoGate(ctx)
+		if err != nil {
+			return o, &problem{code: exitUnknown, text: err.Error(), hints: []string{"start the demo again"}}
+		}
+		o.Source = g.Caches()
+		return o, nil
+	}
+	var err error
+	o.Netrc, err = readNetrc(netrc)
+	return o, err
 }
 
 // probedCaches are the caches in effect, in the order of the list, and with all

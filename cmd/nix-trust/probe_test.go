@@ -148,7 +148,7 @@ func TestAWrongUseOfProbeIsSaid(t *testing.T) {
 		"--last asks nobody":             {"probe", "--last", "--yes"},
 		"without --root":                 {"probe", "--last", "--root", t.TempDir()},
 		"none was given":                 {"doctor", "--yes"},
-		"the caches of the demo":         {"demo", "doctor", "https://comet.cachix.org"},
+		"no derivations":                 {"demo", "doctor", "--yes", "https://comet.cachix.org", "a0000000000000000000000000000000-hello.drv"},
 		"takes at most 2 arguments":      {"doctor", "a", "b", "c"},
 		"is not the URL of a cache\nnix": {"probe", "https//x"},
 	} {

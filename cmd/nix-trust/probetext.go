@@ -69,16 +69,8 @@ func (p probed) code() int {
 	return code
 }
 
-// printProbeLine writes one line of at most the style's width.
-func (a *app) printProbeLine(text string, s explain.Style) {
-	lines := []string{safetext.Text(text).String()}
-	if s.Width > 20 {
-		lines = explain.Wrap(safetext.Text(text), s.Width-4)
-	}
-	for _, l := range lines {
-		a.print("    " + l)
-	}
-}
+// printProbeLine writes what belongs to the line before.
+func (a *app) printProbeLine(text string, s explain.Style) { a.print(inset(text, s)...) }
 
 func (a *app) printProbedPaths(r probe.Result, asked bool, s explain.Style) {
 	if !asked {

@@ -54,6 +54,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	cmd.SetOut(s.out)
 	cmd.SetErr(s.err)
 	meant, err := cmd.ExecuteContextC(ctx)
+	if ended := a.endDemo(); ended != nil && err == nil {
+		err = ended
+	}
 	if err == nil {
 		return exitOK
 	}
@@ -185,8 +188,7 @@ func (a *app) examine(ctx context.Context, named string) (*trust.Facts, *trust.R
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
 	}
-	a.lookAtGrants(ctx, f)
-	a.lookAtProbes(f)
+	a.lookBeside(ctx, f)
 	r := trust.Decide(f)
 	r.Made = a.now()
 	a.mu.Lock()

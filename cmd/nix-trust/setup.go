@@ -12,8 +12,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 	"github.com/nix-trust/nix-trust/trust/host"
 )
 
@@ -71,7 +73,7 @@ or determined.`,
 	fl := c.Flags()
 	fl.BoolVar(&f.check, "check", false, "ask the running daemon whether it believes the key and admits the addresses")
 	fl.BoolVar(&f.pushOnly, "push-only", false, "the key alone, for fetch; no address for exec")
-	fl.StringVar(&f.address, "gate", "", "the gate's `ADDR` on the loopback interface (default "+gateAddress+", or gate in config.toml)")
+	fl.StringVar(&f.address, "gate", "", "the gate's `ADDR` on the loopback interface (default "+gateplace.Address+", or gate in config.toml)")
 	fl.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "address" {
 			name = "gate"
@@ -96,8 +98,8 @@ var setupMeans = [2]string{
 type setupJob struct {
 	*app
 	f      setupFlags
-	place  gatePlace
-	owner  gateOwner
+	place  gateplace.Place
+	owner  gateplace.Owner
 	facts  *trust.Facts
 	report *trust.Report
 }
@@ -115,7 +117,7 @@ func (a *app) setup(ctx context.Context, f setupFlags) error {
 		return j.runCheck(ctx)
 	case f.remove:
 		return j.takeOut(ctx)
-	case j.place.system:
+	case j.place.System:
 		return j.makeMachine(ctx)
 	}
 	return j.makeUser(ctx)
@@ -149,28 +151,22 @@ func (a *app) newSetupJob(ctx context.Context, f setupFlags) (*setupJob, error) 
 	if j.place, err = a.gatePlace(f.address); err != nil {
 		return nil, err
 	}
-	if f.check && !j.place.system && (f.system || absent(j.place.keyFile()) && !absent(systemGatePlace("").publicFile())) {
-		j.place = systemGatePlace(cmp.Or(f.address, systemAddress()))
+	if f.check && !j.place.System && (f.system || absent(j.place.KeyFile()) && !absent(gateplace.OfMachine("").PublicFile())) {
+		j.place = gateplace.OfMachine(f.address)
 	}
-	if j.owner, err = j.place.owner(); err != nil {
+	if j.owner, err = gateOwner(j.place); err != nil {
 		return nil, err
 	}
-	if j.place.system && f.file != "" {
+	if j.place.System && f.file != "" {
 		return nil, usage("as root the change is made at once, and no file is written for an administrator", "leave out -o")
 	}
 	return j, j.look(ctx, "")
 }
 
-// systemAddress is where the machine's gate listens, "" when nothing says so.
-func systemAddress() string {
-	address, _ := host.GateAddress(host.Under("/"), systemGrants+"/config.toml")
-	return address
-}
-
 // look looks at the machine, as the user who runs the program or as another.
 func (j *setupJob) look(ctx context.Context, user string) error {
 	m := host.Real("")
-	if j.place.system && !j.f.check {
+	if j.place.System && !j.f.check {
 		m = m.Bare() // what root changes goes by no variable
 	}
 	j.facts = host.Look(ctx, m, host.Options{User: user})
@@ -188,7 +184,7 @@ func absent(path string) bool {
 
 // makeUser sets up the gate of the user who runs the program.
 func (j *setupJob) makeUser(ctx context.Context) error {
-	key, err := j.findKey()
+	key, err := j.key()
 	if err != nil {
 		return err
 	}
@@ -200,13 +196,45 @@ func (j *setupJob) makeUser(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return j.carryOutAfter(ctx, led, p, j.f.consentFlags, key.save)
+	return j.carryOutAfter(ctx, led, p, j.f.consentFlags, saving(key))
+}
+
+// key is the gate's key: the one that is there, or one in memory.
+func (j *setupJob) key() (gateplace.Key, error) {
+	var listed []bincache.PublicKey
+	if cfg, _ := j.deciding(); cfg != nil {
+		for _, it := range cfg.Get("trusted-public-keys").Items {
+			if key, err := bincache.ParsePublicKey(it.Text); err == nil {
+				listed = append(listed, key)
+			}
+		}
+	}
+	made := absent(j.place.KeyFile())
+	k, err := gateplace.FindKey(j.place, j.owner, listed)
+	switch {
+	case err == nil:
+		return k, nil
+	case made:
+		return k, &problem{code: exitUnknown, text: err.Error()}
+	}
+	return k, &problem{code: exitFindings, text: err.Error(), hints: []string{"it is left as it is. Once nothing believes it any more, remove it, and setup makes another"}}
+}
+
+// saving puts a key that was just made into its place; see carrying.
+func saving(k gateplace.Key) func() (undo func(), err error) {
+	return func() (func(), error) {
+		undo, err := k.Save()
+		if err != nil {
+			return nil, &problem{code: exitUnknown, text: err.Error()}
+		}
+		return undo, nil
+	}
 }
 
 // planUser is what the user's setup changes: two files of the user's. What
 // makes the daemon believe the key is the administrator's to do.
-func (j *setupJob) planUser(key gateKey) (trust.Plan, error) {
-	p := trust.Plan{Summary: "Set up your gate, whose key is called " + key.public.Name, Risk: trust.PlanNeutral}
+func (j *setupJob) planUser(key gateplace.Key) (trust.Plan, error) {
+	p := trust.Plan{Summary: "Set up your gate, whose key is called " + key.Public.Name, Risk: trust.PlanNeutral}
 	j.introduce(&p, key)
 	if err := j.publish(&p, key); err != nil {
 		return p, err
@@ -269,27 +297,27 @@ func (j *setupJob) ownWay(w trust.Want) trust.Fix {
 }
 
 // introduce says what the key is, and what becomes of it.
-func (j *setupJob) introduce(p *trust.Plan, key gateKey) {
+func (j *setupJob) introduce(p *trust.Plan, key gateplace.Key) {
 	p.Changes = append(p.Changes, setupMeans[0])
-	if !j.place.system {
+	if !j.place.System {
 		p.Changes = append(p.Changes, setupMeans[1])
 	}
-	if file, said := j.addressFile(); said != j.place.address && !j.f.pushOnly {
-		p.Notes = append(p.Notes, "The gate has to listen at "+j.place.address+": "+file+" says so with the line gate = \""+j.place.address+"\".")
+	if file, said := j.addressFile(); said != j.place.Address && !j.f.pushOnly {
+		p.Notes = append(p.Notes, "The gate has to listen at "+j.place.Address+": "+file+" says so with the line gate = \""+j.place.Address+"\".")
 	}
-	if other := systemGatePlace(systemAddress()); !j.place.system && !j.f.pushOnly && other.address == j.place.address && !absent(other.publicFile()) {
+	if other := gateplace.OfMachine(""); !j.place.System && !j.f.pushOnly && other.Address == j.place.Address && !absent(other.PublicFile()) {
 		p.Notes = append(p.Notes, "The machine has a gate of its own, at the same address. Only one of the two can listen there: give yours another one with --gate.")
 	}
-	if key.made == nil {
-		p.Changes = append(p.Changes, "The key in "+j.place.keyFile()+" stays as it is.")
+	if key.Made == nil {
+		p.Changes = append(p.Changes, "The key in "+j.place.KeyFile()+" stays as it is.")
 		return
 	}
-	p.Changes = append(p.Changes, "The key is made in "+j.place.keyFile()+", which "+j.owner.name+" alone can read.")
+	p.Changes = append(p.Changes, "The key is made in "+j.place.KeyFile()+", which "+j.owner.Name+" alone can read.")
 	p.Notes = append(p.Notes, "The secret half is in no journal: undo leaves it there.")
 	if j.f.dryRun {
 		p.Notes = append(p.Notes, "The key that is shown is not kept: another one is made when it is done.")
 	}
-	for _, old := range key.taken {
+	for _, old := range key.Taken {
 		p.Notes = append(p.Notes, "An earlier key is believed still, "+old+": if its secret half is lost or of no use, have it taken out with `nix-trust propose disallow`.")
 	}
 }
@@ -299,26 +327,26 @@ func (j *setupJob) introduce(p *trust.Plan, key gateKey) {
 func (j *setupJob) addressFile() (file, address string) {
 	dir, err := grantsDir(os.Geteuid(), os.Getenv)
 	if err != nil {
-		return "config.toml", gateAddress
+		return "config.toml", gateplace.Address
 	}
 	file = filepath.Join(dir, "config.toml")
 	address, _ = host.GateAddress(host.Under("/"), file)
-	return file, cmp.Or(address, gateAddress)
+	return file, cmp.Or(address, gateplace.Address)
 }
 
 // publish adds the file of the public half. The folder is the gate's: by a link
 // there root would write over a file that the gate's user chooses.
-func (j *setupJob) publish(p *trust.Plan, key gateKey) error {
-	if info, err := os.Lstat(j.place.publicFile()); err == nil && info.Mode()&os.ModeSymlink != 0 {
-		return &problem{code: exitFindings, text: j.place.publicFile() + " is a link, and setup makes none there", hints: []string{"find out who made it, and remove it"}}
+func (j *setupJob) publish(p *trust.Plan, key gateplace.Key) error {
+	if info, err := os.Lstat(j.place.PublicFile()); err == nil && info.Mode()&os.ModeSymlink != 0 {
+		return &problem{code: exitFindings, text: j.place.PublicFile() + " is a link, and setup makes none there", hints: []string{"find out who made it, and remove it"}}
 	}
-	before, err := j.app.read(j.place.publicFile())
+	before, err := j.app.read(j.place.PublicFile())
 	if err != nil {
 		return changeProblem(err)
 	}
-	after := trust.FileState{Exists: true, Data: []byte(key.public.String() + "\n"), Mode: 0o644}
+	after := trust.FileState{Exists: true, Data: []byte(key.Public.String() + "\n"), Mode: 0o644}
 	if !after.Equal(before) {
-		p.Steps = append(p.Steps, trust.FileChange{Path: j.place.publicFile(), Before: before, After: after, Parents: true, Form: trust.FormText})
+		p.Steps = append(p.Steps, trust.FileChange{Path: j.place.PublicFile(), Before: before, After: after, Parents: true, Form: trust.FormText})
 	}
 	return nil
 }
@@ -338,8 +366,8 @@ func (j *setupJob) checkCommand() string {
 	if j.f.pushOnly {
 		c += " --push-only"
 	}
-	if j.place.address != gateAddress {
-		c += " --gate " + j.place.address
+	if j.place.Address != gateplace.Address {
+		c += " --gate " + j.place.Address
 	}
 	return c
 }
@@ -362,7 +390,7 @@ func (j *setupJob) modules() bool {
 // adminFile is where the administrator's part is written.
 func (j *setupJob) adminFile() (string, error) {
 	if j.f.file == "" {
-		return filepath.Join(j.place.dir, "gate-setup.json"), nil
+		return filepath.Join(j.place.Dir, "gate-setup.json"), nil
 	}
 	file, err := filepath.Abs(j.f.file)
 	if err != nil {

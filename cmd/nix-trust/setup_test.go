@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,33 +14,10 @@ import (
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/gate"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 	"github.com/nix-trust/nix-trust/trust/host"
 	"github.com/nix-trust/nix-trust/trust/operation"
 )
-
-// Nix tries the first key of a name alone, so two gates of one machine must not
-// share one.
-func TestNoTwoGatesOfAMachineShareTheNameOfTheirKeys(t *testing.T) {
-	for _, host := range []string{"box", "", "häuschen", strings.Repeat("h", 64), strings.Repeat("h", 59) + "-mira", "box-mira", "box_mira"} {
-		seen := map[string]string{}
-		for i, owner := range []string{"", "mira", "Mira", "m_ira", "m-ira", "m.ira", "mi ra", "mi:ra", "mïra", "uid-1", "uid-9", "mira-1", strings.Repeat("u", 32), strings.Repeat("u", 33), strings.Repeat("u", 33) + "x", "a@b"} {
-			for n := 1; n < 3; n++ {
-				name := keyName(host, gateOwner{name: owner, uid: 1000 + i}, n)
-				who := fmt.Sprintf("%q %d", owner, n)
-				if other := seen[name]; other != "" {
-					t.Errorf("host %q: %s and %s are both %s", host, other, who, name)
-				}
-				seen[name] = who
-				k, err := gate.NewKey(name)
-				if err != nil {
-					t.Errorf("%q: %v", name, err)
-				} else if err := (operation.Operation{Do: operation.Allow, Keys: []string{k.String()}}).Check(); err != nil {
-					t.Errorf("the administrator cannot be asked for it: %v", err)
-				}
-			}
-		}
-	}
-}
 
 // setupAt runs setup of a user whose things are all in one folder.
 func setupAt(t *testing.T, dir, typed string, args ...string) (out string, code int) {
@@ -188,7 +164,7 @@ func TestSetupSaysWhatThePlatformTakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	urls := systemGatePlace("").urls()
+	urls := gateplace.OfMachine("").URLs()
 	conf := "extra-trusted-substituters = " + strings.Join(urls, " ") + "\nextra-trusted-public-keys = " + applyKey
 	modules := "nix.settings.trusted-substituters = [ \"" + strings.Join(urls, `" "`) + "\" ];\nnix.settings.trusted-public-keys = [ \"" + applyKey + "\" ];"
 	for _, c := range []struct {
@@ -206,8 +182,8 @@ func TestSetupSaysWhatThePlatformTakes(t *testing.T) {
 		dir := t.TempDir()
 		t.Setenv("NIX_TRUST_CONFIG_DIR", dir)
 		facts := &trust.Facts{Platform: c.platform, Nix: trust.Nix{Store: trust.StoreDaemon}, Daemon: trust.Daemon{State: trust.DaemonAnswered, Trust: trust.Untrusted}}
-		j := &setupJob{app: &app{}, place: gatePlace{dir: dir, address: gateAddress}, owner: gateOwner{name: "mira"}, facts: facts, report: trust.Decide(facts)}
-		p, err := j.planUser(gateKey{place: j.place, owner: j.owner, public: key})
+		j := &setupJob{app: &app{}, place: gateplace.Place{Dir: dir, Address: gateplace.Address}, owner: gateplace.Owner{Name: "mira"}, facts: facts, report: trust.Decide(facts)}
+		p, err := j.planUser(gateplace.Key{Place: j.place, Owner: j.owner, Public: key})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -237,7 +213,7 @@ func TestAListThatCouldNotBeReadIsUnknown(t *testing.T) {
 		putFile(t, dir+"/nix.conf", text, 0o644)
 		return nixconf.Load(host.Under("/"), nixconf.Environment{Home: dir, Root: true, System: "x86_64-linux", Lookup: func(n string) (string, bool) { return dir, n == "NIX_CONF_DIR" }}, nixconf.Version{Major: 2, Minor: 34})
 	}
-	url := systemGatePlace("").url(0)
+	url := gateplace.OfMachine("").URL(0)
 	for _, c := range []struct {
 		name     string
 		cfg      *nixconf.Config
@@ -267,17 +243,17 @@ func TestSetupWritesOverNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	j := &setupJob{app: &app{}, place: gatePlace{system: true, dir: dir}}
+	j := &setupJob{app: &app{}, place: gateplace.Place{System: true, Dir: dir}}
 	other := filepath.Join(t.TempDir(), "ld.so.preload")
-	if err := errors.Join(os.WriteFile(other, []byte("root's\n"), 0o644), os.Symlink(other, j.place.publicFile())); err != nil {
+	if err := errors.Join(os.WriteFile(other, []byte("root's\n"), 0o644), os.Symlink(other, j.place.PublicFile())); err != nil {
 		t.Fatal(err)
 	}
 	var p trust.Plan
-	if err := j.publish(&p, gateKey{public: key.Public()}); err == nil || len(p.Steps) != 0 {
+	if err := j.publish(&p, gateplace.Key{Public: key.Public()}); err == nil || len(p.Steps) != 0 {
 		t.Errorf("%v: %+v", err, p.Steps)
 	}
-	os.Remove(j.place.publicFile())
-	if err := j.publish(&p, gateKey{public: key.Public()}); err != nil || len(p.Steps) != 1 {
+	os.Remove(j.place.PublicFile())
+	if err := j.publish(&p, gateplace.Key{Public: key.Public()}); err != nil || len(p.Steps) != 1 {
 		t.Errorf("%v: %+v", err, p.Steps)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/gate"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 )
 
 // What the check comes to, of push (fetch) and of pull (exec). The zero value is
@@ -84,9 +85,9 @@ func (c *setupCheck) step(s checkStep) { c.steps = append(c.steps, s) }
 func (c *setupCheck) look(ctx context.Context) error {
 	// Root opens the store itself. What users get is what the daemon tells one
 	// that it does not trust.
-	var as *gateOwner
-	if c.place.system && os.Geteuid() == 0 {
-		if err := c.setupJob.look(ctx, gateUser); err != nil {
+	var as *gateplace.Owner
+	if c.place.System && os.Geteuid() == 0 {
+		if err := c.setupJob.look(ctx, gateplace.MachineUser); err != nil {
 			return err
 		}
 		if c.facts.Nix.Store == trust.StoreDaemon {
@@ -103,7 +104,7 @@ func (c *setupCheck) look(ctx context.Context) error {
 		return nil
 	}
 	key := c.lookAtLists()
-	c.running = listens(ctx, c.place.address)
+	c.running = listens(ctx, c.place.Address)
 	if c.facts.Nix.Store != trust.StoreDaemon && c.facts.Nix.Store != trust.StoreLocal {
 		c.step(checkStep{name: "store", text: "Which store Nix opens here is not known, or is one of another kind: " + c.facts.Nix.StoreWhy + "."})
 		return nil
@@ -129,7 +130,7 @@ func (c *setupCheck) look(ctx context.Context) error {
 
 // lookAtKey looks at the key, and reports whether there is one to ask about.
 func (c *setupCheck) lookAtKey() bool {
-	file := c.place.keyFile()
+	file := c.place.KeyFile()
 	s := checkStep{name: "key", where: nixconf.Pos{File: file}}
 	defer func() { c.step(s) }()
 	if absent(file) {
@@ -139,18 +140,18 @@ func (c *setupCheck) lookAtKey() bool {
 		return false
 	}
 	var err error
-	if c.place.system && os.Geteuid() != 0 {
-		if err = keyMode(file, c.owner); err == nil {
-			c.public, _, err = readPublic(c.place)
+	if c.place.System && os.Geteuid() != 0 {
+		if err = c.place.CheckKeyFile(c.owner); err == nil {
+			c.public, err = gatePublic(c.place)
 		}
-	} else if c.key, err = gate.ReadKeyOf(file, c.owner.uid); err == nil {
+	} else if c.key, err = gate.ReadKeyOf(file, c.owner.UID); err == nil {
 		c.public = c.key.Public()
 	}
 	if err != nil {
 		s.outcome, s.text = trust.Fail, "The key cannot be used: "+err.Error()+"."
 		return false
 	}
-	s.outcome, s.text = trust.Pass, "The key is there, and "+c.owner.name+" alone can read it."
+	s.outcome, s.text = trust.Pass, "The key is there, and "+c.owner.Name+" alone can read it."
 	return true
 }
 
@@ -172,7 +173,7 @@ func (c *setupCheck) lookAtLists() listing {
 		return key
 	}
 	u := checkStep{name: "addresses-configured", outcome: trust.Pass}
-	listed, all := 0, c.place.urls()
+	listed, all := 0, c.place.URLs()
 	for _, url := range all {
 		l := c.urlListing(url)
 		switch {
@@ -204,7 +205,7 @@ func (c *setupCheck) lookAtLists() listing {
 // again is setup, which asks for what is missing.
 func (c *setupCheck) again() trust.Fix {
 	command := "nix-trust setup"
-	if c.place.system {
+	if c.place.System {
 		command = "sudo nix-trust setup"
 	}
 	if c.f.pushOnly {
@@ -213,18 +214,18 @@ func (c *setupCheck) again() trust.Fix {
 	if c.f.address != "" {
 		command += " --gate " + c.f.address
 	}
-	return trust.Fix{Title: "Have what is missing listed", Command: command, Admin: c.place.system}
+	return trust.Fix{Title: "Have what is missing listed", Command: command, Admin: c.place.System}
 }
 
 // probeAt has the gate make a probe: the one at the fixed address when that is
 // needed or the key may not be read here, else one for the check's sake alone.
 func (c *setupCheck) probeAt(ctx context.Context, p *prober, fixed bool) (it madeUpPath, done func(), err error) {
-	base, done := "http://"+c.place.address+"/", func() {}
+	base, done := "http://"+c.place.Address+"/", func() {}
 	switch {
 	case c.key != nil && !fixed:
 		base, done, err = serveProbes(ctx, c.key, storeDir(), "127.0.0.1:0")
 	case c.key != nil && !c.running:
-		base, done, err = serveProbes(ctx, c.key, storeDir(), c.place.address)
+		base, done, err = serveProbes(ctx, c.key, storeDir(), c.place.Address)
 	case !c.running:
 		return it, nil, errors.New("the gate does not run, and its key is not for this user to read")
 	}
@@ -335,7 +336,7 @@ func (c *setupCheck) startGate(err error) []trust.Fix {
 	var other *notOurs
 	switch {
 	case errors.As(err, &other):
-		return []trust.Fix{{Title: "Find out what listens on " + c.place.address, Detail: "It may be the gate of another user. Another address of your own is set with `gate` in config.toml."}}
+		return []trust.Fix{{Title: "Find out what listens on " + c.place.Address, Detail: "It may be the gate of another user. Another address of your own is set with `gate` in config.toml."}}
 	case !c.running:
 		return []trust.Fix{{Title: "Have the gate run, and check again", Command: "sudo nix-trust gate install", Admin: true}}
 	}
@@ -353,7 +354,7 @@ func (c *setupCheck) askPull(ctx context.Context, p *prober) {
 		return
 	}
 	defer done()
-	all := c.place.urls()
+	all := c.place.URLs()
 	got, err := p.pull(ctx, it, all)
 	var refused []string
 	for _, u := range all {

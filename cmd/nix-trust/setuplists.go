@@ -9,6 +9,7 @@ import (
 	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 	"github.com/nix-trust/nix-trust/trust/ledger"
 	"github.com/nix-trust/nix-trust/trust/operation"
 )
@@ -119,15 +120,15 @@ func (j *setupJob) urlListing(url string) listing {
 
 // wanted is what is not listed yet. Where that is unknown it is wanted: an entry
 // that comes twice does no harm.
-func (j *setupJob) wanted(key gateKey) (w trust.Want, doubt string) {
+func (j *setupJob) wanted(key gateplace.Key) (w trust.Want, doubt string) {
 	_, doubt = j.deciding()
-	if j.keyListing(key.public).outcome != trust.Pass {
-		w.Keys = []string{key.public.String()}
+	if j.keyListing(key.Public).outcome != trust.Pass {
+		w.Keys = []string{key.Public.String()}
 	}
 	if j.f.pushOnly || j.ownCounts() {
 		return w, doubt // who is believed asks for any address
 	}
-	for _, u := range j.place.urls() {
+	for _, u := range j.place.URLs() {
 		if j.urlListing(u).outcome != trust.Pass {
 			w.Caches = append(w.Caches, u)
 		}
@@ -155,5 +156,5 @@ func (j *setupJob) propose(file string, o operation.Operation) (trust.FileChange
 	if err != nil {
 		return trust.FileChange{}, &problem{code: exitFindings, text: "the administrator cannot be asked for it: " + err.Error()}
 	}
-	return trust.FileChange{Path: file, Before: before, After: trust.FileState{Exists: true, Data: text, Mode: 0o600}, Parents: strings.HasPrefix(file, j.place.dir+"/"), Form: trust.FormText}, nil
+	return trust.FileChange{Path: file, Before: before, After: trust.FileState{Exists: true, Data: text, Mode: 0o600}, Parents: strings.HasPrefix(file, j.place.Dir+"/"), Form: trust.FormText}, nil
 }

@@ -14,7 +14,7 @@ func (j *setupJob) makeMachine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	key, err := j.findKey()
+	key, err := j.key()
 	if err != nil {
 		return err
 	}
@@ -22,15 +22,15 @@ func (j *setupJob) makeMachine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	want := trust.Want{Keys: []string{key.public.String()}}
+	want := trust.Want{Keys: []string{key.Public.String()}}
 	if !j.f.pushOnly {
-		want.Caches = j.place.urls()
+		want.Caches = j.place.URLs()
 	}
 	made, err := sys.Plan([]operation.Operation{allowing(want)})
 	if err != nil {
 		return operationProblem(err)
 	}
-	p := trust.Plan{Summary: "Set up the machine's gate, whose key is called " + key.public.Name, Risk: made.Risk}
+	p := trust.Plan{Summary: "Set up the machine's gate, whose key is called " + key.Public.Name, Risk: made.Risk}
 	j.introduce(&p, key)
 	p.Changes = append(p.Changes, made.Changes...)
 	if err := j.publish(&p, key); err != nil {
@@ -39,11 +39,11 @@ func (j *setupJob) makeMachine(ctx context.Context) error {
 	p.Steps = append(p.Steps, made.Steps...)
 	p.Notes = append(p.Notes, made.Notes...)
 	p.Residual, p.Commands = made.Residual, made.Commands
-	if key.made == nil && len(made.Steps)+len(made.Commands) == 0 {
+	if key.Made == nil && len(made.Steps)+len(made.Commands) == 0 {
 		p.Notes = append(p.Notes, "The configuration has all of it already.")
 	}
 	p.Commands = append(p.Commands, trust.Fix{Title: "Have the gate run", Command: "sudo nix-trust gate install", Admin: true})
 	j.conclude(&p)
 	adm.journal.Writer.Stores = storesOf(sys)
-	return j.carryOutAfter(ctx, adm.journal, p, j.f.consentFlags, key.save)
+	return j.carryOutAfter(ctx, adm.journal, p, j.f.consentFlags, saving(key))
 }

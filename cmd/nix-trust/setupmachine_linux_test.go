@@ -17,6 +17,7 @@ import (
 	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/nixconf/realnix"
 	"github.com/nix-trust/nix-trust/trust/gate"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 )
 
 // The machine's gate: its key is its own user's, nix.conf is edited, and root
@@ -73,7 +74,7 @@ func machineGate(t *testing.T, bin string) {
 				t.Fatalf("without its user: %d %s%s", r.Code, r.Stdout, r.Stderr)
 			}
 			const uid = 54321
-			putFile(t, own+"/etc/passwd", content(t, own+"/etc/passwd")+fmt.Sprintf("%s:x:%d:%d::%s:/usr/sbin/nologin\n", gateUser, uid, uid, systemGate), 0o644)
+			putFile(t, own+"/etc/passwd", content(t, own+"/etc/passwd")+fmt.Sprintf("%s:x:%d:%d::%s:/usr/sbin/nologin\n", gateplace.MachineUser, uid, uid, gateplace.MachineDir), 0o644)
 			if r := run(0, "setup", "--gate", g.address); r.Code != exitFindings || content(t, conf) != before || !absent(own+"/lib/nix-trust-gate") {
 				t.Fatalf("unasked: %d %s%s", r.Code, r.Stdout, r.Stderr)
 			}
@@ -91,7 +92,7 @@ func machineGate(t *testing.T, bin string) {
 				info, err := os.Stat(own + "/lib/nix-trust-gate" + name)
 				if err != nil || info.Mode() != mode {
 					t.Errorf("%q: %v %v", name, info, err)
-				} else if owner, _ := ownerOf(info); owner != uid {
+				} else if owner := info.Sys().(*syscall.Stat_t).Uid; int(owner) != uid {
 					t.Errorf("%q is user %d's", name, owner)
 				}
 			}

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/lock/nix"
 	"github.com/nix-trust/nix-trust/trust/gate"
+	"github.com/nix-trust/nix-trust/trust/gateplace"
 )
 
 // A madeUpPath is a path that nobody has but the gate that made it up. Whether the
@@ -124,7 +124,7 @@ type prober struct {
 
 // newProber is one for the user who runs the program, or as root for another,
 // who asks the daemon.
-func newProber(as *gateOwner) (*prober, error) {
+func newProber(as *gateplace.Owner) (*prober, error) {
 	dir, err := os.MkdirTemp("", "nix-trust-setup-")
 	if err != nil {
 		return nil, err
@@ -138,13 +138,13 @@ func newProber(as *gateOwner) (*prober, error) {
 	p.env = []string{"NIX_CACHE_HOME=" + dir, "XDG_CACHE_HOME=" + dir, "no_proxy=" + direct, "NO_PROXY=" + direct}
 	if as != nil {
 		p.runner = runnerAs(*as)
-		p.env = append(p.env, "HOME="+dir, "USER="+as.name, "PATH="+os.Getenv("PATH"), "NIX_REMOTE=daemon")
+		p.env = append(p.env, "HOME="+dir, "USER="+as.Name, "PATH="+os.Getenv("PATH"), "NIX_REMOTE=daemon")
 		for _, name := range []string{"NIX_STORE_DIR", "NIX_STATE_DIR", "NIX_LOG_DIR", "NIX_CONF_DIR", "NIX_DAEMON_SOCKET_PATH"} {
 			if v := os.Getenv(name); v != "" {
 				p.env = append(p.env, name+"="+v)
 			}
 		}
-		if err := os.Lchown(dir, as.uid, as.gid); err != nil {
+		if err := os.Lchown(dir, as.UID, as.GID); err != nil {
 			p.close()
 			return nil, err
 		}
@@ -254,12 +254,12 @@ func lastWords(stderr []byte) string {
 var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 // runnerAs runs programs as another user, with nothing of root's environment.
-type runnerAs gateOwner
+type runnerAs gateplace.Owner
 
 func (u runnerAs) Run(ctx context.Context, c nix.Call) (nix.Result, error) {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Env, cmd.Dir = c.Env, c.Dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: uint32(u.uid), Gid: uint32(u.gid)}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: uint32(u.UID), Gid: uint32(u.GID)}}
 	cmd.WaitDelay = 5 * time.Second
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -272,23 +272,4 @@ func (u runnerAs) Run(ctx context.Context, c nix.Call) (nix.Result, error) {
 		return nix.Result{}, err
 	}
 	return nix.Result{Stdout: out.Bytes(), Stderr: errs.Bytes(), Code: cmd.ProcessState.ExitCode()}, nil
-}
-
-// keyMode is how a key that may not be read lies there: whose it is, and for
-// whom.
-func keyMode(file string, owner gateOwner) error {
-	info, err := os.Lstat(file)
-	if err != nil {
-		return cause(err)
-	}
-	uid, known := ownerOf(info)
-	switch {
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is no plain file", filepath.Base(file))
-	case info.Mode().Perm()&0o077 != 0:
-		return fmt.Errorf("others can read or write it (mode %03o): whoever has read it can put anything into the store", info.Mode().Perm())
-	case !known || uid != owner.uid:
-		return fmt.Errorf("it does not belong to %s, who runs the gate", owner.name)
-	}
-	return nil
 }

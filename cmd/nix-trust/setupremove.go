@@ -9,10 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
-	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/ledger"
 	"github.com/nix-trust/nix-trust/trust/operation"
 )
@@ -23,19 +21,21 @@ func (j *setupJob) takeOut(ctx context.Context) error {
 	if j.f.deleteKey && !j.f.yes && !j.terminal && !j.f.dryRun {
 		return usage("--delete-key without a terminal needs --yes")
 	}
-	_, key, err := readPublic(j.place)
-	if err != nil && !absent(j.place.keyFile()) {
+	key := ""
+	if k, err := gatePublic(j.place); err == nil {
+		key = k.String()
+	} else if !absent(j.place.KeyFile()) {
 		return err
 	}
 	plan := j.planTakeOut
-	if j.place.system {
+	if j.place.System {
 		plan = j.planTakeOutMachine
 	}
 	p, led, err := plan(ctx, key)
 	if err != nil {
 		return err
 	}
-	switch file := j.place.keyFile(); {
+	switch file := j.place.KeyFile(); {
 	case absent(file):
 	case j.f.deleteKey && (j.f.yes || j.f.dryRun):
 		p.Notes = append(p.Notes, "The key in "+file+" is removed then, and nothing brings it back. "+stillBelieved)
@@ -61,7 +61,7 @@ func (j *setupJob) planTakeOutMachine(ctx context.Context, key string) (p trust.
 	if err != nil {
 		return p, led, err
 	}
-	gone := operation.Operation{Do: operation.Disallow, Caches: j.place.urls()}
+	gone := operation.Operation{Do: operation.Disallow, Caches: j.place.URLs()}
 	if key != "" {
 		gone.Keys = []string{key}
 	}
@@ -121,7 +121,7 @@ func (j *setupJob) mentioned(list string) (out []string) {
 // listedURLs are the addresses of the gate that some configuration has.
 func (j *setupJob) listedURLs() (out []string) {
 	have := slices.Concat(j.mentioned("trusted-substituters"), j.mentioned("substituters"))
-	for _, u := range j.place.urls() {
+	for _, u := range j.place.URLs() {
 		if slices.ContainsFunc(have, func(it string) bool { return trust.SameItem(it, u) }) {
 			out = append(out, u)
 		}
@@ -147,7 +147,7 @@ func (j *setupJob) removals(item string) (out []trust.Fix) {
 
 // deleteKey removes the key's file once that was said, and told what it means.
 func (j *setupJob) deleteKey(ctx context.Context) error {
-	file := j.place.keyFile()
+	file := j.place.KeyFile()
 	if j.f.dryRun || absent(file) {
 		return nil
 	}
@@ -165,32 +165,11 @@ func (j *setupJob) deleteKey(ctx context.Context) error {
 	if err := os.Remove(file); err != nil {
 		return &problem{code: exitUnknown, text: "the key could not be removed: " + err.Error()}
 	}
-	if err := os.Remove(j.place.publicFile()); err != nil && !os.IsNotExist(err) {
+	if err := os.Remove(j.place.PublicFile()); err != nil && !os.IsNotExist(err) {
 		return &problem{code: exitUnknown, text: "its public half could not be removed: " + err.Error()}
 	}
 	if !j.json {
 		j.print("The key is removed. A gate that runs has it in memory until it is stopped.")
 	}
 	return nil
-}
-
-// readPublic is the public half of a gate's key: of the key where that may be
-// read, else of the file beside it.
-func readPublic(p gatePlace) (k bincache.PublicKey, text string, err error) {
-	owner, err := p.owner()
-	if err != nil {
-		return k, "", err
-	}
-	if read, err := gate.ReadKeyOf(p.keyFile(), owner.uid); err == nil {
-		return read.Public(), read.Public().String(), nil
-	}
-	data, err := readRegular(p.publicFile(), 4<<10)
-	if err != nil {
-		return k, "", &problem{code: exitUnknown, text: fmt.Sprintf("the gate's public key could not be read: %v", cause(err)), hints: []string{"`nix-trust setup` makes a key, or writes " + p.publicFile() + " again"}}
-	}
-	text = strings.TrimSpace(string(data))
-	if k, err = bincache.ParsePublicKey(text); err != nil || k.String() != text || k.Weak() {
-		return k, "", &problem{code: exitFindings, text: p.publicFile() + " has no public key, in its one spelling", hints: []string{"`nix-trust setup` writes it again"}}
-	}
-	return k, text, nil
 }

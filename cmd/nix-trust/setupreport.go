@@ -37,13 +37,13 @@ func (c *setupCheck) show() error {
 		return nil
 	}
 	out := setupCheckJSON{
-		Version: 1, Gate: "user", Address: c.place.address, Running: c.running, KeyFile: c.place.keyFile(),
+		Version: 1, Gate: "user", Address: c.place.Address, Running: c.running, KeyFile: c.place.KeyFile(),
 		Store: c.facts.Nix.Store.String(), Push: c.push, Pull: c.pull,
 		Steps: list(c.steps, func(s checkStep) jsonCheckStep {
 			return jsonCheckStep{s.name, s.outcome.String(), s.text, where(s.where), safetext.Redact(s.said), fixesOf(s.fixes)}
 		}),
 	}
-	if c.place.system {
+	if c.place.System {
 		out.Gate = "machine"
 	}
 	if c.public.Name != "" {
@@ -62,7 +62,7 @@ var checkTitles = map[string]string{
 func (c *setupCheck) lines() []string {
 	s := c.style()
 	whose := "your gate"
-	if c.place.system {
+	if c.place.System {
 		whose = "the machine's gate"
 	}
 	runs := "nothing listens there now"
@@ -70,7 +70,7 @@ func (c *setupCheck) lines() []string {
 		runs = "something listens there"
 	}
 	out := []string{
-		paint(s, explain.Strong, whose) + " at " + safetext.Line(c.place.address).String() + ": " + runs,
+		paint(s, explain.Strong, whose) + " at " + safetext.Line(c.place.Address).String() + ": " + runs,
 	}
 	if c.public.Name != "" {
 		out = append(out, "key "+safetext.Line(c.public.String()).String())

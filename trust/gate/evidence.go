@@ -110,3 +110,29 @@ func (e *evidence) trouble() error {
 	defer e.mu.Unlock()
 	return e.problem
 }
+
+// EvidenceSince is what caches had instead of what is pinned since an earlier
+// status of the gate: evidence is kept for long, and has whole seconds.
+func (s *Status) EvidenceSince(before Status) (out []Evidence) {
+	type piece struct {
+		when int64
+		rest Evidence
+	}
+	of := func(e Evidence) piece {
+		p := piece{e.When.Unix(), e}
+		p.rest.When = time.Time{}
+		return p
+	}
+	known := map[piece]int{}
+	for _, e := range before.Evidence {
+		known[of(e)]++
+	}
+	for _, e := range s.Evidence {
+		if p := of(e); known[p] > 0 {
+			known[p]--
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}

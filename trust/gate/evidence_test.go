@@ -166,3 +166,15 @@ func TestTwoGatesKeepAllEvidenceInOneFile(t *testing.T) {
 		t.Errorf("%d of 101 are there, %v", len(seen), err)
 	}
 }
+
+func TestEvidenceFromBeforeIsNotTold(t *testing.T) {
+	when := time.Date(2026, 1, 2, 3, 4, 5, 678, time.UTC)
+	old := Evidence{When: when.Truncate(time.Second), Path: storePath(1), Cache: "https://a.example"}
+	again := old
+	again.When = when // the same second
+	other := Evidence{When: when, Path: storePath(2), Cache: "https://a.example"}
+	got := (&Status{Evidence: []Evidence{old, again, other}}).EvidenceSince(Status{Evidence: []Evidence{old}})
+	if len(got) != 2 || got[0] != again || got[1] != other {
+		t.Errorf("%+v", got)
+	}
+}

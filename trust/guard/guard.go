@@ -155,3 +155,11 @@ func (g Guard) folder(dir, next string) error {
 	}
 	return fmt.Errorf("others can write the folder %s on the way (mode %03o), and so put there what they like; `chmod go-w` it", dir, info.Mode().Perm())
 }
+
+// Cause is an error of a file without its path, for a sentence that has it already.
+func Cause(err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return pe.Err
+	}
+	return err
+}

@@ -76,7 +76,7 @@ func (s *keptShelf) trouble() string {
 	if at, _, _ := grants.Broken(s.scope.Err); at.File != "" {
 		return s.scope.Err.Error()
 	}
-	text := fmt.Sprintf("%s cannot be read: %v", s.Path, cause(s.scope.Err))
+	text := fmt.Sprintf("%s cannot be read: %v", s.Path, guard.Cause(s.scope.Err))
 	if errors.Is(s.scope.Err, fs.ErrPermission) {
 		text += "; the user that runs the gate has to be able to read it, and to pass through the folders on the way (`chmod a+r` the file, `chmod a+rx` its folder)"
 	}
@@ -93,7 +93,7 @@ func (s *keptShelf) readLock(digest string, now time.Time) (grants.Accepted, *fa
 	text, at, err := s.Guard.Read(path, lock.MaxBytes, now)
 	var l *lock.Lock
 	if err != nil {
-		err = fmt.Errorf("%s: %w", path, cause(err))
+		err = fmt.Errorf("%s: %w", path, guard.Cause(err))
 	} else {
 		l, err = lock.Parse(path, text)
 	}
@@ -105,12 +105,4 @@ func (s *keptShelf) readLock(digest string, now time.Time) (grants.Accepted, *fa
 		return grants.Accepted{}, &failedLock{s, digest, at, err}
 	}
 	return a, nil
-}
-
-// cause is an error without the path that the sentence has already.
-func cause(err error) error {
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return pe.Err
-	}
-	return err
 }

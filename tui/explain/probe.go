@@ -17,11 +17,15 @@ func ProbeMark(r probe.Result, g Glyphs) Mark {
 	m := Mark{g.Bad, r.Outcome.String(), Bad}
 	switch {
 	case r.Effect == probe.Stops:
-		m.Role = Danger
+		m.Word, m.Role = "stops Nix", Danger
 	case r.Outcome == probe.Unknown:
 		m.Glyph, m.Role = g.Unsure, Unsure
 	case r.Outcome == probe.Reachable && r.Effect == probe.Asks:
 		m.Glyph, m.Role = g.Good, Good
+	case r.Outcome == probe.Reachable && r.Effect == probe.EffectUnknown:
+		m.Glyph, m.Word, m.Role = g.Unsure, "answers", Unsure
+	case r.Outcome == probe.Reachable:
+		m.Word = "passed over"
 	}
 	return m
 }

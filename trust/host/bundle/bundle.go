@@ -44,7 +44,7 @@ type Bundle struct {
 type Options struct {
 	Made    time.Time
 	By      string // the program and its version
-	Grants  *Grants
+	Beside  *Beside
 	Sources bool // flake.nix go in whole, and not just what Nix reads of them before it evaluates
 }
 
@@ -56,7 +56,7 @@ func Make(r *Recording, rec host.Record, f *trust.Facts, o Options) (*Bundle, er
 		c.ids = append([]uint32{id.GID}, id.Groups...)
 	}
 	b := &Bundle{
-		manifest: manifest{Version: version, Made: o.Made.UTC().Truncate(time.Second), By: o.By, User: f.User.Name, Grants: o.Grants, Owners: r.tree.owners},
+		manifest: manifest{Version: version, Made: o.Made.UTC().Truncate(time.Second), By: o.By, User: f.User.Name, Beside: o.Beside, Owners: r.tree.owners},
 		tree:     tree{nodes: map[string]*node{}, owners: r.tree.owners},
 		kinds:    r.kinds(rec, f), failed: map[string]string{},
 	}
@@ -227,8 +227,8 @@ func (b *Bundle) By() string      { return b.manifest.By }
 // User is whose view the bundle has, by name.
 func (b *Bundle) User() string { return b.manifest.User }
 
-// Grants are how the grants stood, nil when they were not looked at.
-func (b *Bundle) Grants() *Grants { return b.manifest.Grants }
+// Beside is what was found out beside the look, nil when nothing was.
+func (b *Bundle) Beside() *Beside { return b.manifest.Beside }
 
 // Redacted are the files in which secrets were covered.
 func (b *Bundle) Redacted() []Redaction { return b.manifest.Redacted }

@@ -129,7 +129,7 @@ func TestReadRefusesHostileArchives(t *testing.T) {
 		"trusting stranger":  {strings.Replace(plainManifest, `"trust":"unknown"`, `"trust":"trusted"`, 1), base, "did not answer"},
 		"daemon's state":     {strings.Replace(plainManifest, "not-asked", "great", 1), base, `"great"`},
 		"no state":           {strings.Replace(plainManifest, `"state":"not-asked",`, "", 1), base, "state is"},
-		"unknown file state": {with(`"grants":{"files":[{"State":"fine"}]}`), base, "no state of a file"},
+		"unknown file state": {with(`"beside":{"files":[{"State":"fine"}]}`), base, "no state of a file"},
 		"link to nothing":    {plainManifest, put(entryOf{tar.Header{Typeflag: tar.TypeSymlink, Name: "root/etc/x", Linkname: strings.Repeat("x", 5000)}, ""}), "is a link"},
 	} {
 		t.Run(name, func(t *testing.T) {

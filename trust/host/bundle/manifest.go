@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/host"
 )
 
@@ -23,7 +22,7 @@ type manifest struct {
 	User    string    `json:"user"` // whose view it is, by name
 	// Look is what the look was told beside the files.
 	Look   host.Record `json:"look"`
-	Grants *Grants     `json:"grants"` // null when they were not looked at
+	Beside *Beside     `json:"beside"` // null when nothing was looked at beside it
 	// Owners says that the files have owners. Those of a machine made up in memory
 	// have none.
 	Owners   bool          `json:"owners"`
@@ -82,39 +81,6 @@ type listedEntry struct {
 type Redaction struct {
 	Path  string `json:"path"` // "manifest" for this file
 	Count int    `json:"count"`
-}
-
-// Grants are what was found out about grants and gates: how they stood when the
-// bundle was made. Their files are not in it.
-type Grants struct {
-	Grants   []trust.Granted                `json:"grants"`
-	Files    []trust.GrantFile              `json:"files"`
-	Disputes []trust.GrantDispute           `json:"disputes"`
-	Gate     trust.Gate                     `json:"gate"`
-	Locks    map[string][]trust.OfferedLock `json:"locks"` // beside flakes, by their folder
-	Notes    []trust.Note                   `json:"notes"`
-}
-
-// GrantsOf are the grants in facts that had some notes before grants were looked at.
-func GrantsOf(f *trust.Facts, notes int) *Grants {
-	g := &Grants{Grants: f.Grants, Files: f.GrantFiles, Disputes: f.Disputes, Gate: f.Gate, Notes: f.Notes[notes:], Locks: map[string][]trust.OfferedLock{}}
-	for _, fl := range f.Flakes {
-		if fl.CacheLock != nil {
-			g.Locks[fl.ID.Path] = []trust.OfferedLock{*fl.CacheLock}
-		}
-	}
-	return g
-}
-
-// Add adds them to the facts of a look at the bundle.
-func (g *Grants) Add(f *trust.Facts) {
-	f.Grants, f.GrantFiles, f.Disputes, f.Gate = g.Grants, g.Files, g.Disputes, g.Gate
-	f.Notes = append(f.Notes, g.Notes...)
-	for i := range f.Flakes {
-		if l := g.Locks[f.Flakes[i].ID.Path]; len(l) > 0 {
-			f.Flakes[i].CacheLock = &l[0]
-		}
-	}
 }
 
 // write prints the manifest with what is secret in it covered.

@@ -147,5 +147,6 @@ var hosts = sync.OnceValue(func() source {
 		l.fill(s)
 	}
 	s.put("cache.nixos.org", signer{})
+	s.put("pebble.cachix.org", signer{})
 	return s
 })

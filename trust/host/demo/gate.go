@@ -97,6 +97,10 @@ func (g *Gate) Load(standings []grants.Standing) {
 	g.Gate.Load(standings)
 }
 
+// Caches are the made-up caches as the servers that they are here: what is asked
+// of any host goes to the loopback interface.
+func (g *Gate) Caches() bincache.Source { return g.upstream }
+
 // URL is under what the gate is asked now.
 func (g *Gate) URL() string { return "http://" + g.Address + "/e" + strconv.Itoa(g.Status().Epoch) }
 

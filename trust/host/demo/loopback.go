@@ -22,6 +22,9 @@ type loopback struct {
 	ended  chan struct{}
 }
 
+// goneHost is a cache of the demo that does not answer.
+const goneHost = "orbit.example"
+
 func (h *Host) listen(ctx context.Context) (*loopback, error) {
 	var config net.ListenConfig
 	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -32,6 +35,9 @@ func (h *Host) listen(ctx context.Context) (*loopback, error) {
 	b.server = &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b.asked.Add(1)
 		cache, file, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		if cache == goneHost {
+			panic(http.ErrAbortHandler) // hangs up, as if nobody were there
+		}
 		data, err := h.answer(r.Context(), cache, file)
 		if err != nil || data == nil {
 			http.NotFound(w, r)

@@ -1,4 +1,4 @@
-package main
+package gateplace
 
 import (
 	"errors"
@@ -16,7 +16,7 @@ func TestAnotherUsersGateIsNotTakenForOnesOwn(t *testing.T) {
 		t.Skip("to listen as another user takes root")
 	}
 	dir := t.TempDir()
-	place := gatePlace{socket: filepath.Join(dir, "gate.sock")}
+	place := Place{Socket: filepath.Join(dir, "gate.sock")}
 	l := make(chan net.Listener)
 	go func() {
 		runtime.LockOSThread() // this thread alone is another user, and ends with that
@@ -28,7 +28,7 @@ func TestAnotherUsersGateIsNotTakenForOnesOwn(t *testing.T) {
 		wrong := errors.Join(os.Chmod(filepath.Dir(dir), 0o711), os.Chmod(dir, 0o777))
 		_, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, 65534, 65534, 65534)
 		fail(e)
-		at, err := net.Listen("unix", place.socket)
+		at, err := net.Listen("unix", place.Socket)
 		if err != nil || wrong != nil {
 			t.Error(err, wrong)
 		}
@@ -41,11 +41,11 @@ func TestAnotherUsersGateIsNotTakenForOnesOwn(t *testing.T) {
 	defer at.Close()
 	asked := false
 	go http.Serve(at, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
-	if _, err := place.status(t.Context()); !errors.Is(err, os.ErrPermission) || asked {
+	if _, err := place.Status(t.Context()); !errors.Is(err, os.ErrPermission) || asked {
 		t.Errorf("%v, asked %v", err, asked)
 	}
-	place.system = true // whose folder is root's
-	if _, err := place.status(t.Context()); !errors.Is(err, os.ErrPermission) || asked {
+	place.System = true // whose folder is root's
+	if _, err := place.Status(t.Context()); !errors.Is(err, os.ErrPermission) || asked {
 		t.Errorf("%v, asked %v", err, asked)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package host
 
 import (
 	"bufio"
@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// portHolder says who listens on an address, as far as the kernel tells
+// PortHolder says who listens on an address, as far as the kernel tells
 // everybody: "a program of the user mira". "" when nobody does.
-func portHolder(address string) string {
+func PortHolder(address string) string {
 	host, portText, err := net.SplitHostPort(address)
 	if err != nil {
 		return ""
