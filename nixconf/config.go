@@ -65,6 +65,11 @@ type Value struct {
 	Forwarded bool
 }
 
+// Set reports whether something but Nix's own default assigned the setting.
+func (v *Value) Set() bool {
+	return slices.ContainsFunc(v.History, func(a Assignment) bool { return a.Origin.Layer != LayerDefault })
+}
+
 // A Config is the configuration as one process of Nix resolves it.
 type Config struct {
 	Version  Version

@@ -402,7 +402,7 @@ func TestAnyKeysOnAnyScreenFitAndDoNotPanic(t *testing.T) {
 		}
 	}
 	keys = append(keys, "x", "ö", "漢", "Z")
-	for seed := range uint64(24) {
+	for seed := range uint64(25) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			play(t, seed, keys)
@@ -442,8 +442,17 @@ func play(t *testing.T, seed uint64, keys []string) {
 		g.viewsErr = []error{nil, errNothing}[rnd.IntN(2)]
 		from = g
 	}
+	screen := "5"
+	if seed%8 == 0 { // one that has a store, and opens on it
+		s := storeFixture(t)
+		s.backend = *b
+		if seed == 16 {
+			s.viewErr = errNothing
+		}
+		from, screen = s, "8"
+	}
 	d := drive(t, 20+rnd.IntN(140), 5+rnd.IntN(50), Options{Backend: from, ASCII: seed%3 == 0, Demo: seed%2 == 0})
-	d.press("5")
+	d.press(screen)
 	if g != nil {
 		d.press("6").finish()
 	}

@@ -289,6 +289,6 @@ func (m *root) probe(urls []string) tea.Cmd {
 			said = safetext.Line(fmt.Sprintf("%d of %d are reachable, and Nix asks them.", fine, len(results)))
 		}
 		// The report tells of it, too, beside each flake that asks for it.
-		return tea.Batch(m.jobs.start(), m.grow(), m.say(mark.Role, said))
+		return tea.Batch(m.jobs.start(), m.ages.keep(), m.say(mark.Role, said))
 	})
 }

@@ -143,7 +143,7 @@ func (m *root) diagnose(q Complaint) tea.Cmd {
 		}
 		m.input = nil
 		v := &m.view
-		return tea.Batch(m.jobs.start(), m.grow(), m.show("Why it is used or not", func(w int) []string {
+		return tea.Batch(m.jobs.start(), m.ages.keep(), m.show("Why it is used or not", func(w int) []string {
 			out := newDoc(v, w)
 			if q.Flake != (trust.FlakeID{}) {
 				out.para(explain.Faint, safetext.Join(safetext.Line("for"), m.complained(q)))

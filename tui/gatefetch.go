@@ -105,20 +105,17 @@ func (m *root) fetch(id string) tea.Cmd {
 		case err != nil:
 			return m.cannot("Nothing was fetched", err)
 		case o.Whole():
-			return tea.Batch(m.grow(), m.say(explain.Good, safetext.Join(safetext.Line(m.view.theme.glyphs.Good), safetext.Text(o.word()))))
+			return tea.Batch(m.ages.keep(), m.say(explain.Good, safetext.Join(safetext.Line(m.view.theme.glyphs.Good), safetext.Text(o.word()))))
 		}
 		m.input = nil
 		v := &m.view
-		return tea.Batch(m.grow(), m.show("Not all of it was fetched", func(w int) []string {
+		return tea.Batch(m.ages.keep(), m.show("Not all of it was fetched", func(w int) []string {
 			d := newDoc(v, w)
 			d.fetched(o)
 			return d.lines
 		}))
 	})
 }
-
-// grow keeps the ages on the screen true.
-func (m *root) grow() tea.Cmd { return m.locks.grow() }
 
 // word says what came, in a sentence.
 func (o FetchOutcome) word() string {

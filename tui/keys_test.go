@@ -9,7 +9,7 @@ import (
 )
 
 func TestNoKeyDoesTwoThings(t *testing.T) {
-	for _, together := range [][]scope{{everywhere, inLists, onLocks}, {everywhere, inTexts, onLocks}, {everywhere, inLists, onGrants}, {everywhere, inTexts, onGrants}, {everywhere, inLists, onCache, onCaches}, {everywhere, inTexts, onCache, onCaches}, {inPopups}, {inQuestion}, {inInput}} {
+	for _, together := range [][]scope{{everywhere, inLists, onLocks}, {everywhere, inTexts, onLocks}, {everywhere, inLists, onGrants}, {everywhere, inTexts, onGrants}, {everywhere, inLists, onCache, onCaches}, {everywhere, inTexts, onCache, onCaches}, {everywhere, inLists, onStore, inChanges}, {everywhere, inTexts, onStore, inChanges}, {inPopups}, {inQuestion}, {inInput}} {
 		seen := map[string]string{}
 		for _, b := range bindings() {
 			if !slices.Contains(together, b.scope) {

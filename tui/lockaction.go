@@ -63,18 +63,20 @@ func (s *locks) showItems() {
 func (s *locks) found(f LockFile, keep func(k *knowledge, at time.Time)) tea.Cmd {
 	keep(s.about(&f), s.work.now())
 	s.fill()
-	return s.grow()
+	return s.ages.keep()
 }
 
 // agedMsg says that the ages on the screen are out of date.
 type agedMsg struct{}
 
-// grow starts to keep the ages on the screen true.
-func (s *locks) grow() tea.Cmd {
-	if s.aging {
+// ages keeps the ages on the screens true, once something on them has one.
+type ages struct{ kept bool }
+
+func (a *ages) keep() tea.Cmd {
+	if a.kept {
 		return nil
 	}
-	s.aging = true
+	a.kept = true
 	return ageSoon()
 }
 

@@ -28,7 +28,7 @@ type locks struct {
 	all     []LockFile
 	err     error // why the files were not read
 	opened  bool
-	aging   bool                  // the ages on the screen are kept true
+	ages    *ages
 	known   map[string]*knowledge // by lock, as it was then
 
 	page    page
@@ -63,8 +63,8 @@ type lockItem struct {
 	voted  *challenge.Item
 }
 
-func newLocks(b LockBackend, reading, work lane) *locks {
-	s := &locks{backend: b, reading: reading, work: work, known: map[string]*knowledge{}}
+func newLocks(b LockBackend, reading, work lane, a *ages) *locks {
+	s := &locks{backend: b, reading: reading, work: work, ages: a, known: map[string]*knowledge{}}
 	s.files = &list{
 		title: "Locks",
 		cols: []column{{title: "state", min: 13}, {title: "flake", min: 12, keep: keepEnds}, {title: "caches say", min: 11, drop: 1},

@@ -171,7 +171,7 @@ func TestAProbeGrowsOldOnTheScreen(t *testing.T) {
 		t.Errorf("an old result is drawn as %v", c.role)
 	}
 	d.press("1").expect("probed 30 h ago, which is old: unreachable")
-	if !d.m.locks.aging {
+	if !d.m.ages.kept {
 		t.Error("nothing makes the ages grow")
 	}
 }

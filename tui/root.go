@@ -41,6 +41,7 @@ type root struct {
 	grants   *grants
 	journal  *journal
 	store    *store
+	ages     ages
 	changes  changes
 	popup    *text
 	question *question // asked in the popup, nil for none
@@ -67,11 +68,11 @@ func newRoot(ctx context.Context, o Options, now func() time.Time) *root {
 	in := func(name string) lane { return lane{ctx: ctx, now: now, name: name} }
 	p, _ := o.Backend.(ProbeBackend)
 	m.caches = newCaches(p, in("probes"), in("probing"))
-	m.locks = newLocks(b, in("reading"), in("work"))
+	m.locks = newLocks(b, in("reading"), in("work"), &m.ages)
 	m.changes = changes{backend: c, plan: in("plan"), write: in("write")}
 	m.grants, m.journal = newGrants(c, g, in("grants"), in("gates"), in("fetch")), newJournal(c, in("journal"), in("entry"))
 	st, _ := o.Backend.(StoreBackend)
-	m.store = newStore(st, in("audit"), in("roots"))
+	m.store = newStore(st, in("audit"), in("roots"), &m.ages)
 	m.screens = []screen{newOverview(o.Flake), m.caches, newAnswers(), newSettings(), m.locks, m.grants, m.journal, m.store, newFindings()}
 	m.loaded = make([]int, len(m.screens))
 	m.view = view{theme: newTheme(true, o.ASCII), home: o.Home, now: now}
@@ -222,7 +223,7 @@ func (m *root) snapshot(msg snapshotMsg) tea.Cmd {
 		}
 	}
 	if slices.ContainsFunc(msg.report.Caches, func(c trust.CacheReport) bool { return c.Probed.Reach != trust.NotProbed }) {
-		return m.grow() // ages are shown
+		return m.ages.keep() // ages are shown
 	}
 	return nil
 }

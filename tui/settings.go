@@ -69,11 +69,6 @@ func (s *settings) fatal() *nixconf.Diagnostic {
 	return s.report.Client.Fatal
 }
 
-// isSet reports whether any line set the value.
-func isSet(v *nixconf.Value) bool {
-	return slices.ContainsFunc(v.History, func(a nixconf.Assignment) bool { return a.Origin.Layer != nixconf.LayerDefault })
-}
-
 // aboutTrust are the settings that decide whose binaries are believed, in the
 // order in which a reader asks for them.
 var aboutTrust = []string{"substituters", "trusted-substituters", "trusted-public-keys", "trusted-users", "accept-flake-config", "require-sigs"}
@@ -89,7 +84,7 @@ func rankOf(v *nixconf.Value) int {
 	default:
 		rank = len(aboutTrust) + 1
 	}
-	if !isSet(v) {
+	if !v.Set() {
 		rank += len(aboutTrust) + 2
 	}
 	return rank
@@ -135,7 +130,7 @@ func (s *settings) row(r *trust.SettingReport) row {
 		mark = own(explain.Caution, g.Asks)
 	}
 	from := "default"
-	if isSet(v) {
+	if v.Set() {
 		last := v.History[len(v.History)-1].Origin
 		from = base(explain.Style{}.Spot(last.Pos))
 		if from == "" {
@@ -143,7 +138,7 @@ func (s *settings) row(r *trust.SettingReport) row {
 		}
 	}
 	out := newRow(v.Setting.Name, mark, cell{safetext.Line(v.Setting.Name), explain.Plain}, cell{valueText(v), explain.Plain}, cell{safetext.Line(from), explain.Faint})
-	out.old = !isSet(v)
+	out.old = !v.Set()
 	return out
 }
 

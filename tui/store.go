@@ -24,6 +24,7 @@ type store struct {
 	reading lane         // of the store
 	tracing lane         // of what keeps the selected paths
 	now     func() time.Time
+	ages    *ages
 	readOf  *trust.Report // the report that the reading belongs to
 	stock   *stock        // nil until it was read
 	err     error         // why it was not read the last time
@@ -43,13 +44,13 @@ type storeListing struct {
 	order   order
 }
 
-func newStore(b StoreBackend, reading, tracing lane) *store {
-	s := &store{backend: b, reading: reading, tracing: tracing, now: reading.now}
+func newStore(b StoreBackend, reading, tracing lane, a *ages) *store {
+	s := &store{backend: b, reading: reading, tracing: tracing, now: reading.now, ages: a}
 	s.groups = &list{
-		cols: []column{{title: "state", min: 10}, {title: "what vouches", min: 16, give: 1, keep: keepEnds}, {title: "share", min: barCells, drop: 1},
-			{title: "size", min: 7, right: true}, {title: "paths", min: 5, drop: 2, right: true}, {title: "kept", min: 4, drop: 3, right: true}},
+		cols: []column{{title: "state", min: 14}, {title: "what vouches", min: 12, give: 1, keep: keepEnds}, {title: "share", min: barCells, drop: 1},
+			{title: "size", min: 8, right: true}, {title: "paths", min: 5, drop: 2, right: true}, {title: "kept", min: 4, spare: true, right: true}},
 	}
-	s.paths = &list{cols: []column{{title: "vouched", min: 10}, {title: "path", min: 20, give: 1}, {title: "size", min: 7, right: true}, {title: "collector", min: 8, most: 10, drop: 1}}}
+	s.paths = &list{cols: []column{{title: "vouched", min: 12}, {title: "path", min: 16, give: 1}, {title: "size", min: 8, right: true}, {title: "collector", min: 10, drop: 1}}}
 	s.b = board{lists: []*list{s.groups, s.paths}, detail: &text{title: "Store"}, shape: listsLeft, steps: true}
 	return s
 }
@@ -75,8 +76,7 @@ func (s *store) wanted() tea.Cmd {
 // read audits the store.
 func (s *store) read() tea.Cmd {
 	b, now := s.backend, s.now
-	s.fill()
-	return begin(&s.reading, "auditing the store", safetext.S{}, func(ctx ctx, p progress) (*stock, error) {
+	cmd := begin(&s.reading, "auditing the store", safetext.S{}, func(ctx ctx, p progress) (*stock, error) {
 		v, err := b.Store(ctx, p)
 		switch {
 		case err != nil:
@@ -90,8 +90,10 @@ func (s *store) read() tea.Cmd {
 			s.stock, s.trace = st, trace{}
 		}
 		s.fill()
-		return nil
+		return s.ages.keep()
 	})
+	s.fill()
+	return cmd
 }
 
 // stop gives the audit up. What was found out before stays.
@@ -211,7 +213,7 @@ func (s *store) follow() {
 func (s *store) nothingText(w int) []string {
 	d := newDoc(s.view, w)
 	if s.backend != nil {
-		d.para(explain.Faint, safetext.Line("Here is told what vouches for each path of the store: a signature that verifies, this machine that built it, its own name, or nothing; and what would have to be doubted if a key were stolen."))
+		d.para(explain.Faint, safetext.Line("This screen says what vouches for each path of the store: a signature that verifies, this machine that built it, its own name, or nothing; and what would have to be doubted if a key were stolen."))
 	}
 	return d.lines
 }

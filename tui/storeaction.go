@@ -62,7 +62,7 @@ func (m *root) toCache() tea.Cmd {
 	i := m.store.cacheOf(m.view.report)
 	goTo(cachesAt)(m)
 	m.refill()
-	s := m.screen().(*caches)
+	s := m.caches
 	s.urls.setFilter("")
 	s.urls.choose(i)
 	s.b.zoom = false
@@ -97,7 +97,7 @@ func (s *caches) keyHere() string {
 
 // toStore shows what came by the selected key.
 func (m *root) toStore() tea.Cmd {
-	m.store.key = m.screen().(*caches).keyHere()
+	m.store.key = m.caches.keyHere()
 	goTo(storeAt)(m)
 	m.store.groups.setFilter("")
 	m.store.b.zoom = false
@@ -109,7 +109,7 @@ func (m *root) toStore() tea.Cmd {
 }
 
 func (m *root) whyNoKeyHere() string {
-	if m.screen().(*caches).keyHere() == "" {
+	if m.caches.keyHere() == "" {
 		return "No key of this cache is known."
 	}
 	return ""

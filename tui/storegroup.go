@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nix-trust/nix-trust/trust/audit"
+	"github.com/nix-trust/nix-trust/trust/storedb"
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
@@ -85,26 +86,38 @@ func stockOf(v *StoreView, at time.Time) *stock {
 		}
 		s.groups = append(s.groups, group{kind: groupClaim, claim: c, sum: v.Sum(c.Paths)})
 	}
-	rows := v.Store.Rows
+	all := make([]int32, len(v.Paths))
+	for i := range all {
+		all[i] = int32(i)
+	}
 	for o := range s.order {
-		all := make([]int32, len(v.Paths))
-		for i := range all {
-			all[i] = int32(i)
-		}
-		slices.SortFunc(all, func(a, b int32) int {
-			x, y := &rows[a], &rows[b]
-			byName := cmp.Or(cmp.Compare(x.Path.Name(), y.Path.Name()), cmp.Compare(x.Path, y.Path), cmp.Compare(a, b))
-			switch order(o) {
-			case orderSize:
-				return cmp.Or(cmp.Compare(y.NarSize, x.NarSize), byName)
-			case orderSecond:
-				return cmp.Or(cmp.Compare(y.Registered, x.Registered), cmp.Compare(b, a))
-			}
-			return byName
-		})
-		s.order[o] = all
+		s.order[o] = slices.Clone(all)
+		slices.SortFunc(s.order[o], order(o).compare(v.Store))
 	}
 	return s
+}
+
+// compare compares two rows of a store for an order. No two are equal.
+func (o order) compare(s *storedb.Store) func(a, b int32) int {
+	return func(a, b int32) int {
+		x, y := &s.Rows[a], &s.Rows[b]
+		c := 0
+		switch o {
+		case orderSize:
+			c = cmp.Compare(y.NarSize, x.NarSize)
+		case orderSecond:
+			c = cmp.Compare(y.Registered, x.Registered)
+		default:
+			c = cmp.Compare(x.Path.Name(), y.Path.Name())
+		}
+		if c == 0 {
+			c = cmp.Compare(x.Path, y.Path)
+		}
+		if c == 0 {
+			c = cmp.Compare(a, b)
+		}
+		return c
+	}
 }
 
 // section is where a group stands: whole sections stay together.
@@ -196,16 +209,21 @@ func (s *store) mark(g *group) explain.Mark {
 	case groupMore:
 		return explain.Mark{Glyph: gl.Unsure, Word: "more", Role: explain.Unsure}
 	}
-	return outcomeMark(s.stock.Outcome, gl)
+	return outcomeMark(s.stock, gl)
 }
 
-func outcomeMark(o StoreOutcome, g explain.Glyphs) explain.Mark {
-	switch o {
-	case StoreVouched:
+// empty reports whether the store has no path, so that nothing is vouched for.
+func (s *stock) empty() bool { return s.Outcome == StoreVouched && len(s.Paths) == 0 }
+
+func outcomeMark(s *stock, g explain.Glyphs) explain.Mark {
+	switch {
+	case s.empty():
+		return explain.Mark{Glyph: g.None, Word: "empty", Role: explain.Faint}
+	case s.Outcome == StoreVouched:
 		return explain.Mark{Glyph: g.Good, Word: "vouched", Role: explain.Good}
-	case StoreUnvouched:
+	case s.Outcome == StoreUnvouched:
 		return explain.Mark{Glyph: g.Bad, Word: "unvouched", Role: explain.Bad}
-	case StoreForged:
+	case s.Outcome == StoreForged:
 		return explain.Mark{Glyph: g.Bad, Word: "FORGED", Role: explain.Danger}
 	}
 	return explain.Mark{Glyph: g.Unsure, Word: "unknown", Role: explain.Unsure}

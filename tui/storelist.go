@@ -82,7 +82,8 @@ func (m *members) wide() []int {
 	if len(m.at) == 0 {
 		return []int{0, 0, 0, 0}
 	}
-	return []int{state + safetext.Line(m.s.theme.glyphs.Bad).Width() + 1, 250, 8, 10}
+	glyph := safetext.Line(m.s.theme.glyphs.Bad).Width() + 1
+	return []int{state + glyph, 250, 8, len("not kept") + glyph}
 }
 
 func (m *members) row(n int) row {

@@ -110,7 +110,7 @@ func (s *store) pathFixes(i int32) []trust.Fix {
 	}
 	path := quote(s.stock.pathOf(i))
 	return []trust.Fix{
-		{Title: "Ask caches whether they have the same", Command: "nix-trust challenge " + path},
+		{Title: "Ask caches whether they have the same", Command: s.challenge([]int32{i})},
 		{Title: "See whether its files are what was registered", Command: "nix store verify --no-trust " + path},
 		{Title: "See what leads to it", Command: "nix-store --query --roots " + path},
 	}

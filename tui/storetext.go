@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/audit"
@@ -43,12 +44,14 @@ func (s *store) groupText(g *group, w int) []string {
 // allText is about the store as a whole: what it comes to, and what is not known.
 func (s *store) allText(d *doc) {
 	st := s.stock
-	switch st.Outcome {
-	case StoreVouched:
+	switch {
+	case st.empty():
+		d.para(explain.Plain, safetext.Line("The database has no path."))
+	case st.Outcome == StoreVouched:
 		d.para(explain.Plain, safetext.Line("Something that is believed vouches for every path."))
-	case StoreUnvouched:
+	case st.Outcome == StoreUnvouched:
 		d.para(explain.Plain, safetext.Line("Nothing that is believed vouches for some of the paths."))
-	case StoreForged:
+	case st.Outcome == StoreForged:
 		d.para(explain.Plain, safetext.Line("A signature stands under a believed key's name that the key did not make. Any user can write one into the database: somebody did, or a key was replaced."))
 	default:
 		d.para(explain.Plain, safetext.Line("Something that decides is not known."))
@@ -202,7 +205,7 @@ func (s *store) keyText(d *doc, g *group) {
 	d.gap()
 	d.tally("signed", g.signer.Signed)
 	d.tally("alone", g.signer.Alone)
-	if key.Believed && !key.Gate {
+	if key.Believed && !key.Gate && st.sure() {
 		use := g.signer.Use()
 		m := explain.UseMark(use, s.theme.glyphs)
 		d.fieldIn(m.Role, "use", safetext.Line(m.String()+": "+explain.UseMeans(use)))
@@ -213,7 +216,11 @@ func (s *store) keyText(d *doc, g *group) {
 		return
 	}
 	d.gap()
-	d.para(explain.Caution, safetext.Line("If it were stolen, this would have to be doubted:"))
+	text := "If it were stolen, all of this would have to be doubted:"
+	if !key.Believed {
+		text = "All of this rests on a key that nobody here believes:"
+	}
+	d.para(explain.Caution, safetext.Line(text))
 	t, ok := s.tracedNow()
 	if !ok {
 		d.para(explain.Faint, safetext.Line("looking for roots…"))
@@ -259,10 +266,25 @@ func (s *store) fixes() []trust.Fix {
 		return []trust.Fix{{Title: "Believe it no longer", Detail: "It says where the key stands, and grants its cache to the flakes that need it.", Command: "nix-trust narrow"}}
 	case (g.kind == groupAll || g.kind == groupClass) && s.unvouched(g):
 		return explain.UnvouchedFixes()
-	case g.kind == groupClaim && g.claim.Kind == audit.ClaimForged:
-		return []trust.Fix{{Title: "See which paths these are", Detail: "The exit status is 4 as long as there is one.", Command: "nix-trust audit --key " + quote(g.claim.Name)}}
+	case g.kind == groupClaim:
+		return []trust.Fix{{Title: "Ask caches whether they have the same", Command: s.challenge(g.claim.Paths)}}
 	}
 	return nil
+}
+
+// challenge is a command that asks caches about some paths, of many the largest.
+func (s *store) challenge(paths []int32) string {
+	const most = 10
+	words := []string{"nix-trust challenge"}
+	for _, i := range paths {
+		if s.stock.Store.Rows[i].Path != "" && len(words) <= most {
+			words = append(words, quote(s.stock.pathOf(i)))
+		}
+	}
+	if len(words) == 1 {
+		return ""
+	}
+	return strings.Join(words, " ")
 }
 
 // dropped reports whether a believed key is seen to be of no use.

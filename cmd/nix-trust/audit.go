@@ -128,6 +128,11 @@ func (a *app) auditStore(ctx context.Context, more string, progress func(done, a
 	if err != nil {
 		return nil, err
 	}
+	return a.auditOf(ctx, f, r, more, progress)
+}
+
+// auditOf is auditStore for a machine that was looked at.
+func (a *app) auditOf(ctx context.Context, f *trust.Facts, r *trust.Report, more string, progress func(done, all int)) (*audited, error) {
 	if err := configKnown(r); err != nil {
 		return nil, err
 	}

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/host"
 	"github.com/nix-trust/nix-trust/trust/host/bundle"
@@ -21,16 +19,6 @@ import (
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
-
-// bundleFlags are the flags of report that are about a bundle.
-type bundleFlags struct {
-	sources bool // flakes go in whole
-	force   bool // a file that is there is written over
-}
-
-func (f *bundleFlags) add(c *cobra.Command) {
-	c.Flags().BoolVar(&f.sources, "sources", false, "put flakes into the bundle whole, not just what is read of them")
-}
 
 type bundleJSON struct {
 	Version int           `json:"version"`
@@ -47,8 +35,8 @@ type bundleJSON struct {
 }
 
 // writeBundle writes what a look at the machine went by into a file, after it
-// said what that is.
-func (a *app) writeBundle(ctx context.Context, file string, o bundleFlags) error {
+// said what that is. named is a flake that the user named.
+func (a *app) writeBundle(ctx context.Context, file, named string, force, sources bool) error {
 	if a.bundled() {
 		return usage("a bundle of a bundle would be the same one", "copy "+a.root)
 	}
@@ -60,10 +48,10 @@ func (a *app) writeBundle(ctx context.Context, file string, o bundleFlags) error
 	if err != nil {
 		return changeProblem(err)
 	}
-	if before.Exists && !o.force {
+	if before.Exists && !force {
 		return &problem{code: exitFindings, text: file + " is there already", hints: []string{"name a file that is not, or say --force to have it written over"}}
 	}
-	b, live, err := a.makeBundle(ctx, o.sources)
+	b, live, err := a.makeBundle(ctx, named, sources)
 	if err != nil {
 		return err
 	}
@@ -99,8 +87,8 @@ func (a *app) writeBundle(ctx context.Context, file string, o bundleFlags) error
 
 // makeBundle looks at the machine and records what it goes by. It returns what
 // the look came to as well.
-func (a *app) makeBundle(ctx context.Context, sources bool) (*bundle.Bundle, *trust.Report, error) {
-	m, o, err := a.machine("")
+func (a *app) makeBundle(ctx context.Context, named string, sources bool) (*bundle.Bundle, *trust.Report, error) {
+	m, o, err := a.machine(named)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -106,7 +106,7 @@ func (a *app) config(ctx context.Context, names []string, all bool) error {
 		return &problem{code: exitFindings, text: where(bad.Pos) + ": " + bad.Text, hints: []string{"every Nix command stops with: error: " + bad.Message}}
 	}
 	for _, v := range vals {
-		if all || len(names) > 0 || isSet(v) {
+		if all || len(names) > 0 || v.Set() {
 			a.printSetting(v)
 		}
 	}
@@ -155,15 +155,6 @@ func pick(cfg *nixconf.Config, names []string) ([]*nixconf.Value, error) {
 	return out, nil
 }
 
-func isSet(v *nixconf.Value) bool {
-	for _, h := range v.History {
-		if h.Origin.Layer != nixconf.LayerDefault {
-			return true
-		}
-	}
-	return false
-}
-
 func configOf(r *trust.Report, cfg *nixconf.Config, vals []*nixconf.Value) configJSON {
 	out := configJSON{jsonHead: headOf(r), Settings: map[string]jsonConfigItem{}}
 	if cfg.Fatal != nil {
@@ -172,7 +163,7 @@ func configOf(r *trust.Report, cfg *nixconf.Config, vals []*nixconf.Value) confi
 	} else {
 		for _, v := range vals {
 			out.Settings[v.Setting.Name] = jsonConfigItem{
-				Value: secretValue(v), Aliases: list(v.Setting.Aliases, same), Risk: string(v.Setting.Risk), Set: isSet(v), Where: where(v.Origin.Pos),
+				Value: secretValue(v), Aliases: list(v.Setting.Aliases, same), Risk: string(v.Setting.Risk), Set: v.Set(), Where: where(v.Origin.Pos),
 				Items: list(v.Items, func(it nixconf.Item) jsonOrigin {
 					return jsonOrigin{secretless(v.Setting.Name, it.Text), it.Origin.Layer.String(), where(it.Origin.Pos), it.Origin.Append}
 				}),

@@ -47,6 +47,6 @@ code: 0 when every step did what it has to do, else 1.`,
 	}
 	c.Flags().BoolVar(&tour, "tour", false, "walk through it without a person, and check every step")
 	c.Flags().BoolVar(&a.demoRun.keep, "keep", false, "leave what was fetched in the scratch folder")
-	c.AddCommand(a.statusCommand(), a.whyCommand(), a.explainCommand(), a.configCommand(), a.answersCommand(), a.doctorCommand(), a.probeCommand(), a.lintCommand(), a.reviewCommand(), a.auditCommand())
+	c.AddCommand(a.statusCommand(), a.whyCommand(), a.explainCommand(), a.configCommand(), a.answersCommand(), a.doctorCommand(), a.probeCommand(), a.lintCommand(), a.reviewCommand(), a.reportCommand(), a.auditCommand())
 	return c
 }

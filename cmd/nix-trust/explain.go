@@ -62,6 +62,15 @@ type heard struct {
 	times int
 }
 
+// said is its text without what is secret in it. It is not yet safe to show.
+func (h heard) said() string {
+	text := h.Text
+	if h.Value != "" {
+		text = strings.ReplaceAll(text, h.Value, safetext.RedactValue(h.Setting, h.Value))
+	}
+	return safetext.Redact(text)
+}
+
 func (a *app) explainMessages(ctx context.Context, file string, f explainFlags) error {
 	if f.pass && a.json {
 		return usage("--passthrough and --json exclude each other", "leave one of them out")
@@ -175,8 +184,8 @@ func (a *app) printHeard(r *trust.Report, flake *trust.FlakeReport, messages []h
 			where += fmt.Sprintf(", %d times", h.times)
 		}
 		a.print(paint(s, explain.Strong, means.Title) + " (" + where + ")")
-		for line := range strings.Lines(h.Text) {
-			a.print("  " + paint(s, explain.Faint, safetext.Line(safetext.Redact(strings.TrimRight(line, "\n"))).String()))
+		for line := range strings.Lines(h.said()) {
+			a.print("  " + paint(s, explain.Faint, safetext.Line(strings.TrimRight(line, "\n")).String()))
 		}
 		a.printIndented(means.Text, s)
 		a.printPlace(message.Locate(r, flake, h.Message), means, told, s)
@@ -286,7 +295,7 @@ func explainOf(r *trust.Report, flake *trust.FlakeReport, messages []heard, more
 	for _, h := range messages {
 		means := h.Kind.Means()
 		j := jsonMessage{
-			Kind: string(h.Kind), Title: means.Title, Text: means.Text, Do: means.Do, Line: h.Line, Times: h.times, Said: safetext.Redact(h.Text),
+			Kind: string(h.Kind), Title: means.Title, Text: means.Text, Do: means.Do, Line: h.Line, Times: h.times, Said: h.said(),
 			Setting: h.Setting, URL: safetext.Redact(h.URL), Path: h.Path, Reasons: []jsonReason{},
 			Codes: list(means.Codes, func(c trust.Code) string { return string(c) }),
 		}

@@ -48,7 +48,7 @@ no key, the address is taken, or another gate of yours is running; 130 Ctrl-C.`,
 	c.Flags().BoolVar(&f.system, "system", false, "be the machine's gate, for what root has granted")
 	c.Flags().BoolVar(&f.ephemeral, "ephemeral", false, "serve on a free port and print the URL, beside a gate that runs")
 	c.Flags().StringVar(&f.metrics, "metrics", "", "serve metrics for Prometheus on `ADDR` of the loopback interface")
-	c.Flags().IntVar(&f.priority, "priority", 0, "say `N` in nix-cache-info: caches with lower numbers are asked first (default 30)")
+	c.Flags().IntVar(&f.priority, "priority", 30, "say `N` in nix-cache-info: caches with lower numbers are asked first")
 	c.Flags().StringVar(&f.log, "log", "text", "write the log as `FORMAT`, text or json")
 	c.Flags().BoolVar(&f.verbose, "verbose", false, "log what is asked for and not pinned, too")
 	c.Flags().StringVar(&f.netrc, "netrc", "", "read the caches' credentials from `FILE` (default: netrc beside the system's nix.conf, if readable)")
@@ -68,7 +68,7 @@ func (f gateFlags) check(a *app) error {
 		return usage("a gate is run as the user whose grants it serves", "leave out --user, and run it as that user")
 	case f.log != "text" && f.log != "json":
 		return usage("--log is text or json")
-	case f.priority < 0 || f.priority > 10000:
+	case f.priority < 1 || f.priority > 10000:
 		return usage("--priority is a number from 1 to 10000", "cache.nixos.org has 40, and lower ones are asked first")
 	case f.idle < 0 || f.idle > 0 && f.idle < time.Second:
 		return usage("--idle is a second or more, such as 10m")

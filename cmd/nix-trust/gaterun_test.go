@@ -114,7 +114,7 @@ func TestAGateListensOnTheLoopbackAlone(t *testing.T) {
 	for _, args := range [][]string{
 		{"--listen", "0.0.0.0:0"}, {"--listen", "192.0.2.1:80"}, {"--listen", ":80"}, {"--listen", "localhost:80"}, {"--system", "--listen", "[::]:80"},
 		{"--listen", "127.0.0.1:80\nsandbox = false"}, {"--system", "--listen", "127.0.0.1:80 http"},
-		{"--ephemeral", "--listen", "127.0.0.1:80"}, {"--log", "xml"}, {"--idle", "1ms"}, {"--priority", "-1"}, {"--root", "/", "--log", "text"},
+		{"--ephemeral", "--listen", "127.0.0.1:80"}, {"--log", "xml"}, {"--idle", "1ms"}, {"--priority", "-1"}, {"--priority", "0"}, {"--root", "/", "--log", "text"},
 	} {
 		if code, _, errs := h.run(append([]string{"gate"}, args...)...); code != exitUsage || errs == "" {
 			t.Errorf("%q: exit %d, %s", args, code, errs)

@@ -43,13 +43,13 @@ var layers = map[string][]string{
 	"tui/explain":     {"nixconf", "trust", "trust/audit", "lock/probe", "tui/safetext"},
 	"tui/svg":         {},
 	"tui/markdown":    {"tui/safetext"}, // outside text in a comment
-	"tui/page":        {"nixconf", "trust", "trust/audit", "tui/safetext", "tui/explain", "tui/markdown"},
+	"tui/page":        {"nixconf", "lock/probe", "trust", "trust/audit", "tui/safetext", "tui/explain", "tui/markdown"},
 	"trust/ledger":    {"trust"}, // durable writes
-	"tui":             {"nixconf", "lock", "lock/challenge", "lock/probe", "lock/verify", "trust", "trust/audit", "trust/gate", "tui/safetext", "tui/explain", "tui/svg"},
+	"tui":             {"nixconf", "lock", "lock/challenge", "lock/probe", "lock/verify", "trust", "trust/audit", "trust/gate", "trust/storedb", "tui/safetext", "tui/explain", "tui/svg"},
 	"cmd/nix-trust": {
 		"nixconf", "nixconf/flake",
 		"lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify",
-		"trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo",
+		"trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/bundle", "trust/host/demo",
 		"trust/gateplace", "trust/guard", "trust/keeper",
 		"tui", "tui/explain", "tui/markdown", "tui/page", "tui/safetext",
 	},

@@ -10,6 +10,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/term"
 
+	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
@@ -99,24 +100,7 @@ func (p *progressLine) clear() {
 }
 
 // byteText writes a number of bytes with three digits.
-func byteText(n int64) string {
-	if n < 1000 {
-		return fmt.Sprintf("%d B", n)
-	}
-	f := float64(n)
-	for _, unit := range []string{"kB", "MB", "GB", "TB", "PB", "EB"} {
-		f /= 1000
-		switch {
-		case f < 9.995:
-			return fmt.Sprintf("%.2f %s", f, unit)
-		case f < 99.95:
-			return fmt.Sprintf("%.1f %s", f, unit)
-		case f < 999.5:
-			return fmt.Sprintf("%.0f %s", f, unit)
-		}
-	}
-	return "very many bytes"
-}
+func byteText(n int64) string { return explain.Size(n) }
 
 // clockText writes seconds as 0:07 or 1:02:03.
 func clockText(seconds float64) string {

@@ -48,8 +48,8 @@ type book struct {
 	path  string
 }
 
-// page is the content of a book's file.
-type page struct {
+// bookPage is the content of a book's file.
+type bookPage struct {
 	Version int                `json:"version"`
 	Flake   grants.Identity    `json:"flake"`
 	Record  trust.ReviewRecord `json:"record"`
@@ -134,7 +134,7 @@ func (a *app) accept(ctx context.Context, b *book, v reviewed) error {
 	if err != nil {
 		return fail(err)
 	}
-	text, err := json.MarshalIndent(page{1, b.flake, v.Record}, "", "  ")
+	text, err := json.MarshalIndent(bookPage{1, b.flake, v.Record}, "", "  ")
 	if err != nil {
 		return fail(err)
 	}

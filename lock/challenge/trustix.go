@@ -54,15 +54,17 @@ func (r *run) decision(ctx context.Context, i int, p lock.StorePath, upstreams m
 		Answer: Said, Text: d.String(), NAR: d.NAR, Size: int64(d.Size), Refs: d.References, RefsKnown: true,
 		Split: len(d.Others) > 0, marks: []string{r.voters[i].mark},
 	}
-	if unknown != nil {
-		v.nowhere = true
-		v.Text += "; whose the logs are it did not say, so that it counts only where nobody else says the same"
-	}
+	v.nowhere = unknown != nil
 	for _, id := range d.Logs {
 		v.marks = append(v.marks, "log "+id)
-		if at := upstreams[id]; at != "" {
+		at, told := upstreams[id]
+		if at != "" {
 			v.marks = append(v.marks, cacheMark(CacheName(at)))
 		}
+		v.nowhere = v.nowhere || !told
+	}
+	if v.nowhere {
+		v.Text += "; whose the logs are it did not say, so that it counts only where nobody else says the same"
 	}
 	return v
 }

@@ -27,6 +27,9 @@ func trustixNode(t *testing.T, nar []byte, logs []string, upstream string, other
 		case strings.HasSuffix(r.URL.Path, "/Logs"):
 			var all []any
 			for _, l := range logs {
+				if upstream == "-" && l == logs[0] {
+					continue
+				}
 				all = append(all, map[string]any{"LogID": l, "Meta": map[string]string{"upstream": upstream}})
 			}
 			out = map[string]any{"Logs": all}
@@ -69,6 +72,7 @@ func TestATrustixNodeIsOneVoterOfItsLogsAndTheirCaches(t *testing.T) {
 		"that says otherwise":                  {[]*trustix.Node{node(otherNar, "")}, caches, Mismatch, 1},
 		"of a log that is the cache's":         {[]*trustix.Node{node(plainNar, cache)}, caches, Inconclusive, 1},
 		"whose logs are not told":              {[]*trustix.Node{node(plainNar, "!")}, caches, Inconclusive, 1},
+		"one of whose logs is not told":        {[]*trustix.Node{node(plainNar, "-")}, caches, Inconclusive, 1},
 		"with a log that disagrees":            {[]*trustix.Node{node(plainNar, "", "liar")}, caches, Inconclusive, 2},
 		"with a log that disagrees, and a lie": {[]*trustix.Node{node(otherNar, "", "liar")}, caches, Mismatch, 1},
 		"and another of the same logs":         {[]*trustix.Node{node(plainNar, ""), node(plainNar, "")}, nil, Inconclusive, 1},

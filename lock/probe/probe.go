@@ -210,8 +210,12 @@ func (p *prober) misses(ctx context.Context) {
 		start := time.Now()
 		_, err := p.cache.NarInfo(ctx, madeUp())
 		took = append(took, time.Since(start))
+		kind := bincache.KindOf(err)
+		if kind == bincache.Absent && m.Answer == MissRefused {
+			continue // it refuses some
+		}
 		m.Status = p.seen.status
-		switch bincache.KindOf(err) {
+		switch kind {
 		case bincache.Absent:
 			m.Answer = MissAbsent
 			continue

@@ -96,6 +96,23 @@ func TestAProbeSaysWhatACacheIs(t *testing.T) {
 }
 
 // A probe tells nobody what the user has.
+// What a cache says last is not all that it said.
+func TestAMissThatWasRefusedOnceIsNoPlainMiss(t *testing.T) {
+	for name, first := range map[string]int32{"first": 1, "last": 4} {
+		var asked atomic.Int32
+		r := Cache(t.Context(), serve(t, goodInfo, func(w http.ResponseWriter, _ *http.Request) {
+			if asked.Add(1) == first {
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
+			w.WriteHeader(http.StatusNotFound)
+		}), Options{})
+		if r.Miss.Answer != MissRefused || r.Miss.Status != http.StatusForbidden || r.Miss.Text == "" {
+			t.Errorf("%s: %+v", name, r.Miss)
+		}
+	}
+}
+
 func TestAProbeAsksForNothingReal(t *testing.T) {
 	var mu sync.Mutex
 	var asked []string

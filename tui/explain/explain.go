@@ -71,7 +71,7 @@ func (p *page) body(reasons []trust.Reason, at int, facts func()) {
 		facts()
 	}
 	p.chain(reasons, at)
-	p.fixes(Fixes(reasons), steps(reasons) == 1)
+	p.fixes(Fixes(reasons), StepsWithWays(reasons) == 1)
 	if p.Brief {
 		p.blank()
 		facts()
@@ -98,7 +98,7 @@ func Reason(r trust.Reason, s Style) []string {
 func Chain(reasons []trust.Reason, s Style) []string {
 	p := &page{Style: s}
 	p.chain(reasons, Decisive(reasons))
-	p.fixes(Fixes(reasons), steps(reasons) == 1)
+	p.fixes(Fixes(reasons), StepsWithWays(reasons) == 1)
 	return p.lines
 }
 
@@ -312,8 +312,8 @@ func Fixes(chain []trust.Reason) []trust.Fix {
 	return out
 }
 
-// steps returns how many steps of a chain have ways out.
-func steps(chain []trust.Reason) int {
+// StepsWithWays returns how many steps of a chain have ways out.
+func StepsWithWays(chain []trust.Reason) int {
 	n := 0
 	for _, r := range chain {
 		if (r.Outcome != trust.Pass || r.Code == trust.CodeGranted) && len(r.Fixes) > 0 {

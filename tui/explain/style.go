@@ -101,7 +101,7 @@ func (s Style) width() int {
 }
 
 // Path shortens a path in the user's home and makes it safe to show.
-func (s Style) Path(p string) safetext.S { return safetext.Line(s.tilde(p)) }
+func (s Style) Path(p string) safetext.S { return safetext.Line(s.Tilde(p)) }
 
 // Spot returns a place as "file:line", "" when there is none. It is not yet
 // safe to show.
@@ -109,15 +109,15 @@ func (s Style) Spot(p nixconf.Pos) string {
 	if p.File == "" {
 		return ""
 	}
-	file := s.tilde(p.File)
+	file := s.Tilde(p.File)
 	if p.Line > 0 {
 		file += ":" + strconv.Itoa(p.Line)
 	}
 	return file
 }
 
-// tilde writes ~ for the user's home.
-func (s Style) tilde(p string) string {
+// Tilde writes ~ for the user's home.
+func (s Style) Tilde(p string) string {
 	home := strings.TrimSuffix(s.Home, "/")
 	if home == "" {
 		return p

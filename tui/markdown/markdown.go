@@ -15,6 +15,9 @@ func Sentence(s safetext.S) string {
 	words := strings.Split(s.String(), " ")
 	for i, w := range words {
 		bare := strings.TrimRight(strings.TrimPrefix(w, "("), ".,:;?)")
+		if i == 0 && bare != "" && strings.Trim(bare, "0123456789") == "" {
+			bare = w // with its full stop it would begin a list
+		}
 		if bare != "" && !lettered(bare) {
 			at := strings.Index(w, bare)
 			words[i] = w[:at] + fenced(bare) + w[at+len(bare):]
