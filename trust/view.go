@@ -263,16 +263,16 @@ func (e *engine) nothingAsked(cfg *nixconf.Config) *Reason {
 	if val == nil {
 		return nil
 	}
+	// What was set anywhere but in the system file is left alone, and a file that
+	// says no is a reason of its own. Nix: src/nix/main.cc, mainWrapped.
+	if e.f.Nix.Offline && !val.Forwarded && val.Origin.Pos == (nixconf.Pos{}) {
+		r := e.reason(CodeOffline, Fail, "", "No network interface but loopback has an address, so the nix command turns substitution off. The old commands (nix-build, nix-shell) do not.")
+		return &r
+	}
 	if !cfg.Bool("substitute") {
 		r := e.reason(CodeSubstitutionOff, Fail, "substitute", "substitute is false, so no cache is asked and everything is built here.")
 		r.Where = val.Origin.Pos
 		r.Fixes = e.caseAt(r.Where).fixes(CodeSubstitutionOff)
-		return &r
-	}
-	// What was set anywhere but in the system file is left alone.
-	// Nix: src/nix/main.cc, mainWrapped.
-	if e.f.Nix.Offline && !val.Forwarded {
-		r := e.reason(CodeOffline, Fail, "", "No network interface but loopback has an address, so the nix command turns substitution off. The old commands (nix-build, nix-shell) do not.")
 		return &r
 	}
 	return nil

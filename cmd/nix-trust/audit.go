@@ -33,8 +33,9 @@ func (a *app) auditCommand() *cobra.Command {
 		Long: `audit reads the database of the local store and says what vouches for each path:
 a signature of a believed key that verifies, this machine that built it, its own
 name, or nothing; how much that is, and whether roots keep it. Any user can write
-a signature into the database, so each is checked. Nothing is changed, no network
-is touched, and no daemon is needed. Files are not read: see
+a signature into the database, so each is checked. Nothing is changed and no
+network is touched. Where the database may not be read, the daemon is asked what
+it says. Files are not read: see
 ` + "`nix store verify`" + ` for that.
 
 --key NAME or --cache URL says what rests on a key alone: what would have to be
@@ -171,6 +172,8 @@ func (a *app) storeProblem(ctx context.Context, f *trust.Facts, err error) error
 		p.text = err.Error()
 	case errors.Is(err, host.ErrNotRecorded):
 		p.text, p.hints = err.Error(), []string{"run nix-trust audit where the bundle was made"}
+	case errors.Is(err, host.ErrStoreNotTold):
+		p.hints = []string{"run nix-trust audit as root, or as a user whom the daemon serves"}
 	case errors.Is(err, fs.ErrNotExist):
 		p.text = "there is no " + file + ", so there is no store of this machine to look at"
 		p.hints = []string{"NIX_STATE_DIR says where it is when it is elsewhere, and --root looks at another system"}

@@ -11,6 +11,7 @@ type auditJSON struct {
 	Version  int    `json:"version"`
 	Store    string `json:"store"`
 	Database string `json:"database"`
+	Daemon   string `json:"daemon"`  // the socket of the daemon that was asked, "" when the database was read
 	Outcome  string `json:"outcome"` // "vouched", "unvouched", "forged" or "unknown"
 	// Doubts are why something that decides may be otherwise.
 	Doubts  []string                  `json:"doubts"`
@@ -104,6 +105,9 @@ func (a *app) writeAudit(got *audited, f auditFlags, chosen []int) error {
 		Claims: list(got.Claims(), func(c audit.Claimed) jsonClaim {
 			return jsonClaim{c.Name, c.Kind.String(), c.Other, list(c.Paths, got.path)}
 		}),
+	}
+	if told := got.Store.Told; told != nil {
+		out.Daemon = told.Socket
 	}
 	for class, t := range got.ByClass() {
 		out.Classes[class.String()] = auditTallyOf(t)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/nix-trust/nix-trust/trust/audit"
+	"github.com/nix-trust/nix-trust/trust/storedb"
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
@@ -17,6 +18,9 @@ func (a *app) printAudit(got *audited) error {
 	s := a.style()
 	total := got.Total()
 	a.print(fmt.Sprintf("%s: %s, %s", safetext.Line(got.Store.Dir), count(total.All.Paths, "path", "paths"), byteText(total.All.Size)))
+	if told := got.Store.Told; told != nil {
+		a.print("  told by " + toldBy(told).String() + ", as the database could not be read: " + safetext.Line(told.Why).String())
+	}
 	a.print("  " + count(len(got.Roots.List), "root", "roots") + ": " + keptText(total))
 	a.auditDoubts(got)
 
@@ -75,6 +79,15 @@ func (a *app) printAdvice(s explain.Style, got *audited) {
 		"  Ask the caches whether one signs the same: "+command(s, "nix-trust audit --list | xargs nix-trust challenge"),
 		"  Get good signatures where a trusted cache has them: "+command(s, "nix-trust audit --list | xargs nix store copy-sigs --substituter https://cache.nixos.org"),
 		"  Or remove what no root keeps: "+command(s, "nix-collect-garbage"))
+}
+
+// toldBy names the daemon that told what the database says.
+func toldBy(told *storedb.Told) safetext.S {
+	text := "the daemon at " + told.Socket
+	if told.Version != "" {
+		text += ", Nix " + told.Version
+	}
+	return safetext.Line(text)
 }
 
 // command is a command to be copied, without a secret. What it quotes is anybody's.

@@ -43,8 +43,8 @@ func bundleBytes(t *testing.T, a *app, m *host.Machine, o host.Options) []byte {
 	return text.Bytes()
 }
 
-// says runs a command and returns what it says on stdout, and how it ends.
-func says(t *testing.T, args ...string) (string, int) {
+// outputOf runs a command and returns what it says on stdout, and how it ends.
+func outputOf(t *testing.T, args ...string) (string, int) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	code := run(context.Background(), args, streams{in: strings.NewReader(""), out: &out, err: &errs})
@@ -60,8 +60,8 @@ func sameSaid(t *testing.T, live, bundled []string, commands ...string) {
 	t.Helper()
 	for _, c := range commands {
 		args := strings.Fields(c)
-		want, code := says(t, append(args, live...)...)
-		got, again := says(t, append(args, bundled...)...)
+		want, code := outputOf(t, append(args, live...)...)
+		got, again := outputOf(t, append(args, bundled...)...)
 		if got != want || code != again || !json.Valid([]byte(want)) && strings.Contains(c, "--json") {
 			t.Errorf("%s: with %d and not %d, %s", c, again, code, firstDifference(got, want))
 		}
@@ -91,8 +91,8 @@ func TestABundleOfTheDemoShowsTheSame(t *testing.T) {
 	}
 	for _, c := range []string{"status", "why", "answers list", "lint"} {
 		c := append(strings.Fields(c), "--json")
-		want, code := says(t, append([]string{"demo"}, c...)...)
-		got, again := says(t, append(c, "--root", file)...)
+		want, code := outputOf(t, append([]string{"demo"}, c...)...)
+		got, again := outputOf(t, append(c, "--root", file)...)
 		if got != want || code != again {
 			t.Errorf("%s: with %d and not %d, %s", c, again, code, firstDifference(got, want))
 		}
@@ -105,7 +105,7 @@ func TestABundleOfAnotherRootShowsTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "b.tar.gz")
-	if out, code := says(t, "report", "--root", root, "--bundle", file); code != exitOK || strings.Contains(out, "differ") {
+	if out, code := outputOf(t, "report", "--root", root, "--bundle", file); code != exitOK || strings.Contains(out, "differ") {
 		t.Fatal(code, out)
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode() != 0o600 {

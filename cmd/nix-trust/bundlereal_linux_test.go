@@ -65,7 +65,7 @@ func TestABundleOfARealMachineShowsWhatItsUserSaw(t *testing.T) {
 					if root {
 						r = h.run(0, 0, "nix-trust "+c+" --json")
 					}
-					got, code := says(t, append(strings.Fields(c), "--json", "--root", h.Root+file)...)
+					got, code := outputOf(t, append(strings.Fields(c), "--json", "--root", h.Root+file)...)
 					// Behind a secret, columns are others.
 					got, r.Stdout = withoutColumns(got), withoutColumns(r.Stdout)
 					if got != r.Stdout || code != r.Code {

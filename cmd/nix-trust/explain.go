@@ -1,12 +1,13 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"slices"
 	"strings"
@@ -137,34 +138,67 @@ func (a *app) hear(ctx context.Context, in io.Reader, pass bool) (out []heard, m
 			out = append(out, heard{m, 1})
 		}
 	}
-	lines := bufio.NewReaderSize(in, message.MaxLine)
-	broken := false // a line that is longer than the buffer comes in parts
-	for ctx.Err() == nil {
-		part, err := lines.ReadSlice('\n')
-		if pass && len(part) > 0 {
-			if _, err := a.out.Write(part); err != nil {
+	var last byte
+	for c := range pieces(ctx, in) {
+		if pass && len(c.text) > 0 { // at once, before a line is whole
+			if _, err := a.out.Write(c.text); err != nil {
 				return nil, 0, &problem{code: exitUnknown, text: "the output cannot be written: " + err.Error()}
 			}
+			last = c.text[len(c.text)-1]
 		}
-		long := errors.Is(err, bufio.ErrBufferFull)
-		switch {
-		case broken, long:
-			if !broken {
-				keep(reader.Line(strings.Repeat(" ", message.MaxLine+1)))
-			}
-		case len(part) > 0:
-			keep(reader.Line(string(part)))
-		}
-		broken = long
-		if err == io.EOF {
-			break
-		}
-		if err != nil && !long {
-			return nil, 0, &problem{code: exitUnknown, text: "the input cannot be read: " + err.Error()}
+		keep(reader.Read(c.text))
+		if c.err != nil {
+			return nil, 0, &problem{code: exitUnknown, text: "the input cannot be read: " + c.err.Error()}
 		}
 	}
 	keep(reader.End())
+	if pass && last != '\n' && last != 0 && len(out) > 0 {
+		a.print("") // the explanations begin on a line of their own
+	}
 	return out, more, ctx.Err()
+}
+
+// A piece is what was read at once, and why nothing comes after it.
+type piece struct {
+	text []byte
+	err  error
+}
+
+// pieces reads until the end, or until the context is done: a read from a program
+// that does not end cannot be broken off, so it is left alone then.
+func pieces(ctx context.Context, in io.Reader) iter.Seq[piece] {
+	ch := make(chan piece)
+	go func() {
+		defer close(ch)
+		buf := make([]byte, message.MaxLine)
+		for {
+			n, err := in.Read(buf)
+			p := piece{text: bytes.Clone(buf[:n])}
+			if err != io.EOF {
+				p.err = err
+			}
+			select {
+			case ch <- p:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return func(yield func(piece) bool) {
+		for {
+			select {
+			case p, ok := <-ch:
+				if !ok || !yield(p) {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
 }
 
 func (a *app) printHeard(r *trust.Report, flake *trust.FlakeReport, messages []heard, more int) {
@@ -187,8 +221,11 @@ func (a *app) printHeard(r *trust.Report, flake *trust.FlakeReport, messages []h
 		for line := range strings.Lines(h.said()) {
 			a.print("  " + paint(s, explain.Faint, safetext.Line(strings.TrimRight(line, "\n")).String()))
 		}
-		a.printIndented(means.Text, s)
-		a.printPlace(message.Locate(r, flake, h.Message), means, told, s)
+		if !told[means.Text] {
+			a.printIndented(means.Text, s)
+			told[means.Text] = true
+		}
+		a.printPlace(message.Locate(r, flake, h.Message), h.Kind, told, s)
 	}
 	if more > 0 {
 		a.warn("%s more are not shown", plural(more, "message"))
@@ -213,23 +250,34 @@ func wrapped(text string, s explain.Style) []string {
 const coveredText = "A grant covers the caches of this flake: what it pins comes without a yes to this setting. " +
 	"`nix-trust fetch` brings it in, `nix-trust exec` has Nix ask the gate. Nix prints the message all the same."
 
-// printPlace says why on this machine, once for each thing.
-func (a *app) printPlace(p message.Place, means message.Meaning, told map[string]bool, s explain.Style) {
+// printPlace says why on this machine, once for each thing, and what to do where
+// the reasons do not account for the message.
+func (a *app) printPlace(p message.Place, kind message.Kind, told map[string]bool, s explain.Style) {
+	means := kind.Means()
+	if !p.Accounts(kind) {
+		if p.Known() && means.Else != "" {
+			a.printIndented(means.Else, s)
+		}
+		switch {
+		case means.Do != "":
+			a.printIndented(means.Do, s)
+		case !p.Known() && len(means.Codes) > 0:
+			a.printIndented("Nothing here is known of it. If the command was about another flake, give its folder with --flake.", s)
+		}
+	}
 	var lines []string
 	switch {
+	case p.Cache != nil && len(means.Codes) == 0:
+		lines = []string{explain.Headline(*p.Cache, narrow(s, 2))} // the chain says nothing of this
 	case p.Cache != nil:
 		lines = explain.Cache(*p.Cache, s)
 	case p.Setting != nil:
 		lines = explain.Setting(*p.Setting, s)
 	case len(p.Reasons) > 0:
 		lines = explain.Chain(p.Reasons, s)
-	}
-	if len(lines) == 0 {
-		if means.Do != "" {
-			a.printIndented(means.Do, s)
-		} else if len(means.Codes) > 0 {
-			a.printIndented("Nothing here is known of it. If the command was about another flake, give its folder with --flake.", s)
-		}
+	case p.Finding != nil:
+		lines = explain.Finding(*p.Finding, s)
+	default:
 		return
 	}
 	if p.Setting != nil && p.Setting.Risk == nixconf.RiskCache && covered(p.Flake) {
@@ -278,6 +326,7 @@ type jsonMessage struct {
 	Title   string       `json:"title"`
 	Text    string       `json:"text"`
 	Do      string       `json:"do"`
+	Else    string       `json:"otherwise"` // when the reasons do not account for it
 	Codes   []string     `json:"codes"`
 	Line    int          `json:"line"`
 	Times   int          `json:"times"`
@@ -285,9 +334,14 @@ type jsonMessage struct {
 	Setting string       `json:"setting"`
 	URL     string       `json:"url"`
 	Path    string       `json:"path"`
+	User    string       `json:"user"`
+	File    string       `json:"file"`
+	Key     string       `json:"key"`
+	Detail  string       `json:"detail"`
 	Flake   *jsonFlake   `json:"flake"`
 	State   string       `json:"state"` // of the cache or setting, "" when it is neither
 	Reasons []jsonReason `json:"reasons"`
+	Finding *jsonFinding `json:"finding"`
 }
 
 func explainOf(r *trust.Report, flake *trust.FlakeReport, messages []heard, more int) explainJSON {
@@ -296,18 +350,21 @@ func explainOf(r *trust.Report, flake *trust.FlakeReport, messages []heard, more
 		means := h.Kind.Means()
 		j := jsonMessage{
 			Kind: string(h.Kind), Title: means.Title, Text: means.Text, Do: means.Do, Line: h.Line, Times: h.times, Said: h.said(),
-			Setting: h.Setting, URL: safetext.Redact(h.URL), Path: h.Path, Reasons: []jsonReason{},
+			Setting: h.Setting, URL: safetext.Redact(h.URL), Path: h.Path, User: h.User, File: safetext.Redact(h.File), Key: h.Key, Detail: safetext.Redact(h.Detail),
 			Codes: list(means.Codes, func(c trust.Code) string { return string(c) }),
 		}
-		switch p := message.Locate(r, flake, h.Message); {
+		p := message.Locate(r, flake, h.Message)
+		j.Flake, j.Reasons = flakeOf(p.Flake), reasonsOf(p.Chain())
+		if p.Known() && !p.Accounts(h.Kind) {
+			j.Else = means.Else
+		}
+		switch {
 		case p.Cache != nil:
-			j.State, j.Reasons = p.Cache.State.String(), reasonsOf(p.Cache.Reasons)
-			j.Flake = flakeOf(p.Flake)
+			j.State = p.Cache.State.String()
 		case p.Setting != nil:
-			j.State, j.Reasons = p.Setting.State.String(), reasonsOf(p.Setting.Reasons)
-			j.Flake = flakeOf(p.Flake)
-		default:
-			j.Reasons = reasonsOf(p.Reasons)
+			j.State = p.Setting.State.String()
+		case p.Finding != nil:
+			j.Finding = &findingsOf([]trust.Finding{*p.Finding})[0]
 		}
 		out.Messages = append(out.Messages, j)
 	}

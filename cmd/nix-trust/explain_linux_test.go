@@ -2,7 +2,6 @@ package main
 
 import (
 	"maps"
-	"strings"
 	"testing"
 
 	"github.com/nix-trust/nix-trust/trust/message"
@@ -22,9 +21,7 @@ func hears(t *testing.T, stderr string, want map[message.Kind]map[string]bool) {
 			got[m.Kind][m.Setting+m.URL] = true
 		}
 	}
-	for line := range strings.Lines(stderr) {
-		add(r.Line(line))
-	}
+	add(r.Read([]byte(stderr)))
 	add(r.End())
 	for kind, about := range want {
 		if !maps.Equal(got[kind], about) {

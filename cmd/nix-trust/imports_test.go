@@ -34,7 +34,7 @@ var layers = map[string][]string{
 	"trust/diskcache": {"trust/dbfile"},                                      // what Nix remembers of caches' answers
 	"trust/storedb":   {"lock/bincache", "trust/dbfile"},                     // Nix's database of its store
 	"trust/audit":     {"lock/bincache", "trust/storedb"},                    // what vouches for what is in a store
-	"trust/message":   {"trust"},                                             // reads what Nix printed
+	"trust/message":   {"nixconf", "trust"},                                  // reads what Nix printed
 	"trust/service":   {"nixconf", "trust"},                                  // what a service manager needs to run a gate
 	"trust/operation": {"nixconf", "lock/bincache", "trust", "trust/grants"}, // what belongs to the administrator
 	"trust/global":    {"nixconf", "lock", "lock/bincache", "trust"},         // caches that are trusted whatever the flake
@@ -50,7 +50,7 @@ var layers = map[string][]string{
 		"nixconf", "nixconf/flake",
 		"lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify",
 		"trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/bundle", "trust/host/demo",
-		"trust/gateplace", "trust/guard", "trust/keeper",
+		"trust/fetch", "trust/gateplace", "trust/gateprocess", "trust/guard", "trust/keeper",
 		"tui", "tui/explain", "tui/markdown", "tui/page", "tui/safetext",
 	},
 
@@ -58,9 +58,11 @@ var layers = map[string][]string{
 	"lock/bincache/keytable": {},
 
 	// What a gate is run with.
-	"trust/gateplace": {"lock/bincache", "trust/gate", "trust/guard", "trust/host", "trust/ledger"}, // where a gate has its things
-	"trust/guard":     {},                                                                           // reads what nobody else may have written
-	"trust/keeper":    {"lock", "trust/grants", "trust/guard", "tui/safetext"},                      // what is granted at each moment
+	"trust/fetch":       {"lock", "lock/bincache"},                                                    // in which order, and from a gate without waiting
+	"trust/gateprocess": {"trust/gate", "trust/gateplace", "tui/safetext"},                            // a gate as a process of its own
+	"trust/gateplace":   {"lock/bincache", "trust/gate", "trust/guard", "trust/host", "trust/ledger"}, // where a gate has its things
+	"trust/guard":       {},                                                                           // reads what nobody else may have written
+	"trust/keeper":      {"lock", "trust/grants", "trust/guard", "tui/safetext"},                      // what is granted at each moment
 
 	// For tests alone.
 	"nixconf/realnix":            {"nixconf"},                                             // runs real Nix

@@ -161,6 +161,7 @@ type matrix struct {
 	outside, inside string
 	caches          *cacheServer
 	cases           int
+	log             string // of the daemon that was stopped last
 }
 
 func newMatrix(t *testing.T, nix realnix.Nix, bin string) *matrix {
@@ -327,6 +328,7 @@ func (m *matrix) daemon(t *testing.T, dir string, env []string) (stop func()) {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		cancel()
 		_ = cmd.Wait()
+		m.log = log.String()
 	}
 }
 

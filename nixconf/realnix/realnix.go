@@ -87,6 +87,8 @@ type Cmd struct {
 	Groups   []uint32
 	Stdin    string
 	Timeout  time.Duration // 60 s when zero
+	// NoNetwork leaves the command a loopback interface that is down.
+	NoNetwork bool
 }
 
 // Run runs the command to its end. It fails the test only when the command
@@ -136,6 +138,9 @@ func (n Nix) Command(ctx context.Context, c Cmd) *exec.Cmd {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Chroot:     n.Root,
 		Credential: &syscall.Credential{Uid: c.UID, Gid: c.GID, Groups: c.Groups},
+	}
+	if c.NoNetwork {
+		leaveNetwork(cmd.SysProcAttr)
 	}
 	cmd.WaitDelay = 2 * time.Second
 	return cmd

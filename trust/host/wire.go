@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Limits on what a daemon may send. A real one stays far below them.
@@ -26,21 +27,22 @@ func garbled(format string, args ...any) error {
 // endian numbers, and strings with their length before them, padded with zero
 // bytes to a multiple of eight. Nix: src/libutil/serialise.cc.
 type wire struct {
-	r    *bufio.Reader
-	w    *bufio.Writer
-	left int  // bytes that may still be read
-	said bool // a byte came
+	r          *bufio.Reader
+	w          *bufio.Writer
+	most, read int    // bytes that may be read, and that were
+	said       bool   // a byte came
+	room       []byte // for the string that was read last
 }
 
 func newWire(rw io.ReadWriter) *wire {
-	return &wire{r: bufio.NewReader(rw), w: bufio.NewWriter(rw), left: maxTotal}
+	return &wire{r: bufio.NewReaderSize(rw, 1<<15), w: bufio.NewWriterSize(rw, 1<<15), most: maxTotal}
 }
 
 func (w *wire) take(n int) error {
-	if n > w.left {
-		return garbled("it sent more than %d bytes", maxTotal)
+	if n > w.most-w.read {
+		return garbled("it sent more than %d bytes", w.most)
 	}
-	w.left -= n
+	w.read += n
 	return nil
 }
 
@@ -59,27 +61,33 @@ func (w *wire) number() (uint64, error) {
 
 // text reads a string of at most limit bytes.
 func (w *wire) text(limit int) (string, error) {
+	b, err := w.bytes(limit)
+	return string(b), err
+}
+
+// bytes is text in bytes that are good until the next string is read.
+func (w *wire) bytes(limit int) ([]byte, error) {
 	n, err := w.number()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if n > uint64(limit) {
-		return "", garbled("it announced a string of %d bytes, and at most %d are read", n, limit)
+		return nil, garbled("it announced a string of %d bytes, and at most %d are read", n, limit)
 	}
 	padded := (int(n) + 7) &^ 7
 	if err := w.take(padded); err != nil {
-		return "", err
+		return nil, err
 	}
-	b := make([]byte, padded)
-	if _, err := io.ReadFull(w.r, b); err != nil {
-		return "", err
+	w.room = slices.Grow(w.room[:0], padded)[:padded]
+	if _, err := io.ReadFull(w.r, w.room); err != nil {
+		return nil, err
 	}
-	for _, c := range b[n:] {
+	for _, c := range w.room[n:] {
 		if c != 0 {
-			return "", garbled("a string is not padded with zero bytes")
+			return nil, garbled("a string is not padded with zero bytes")
 		}
 	}
-	return string(b[:n]), nil
+	return w.room[:n], nil
 }
 
 // count reads the length of a list.
@@ -128,9 +136,11 @@ type daemonError struct{ message string }
 func (e *daemonError) Error() string { return "it answered: " + e.message }
 
 // messages reads what the daemon says until it is done, and returns its log
-// lines with their colours taken out. Protocol is the negotiated one.
+// lines with their colours taken out, as far as they are few enough to be kept.
+// Protocol is the negotiated one.
 func (w *wire) messages(protocol int) ([]string, error) {
 	var lines []string
+	kept := 0
 	for {
 		tag, err := w.number()
 		if err != nil {
@@ -144,7 +154,9 @@ func (w *wire) messages(protocol int) ([]string, error) {
 			if err != nil {
 				return lines, err
 			}
-			lines = append(lines, stripANSI(s))
+			if kept += len(s); kept <= maxTotal {
+				lines = append(lines, stripANSI(s))
+			}
 		case tagError:
 			msg, err := w.errorMessage(protocol)
 			if err != nil {

@@ -10,7 +10,11 @@ const (
 	SettingAsked   Kind = "setting-asked"   // the question itself
 	SettingUnknown Kind = "setting-unknown"
 	SettingInvalid Kind = "setting-invalid" // a value that Nix does not take
+	SettingGated   Kind = "setting-gated"   // it belongs to a feature that is off
+	FlakeRejected  Kind = "flake-rejected"  // nixConfig is not written as literals
+	AnswersBroken  Kind = "answers-broken"  // the file of saved answers stops Nix
 	ConfigBroken   Kind = "config-broken"   // a line of nix.conf that stops Nix
+	HomeIgnored    Kind = "home-ignored"    // another home than $HOME is used
 	FlakesOff      Kind = "flakes-off"
 
 	// What the daemon does with what it was sent.
@@ -18,13 +22,17 @@ const (
 	SettingRestricted  Kind = "setting-restricted"
 	UserRefused        Kind = "user-refused"      // the daemon's log: the user may not connect
 	ConnectionClosed   Kind = "connection-closed" // what that user sees, among other reasons
+	DaemonAbsent       Kind = "daemon-absent"     // nobody listens
+	NotPrivileged      Kind = "not-privileged"    // an operation for trusted users alone
 
 	// Signatures and hashes.
 	NotSigned      Kind = "not-signed"      // what a cache says is signed by no believed key
 	LacksSignature Kind = "lacks-signature" // the same when the path arrives
 	KeyCorrupt     Kind = "key-corrupt"     // a key in a list that stops Nix
+	BadBase64      Kind = "bad-base64"      // a key in a list, or a signature, that stops Nix
 	HashMismatch   Kind = "hash-mismatch"   // the bytes are not those that were said
 	CAMismatch     Kind = "ca-mismatch"
+	CAClaim        Kind = "ca-claim" // said to be content-addressed, under a name that is not of those contents
 
 	// Caches.
 	NotACache       Kind = "not-a-cache"

@@ -1,8 +1,10 @@
 package message
 
 import (
+	"slices"
 	"strings"
 
+	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 )
 
@@ -11,26 +13,86 @@ type Place struct {
 	Flake   *trust.FlakeReport // nil when it is no flake's
 	Setting *trust.SettingVerdict
 	Cache   *trust.CacheVerdict
-	Reasons []trust.Reason // of the machine, when it is neither
+	Reasons []trust.Reason // when it is neither: of the machine, or the step that fails
+	Finding *trust.Finding // when there is nothing else
 }
 
 // Known reports whether the engine knows of it.
-func (p Place) Known() bool { return p.Setting != nil || p.Cache != nil || len(p.Reasons) > 0 }
+func (p Place) Known() bool {
+	return p.Setting != nil || p.Cache != nil || len(p.Reasons) > 0 || p.Finding != nil
+}
+
+// Chain is what the engine says step by step, whatever it is about.
+func (p Place) Chain() []trust.Reason {
+	switch {
+	case p.Cache != nil:
+		return p.Cache.Reasons
+	case p.Setting != nil:
+		return p.Setting.Reasons
+	}
+	return p.Reasons
+}
 
 // Locate finds what a message is about in a report. flake is the one that the
 // command was about, nil when that is not known: then a flake is named only
 // when a single one has it.
 func Locate(r *trust.Report, flake *trust.FlakeReport, m Message) Place {
+	codes := m.Kind.Means().Codes
 	switch m.Kind {
-	case UserRefused, ConnectionClosed:
-		return Place{Reasons: r.TrustReasons}
-	case SettingIgnored, SettingSaved, SettingAsked, SettingRestricted:
-		return setting(r, flake, m)
-	}
-	if m.URL == "" {
+	case UserRefused, ConnectionClosed, DaemonAbsent, NotPrivileged:
+		if (m.User == "" || m.User == r.User.Name) && slices.ContainsFunc(r.TrustReasons, func(x trust.Reason) bool { return slices.Contains(codes, x.Code) }) {
+			return Place{Reasons: r.TrustReasons}
+		}
 		return Place{}
+	case SettingIgnored, SettingSaved, SettingAsked:
+		return setting(r, flake, m)
+	case SettingRestricted:
+		if p := setting(r, flake, m); p.Known() {
+			return p
+		}
+	case LacksSignature, NotSigned:
+		return cache(r, flake, m)
+	default:
+		if p := cache(r, flake, m); p.Known() {
+			return p
+		}
 	}
-	return cache(r, flake, m.URL)
+	return step(r, flake, m)
+}
+
+// step finds the one step, or the finding, that says what a message says: why Nix
+// refuses the flake, or what keeps every cache from being asked.
+func step(r *trust.Report, flake *trust.FlakeReport, m Message) Place {
+	codes := m.Kind.Means().Codes
+	says := func(x trust.Reason) bool {
+		return x.Outcome != trust.Pass && slices.Contains(codes, x.Code) && (m.Kind != SettingInvalid || x.Subject == m.Setting || strings.Contains(x.Text, m.Setting))
+	}
+	find := func(f *trust.FlakeReport) []trust.Reason {
+		if f.Rejected != nil && says(*f.Rejected) {
+			return []trust.Reason{*f.Rejected}
+		}
+		for _, c := range f.Caches {
+			if i := slices.IndexFunc(c.Reasons, says); i >= 0 {
+				return c.Reasons[i : i+1]
+			}
+		}
+		return nil
+	}
+	if f := one(r, flake, func(f *trust.FlakeReport) bool { return find(f) != nil }); f != nil {
+		return Place{Flake: f, Reasons: find(f)}
+	}
+	for _, c := range r.Caches {
+		if i := slices.IndexFunc(c.Reasons, says); i >= 0 {
+			return Place{Reasons: c.Reasons[i : i+1]}
+		}
+	}
+	for i, f := range r.Findings {
+		about := m.Setting == "" || m.Kind == FlakesOff || same(f.Subject, m.Setting) || strings.Contains(f.Text, "'"+m.Setting+"'")
+		if about && slices.Contains(codes, f.Code) {
+			return Place{Finding: &r.Findings[i]}
+		}
+	}
+	return Place{}
 }
 
 // one returns the flake that a search finds something in: the given one, else
@@ -54,13 +116,23 @@ func one(r *trust.Report, flake *trust.FlakeReport, has func(*trust.FlakeReport)
 	return found
 }
 
+// same reports whether two names are of one setting: an alias, and what is added
+// to it, are.
+func same(a, b string) bool {
+	x, _, xok := nixconf.Lookup(a)
+	y, _, yok := nixconf.Lookup(b)
+	return a == b || xok && yok && x.Name == y.Name
+}
+
+// squeezed is a value without its spaces: what a terminal broke has lost some.
+func squeezed(s string) string { return strings.Join(strings.Fields(s), "") }
+
 // setting finds a flake's setting. The daemon names a setting by its own name,
-// whatever the flake has put before it.
+// whatever the flake calls it.
 func setting(r *trust.Report, flake *trust.FlakeReport, m Message) Place {
 	find := func(f *trust.FlakeReport) *trust.SettingVerdict {
 		for i, v := range f.Settings {
-			same := v.Name == m.Setting || m.Kind == SettingRestricted && strings.TrimPrefix(v.Name, "extra-") == strings.TrimPrefix(m.Setting, "extra-")
-			if same && (m.Value == "" || v.Value == m.Value) {
+			if (v.Name == m.Setting || m.Kind == SettingRestricted && same(v.Name, m.Setting)) && (m.Value == "" || squeezed(v.Value) == squeezed(m.Value)) {
 				return &f.Settings[i]
 			}
 		}
@@ -73,11 +145,20 @@ func setting(r *trust.Report, flake *trust.FlakeReport, m Message) Place {
 	return Place{Flake: f, Setting: find(f)}
 }
 
-// cache finds a cache by its URL or by that of a file in it.
-func cache(r *trust.Report, flake *trust.FlakeReport, url string) Place {
+// cache finds a cache by its URL, by that of a file in it, or by its kind where
+// Nix names nothing else.
+func cache(r *trust.Report, flake *trust.FlakeReport, m Message) Place {
+	url := m.URL
+	if url == "" {
+		return Place{}
+	}
+	is := func(cache string) bool {
+		scheme, _, ok := strings.Cut(cache, "://")
+		return within(url, cache) || m.Kind == UnknownScheme && ok && scheme == url
+	}
 	find := func(caches []trust.CacheVerdict, claimed bool) (best *trust.CacheVerdict) {
 		for i, c := range caches {
-			if (c.Claimed || !claimed) && within(url, c.URL) && (best == nil || len(c.URL) > len(best.URL)) {
+			if (c.Claimed || !claimed) && is(c.URL) && (best == nil || len(c.URL) > len(best.URL)) {
 				best = &caches[i]
 			}
 		}
@@ -92,7 +173,7 @@ func cache(r *trust.Report, flake *trust.FlakeReport, url string) Place {
 		return Place{Flake: f, Cache: find(f.Caches, true)}
 	}
 	for _, c := range r.Caches {
-		if within(url, c.URL) {
+		if is(c.URL) {
 			v := trust.CacheVerdict{URL: c.URL, Keys: c.Keys, State: c.State, Reasons: c.Reasons}
 			if len(c.Origins) > 0 {
 				v.Where = c.Origins[0].Pos

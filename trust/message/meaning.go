@@ -1,6 +1,10 @@
 package message
 
-import "github.com/nix-trust/nix-trust/trust"
+import (
+	"slices"
+
+	"github.com/nix-trust/nix-trust/trust"
+)
 
 // A Meaning is what a message stands for whatever the machine.
 type Meaning struct {
@@ -8,6 +12,15 @@ type Meaning struct {
 	Title string       // a few words
 	Text  string       // a sentence or two: what happened, and what Nix does then
 	Do    string       // what helps when the engine has no reason of its own, "" when that is all
+	Else  string       // what it may be when the engine knows the thing and sees none of the codes in it
+}
+
+// Accounts reports whether what the engine says of a thing has one of the codes
+// that the message stands for. Where it has none, the chain alone would read as
+// if nothing were wrong.
+func (p Place) Accounts(k Kind) bool {
+	codes := k.Means().Codes
+	return p.Finding != nil || slices.ContainsFunc(p.Chain(), func(r trust.Reason) bool { return slices.Contains(codes, r.Code) })
 }
 
 // Means returns what a kind of message stands for.
@@ -18,6 +31,7 @@ var meanings = map[Kind]Meaning{
 		Codes: []trust.Code{trust.CodeNotAsked, trust.CodeSavedNo, trust.CodeValueChanged},
 		Title: "a setting of the flake was not accepted",
 		Text:  "Nobody has said yes to this setting with this very value, or somebody has said no. Nix went on without it.",
+		Else:  "As things stand now Nix would apply it. It was answered since, or the command ran as another user.",
 	},
 	SettingSaved: {
 		Codes: []trust.Code{trust.CodeSavedYes},
@@ -27,14 +41,39 @@ var meanings = map[Kind]Meaning{
 	SettingAsked: {
 		Codes: []trust.Code{trust.CodeNotAsked},
 		Title: "Nix asks whether to obey the flake",
-		Text:  "Only the single letter y is a yes. The second question, whether to keep the answer, is about this setting and value in every flake.",
+		Text:  "In Nix only the single letter y is a yes; Lix lists what it takes. The second question, whether to keep the answer, is about this setting and value in every flake.",
 	},
 	SettingUnknown: {
+		Codes: []trust.Code{trust.CodeConfigWarning},
 		Title: "Nix does not know the setting",
 		Text:  "It is misspelled, or from another version. It has no effect.",
 		Do:    "Run `nix-trust lint` to see where it is set.",
 	},
+	SettingGated: {
+		Codes: []trust.Code{trust.CodeConfigWarning},
+		Title: "a setting needs a feature that is off",
+		Text:  "It belongs to an experimental feature that is not switched on, and has no effect.",
+		Do:    "Run `nix-trust config` to see where it is set.",
+	},
+	FlakeRejected: {
+		Codes: []trust.Code{trust.CodeNotLiteral},
+		Title: "Nix refuses the flake",
+		Text:  "nixConfig has to be written as literals, as Nix reads it before it evaluates anything. No command works on the flake.",
+		Do:    "Tell who writes the flake. Of an input, nixConfig counts for nothing, and has to be literal all the same.",
+	},
+	AnswersBroken: {
+		Codes: []trust.Code{trust.CodeAnswersBroken},
+		Title: "the file of saved answers cannot be read",
+		Text:  "Nix reads trusted-settings.json strictly, and stops at the first setting that it has to look up in it.",
+		Do:    "Run `nix-trust answers list`. If it reads the file well, Nix stumbled over some other JSON.",
+	},
+	HomeIgnored: {
+		Title: "Nix uses another home folder",
+		Text:  "The folder in $HOME belongs to somebody else, so Nix reads the settings and answers in the user's own. sudo without -H does that.",
+		Do:    "Ask as that user: `nix-trust status --user NAME`, as root.",
+	},
 	SettingInvalid: {
+		Codes: []trust.Code{trust.CodeBadValue, trust.CodeConfigFatal},
 		Title: "a setting has a value that Nix does not take",
 		Text:  "Nix stops, or goes on with what the setting was before, depending on where it is set.",
 		Do:    "Run `nix-trust config` to see where it is set.",
@@ -54,27 +93,43 @@ var meanings = map[Kind]Meaning{
 		Codes: []trust.Code{trust.CodeSubstituterUnlisted, trust.CodeNearMissURL},
 		Title: "the daemon does not let this user use the cache",
 		Text:  "The user's side asked for it, and the daemon lists it neither in trusted-substituters nor in substituters. It is not asked.",
+		Else:  "As things stand now the daemon would let it pass. It was another user, or the configuration was changed since.",
 	},
 	SettingRestricted: {
 		Codes: []trust.Code{trust.CodeKeyRestricted, trust.CodeSettingRestricted},
 		Title: "the daemon does not take the setting from this user",
 		Text:  "Keys and most other settings are taken from trusted users alone. What is signed by the flake's key is then refused too.",
+		Else:  "As things stand now the daemon would take it. It was another user, or the configuration was changed since.",
 	},
 	UserRefused: {
 		Codes: []trust.Code{trust.CodeUserRefused},
 		Title: "the user may not talk to the daemon",
 		Text:  "allowed-users does not name this user, or the user's group is the builders'.",
+		Do:    "Have the administrator name the user in allowed-users, which every user is in where it is not set.",
 	},
 	ConnectionClosed: {
 		Codes: []trust.Code{trust.CodeUserRefused, trust.CodeDaemonSilent, trust.CodeDaemonAbsent},
 		Title: "the daemon closed the connection",
-		Text:  "Most often allowed-users does not name this user; the daemon's own log says so. It may also not run, or have crashed.",
+		Text:  "Most often allowed-users does not name this user, or the daemon crashed; its own log says which.",
 		Do:    "Run `nix-trust doctor`, and look into the daemon's log.",
+	},
+	DaemonAbsent: {
+		Codes: []trust.Code{trust.CodeDaemonAbsent, trust.CodeTrustUnknown},
+		Title: "no daemon answers",
+		Text:  "Nothing listens at the daemon's socket, or this user may not open it. No command that needs the store works.",
+		Do:    "Run `nix-trust doctor`, and see whether the service nix-daemon runs.",
+	},
+	NotPrivileged: {
+		Codes: []trust.Code{trust.CodeUserUntrusted},
+		Title: "the daemon does that for trusted users alone",
+		Text:  "Repairing, adding logs and building what is named after its inputs are among it. It has nothing to do with caches.",
+		Do:    "Run the command as root, where it is needed.",
 	},
 	NotSigned: {
 		Codes: []trust.Code{trust.CodeKeyMissing, trust.CodeKeyNameClash, trust.CodeKeyRestricted},
 		Title: "the cache has the path, signed by no key that is believed",
 		Text:  "Nix goes on to the next cache, or builds the path.",
+		Else:  "A signature by a key that is in force here would be believed, so the path is signed by another key, or by none. `nix-trust doctor URL PATH` shows by which.",
 	},
 	LacksSignature: {
 		Codes: []trust.Code{trust.CodeKeyMissing},
@@ -86,6 +141,12 @@ var meanings = map[Kind]Meaning{
 		Title: "a list of keys has one that is no key",
 		Text:  "Nix stops, also for caches that have nothing to do with it.",
 	},
+	BadBase64: {
+		Codes: []trust.Code{trust.CodeKeyMalformed},
+		Title: "a key or a signature is not written as one",
+		Text:  "A letter in it cannot be. It is one of the keys in a list, or a signature that a cache shows; Nix stops, also for what has nothing to do with it.",
+		Do:    "No key here is at fault, as far as can be seen. Run `nix-trust doctor URL PATH` for the signatures of a cache.",
+	},
 	HashMismatch: {
 		Title: "the cache delivered other bytes than it said",
 		Text:  "The file is damaged, or somebody has put another in its place. Nothing of it was kept. Without --fallback the build stops.",
@@ -95,6 +156,11 @@ var meanings = map[Kind]Meaning{
 		Title: "the contents do not have the hash that the path's name promises",
 		Text:  "Whoever signed it was wrong, or the contents were changed. Nothing of it was kept.",
 		Do:    "Run `nix-trust challenge` on the path, to see what other caches have.",
+	},
+	CAClaim: {
+		Title: "a path does not have the name of its contents",
+		Text:  "It is said to be content-addressed, which needs no signature, and its name is not that of those contents. Nix then asks for a signature like for any other.",
+		Do:    "Tell who runs the cache.",
 	},
 	NotACache: {
 		Title: "there is no cache at the URL",
@@ -117,8 +183,9 @@ var meanings = map[Kind]Meaning{
 		Do:    "Tell who runs the cache, or take it out meanwhile.",
 	},
 	BadURL: {
+		Codes: []trust.Code{trust.CodeBadValue, trust.CodeConfigFatal},
 		Title: "a cache's URL is no URL",
-		Text:  "From 2.34 on Nix passes it over with a warning; before, it depends on where it is set.",
+		Text:  "From 2.34 on Nix stops at it where it reads its own files or a setting that was accepted, and passes over it where somebody else sends it. Before, it only passes over it.",
 		Do:    "Run `nix-trust lint` to see where it is set.",
 	},
 	UnknownScheme: {
@@ -152,6 +219,7 @@ var meanings = map[Kind]Meaning{
 		Text:  "substitute = false, or --no-substitutes.",
 	},
 	Unsubstitutable: {
+		Codes: []trust.Code{trust.CodeSubstitutionOff, trust.CodeOffline},
 		Title: "no cache has the path, and nobody said how to build it",
 		Text:  "It may be that a cache has it by now, and Nix remembers for up to an hour that it did not; or that its signature was refused just before.",
 		Do:    "Look at the messages before this one, and at `nix-trust why`.",

@@ -10,9 +10,7 @@ import (
 
 func read(text string) (out []Message) {
 	var r Reader
-	for line := range strings.Lines(text) {
-		out = append(out, r.Line(line)...)
-	}
+	out = r.Read([]byte(text))
 	return append(out, r.End()...)
 }
 
@@ -49,7 +47,7 @@ func TestEachWordingIsUnderstood(t *testing.T) {
 		"an import through a daemon": {red + "error:" + plain + " " + red + "error:" + plain + " cannot add path '/nix/store/abc-x' because it lacks a signature by a trusted key\n",
 			[]Message{{Kind: LacksSignature, Line: 1, Lines: 1, Level: "error", Path: "/nix/store/abc-x"}}},
 		"a trace": {"error:\n       … while decoding key named '' with raw value 'junk'\n\n       error: key is corrupt\n",
-			[]Message{{Kind: KeyCorrupt, Line: 2, Lines: 1}, {Kind: KeyCorrupt, Line: 4, Lines: 1, Level: "error", Detail: "key is corrupt"}}},
+			[]Message{{Kind: KeyCorrupt, Line: 2, Lines: 3, Level: "error", Value: "junk"}}},
 		"hash": {"error: hash mismatch importing path '/nix/store/abc-x';\n         specified: sha256:1\n         got:       sha256:2\nerror: some substitutes for the outputs of derivation '/nix/store/d.drv' failed (usually happens due to networking issues); try '--fallback' to build derivation from source \n",
 			[]Message{{Kind: HashMismatch, Line: 1, Lines: 3, Level: "error", Path: "/nix/store/abc-x"}, {Kind: Failed, Line: 4, Lines: 1, Level: "error", Path: "/nix/store/d.drv"}}},
 		"unreachable": {"warning: unable to download 'http://127.0.0.1:1/nix-cache-info': Could not connect to server (7) Failed to connect; retrying in 312 ms (attempt 1/5)\n",
@@ -63,7 +61,22 @@ func TestEachWordingIsUnderstood(t *testing.T) {
 		"in a frame":        {"┃ " + magenta + "warning:" + plain + " ignoring untrusted substituter 'https://c'\n", []Message{{Kind: SubstituterIgnored, Line: 1, Lines: 1, Level: "warning", URL: "https://c"}}},
 		"a progress bar":    {"[1/2 built]\x1b[K\r\x1b[Kwarning: ignoring untrusted substituter 'https://c'\n", []Message{{Kind: SubstituterIgnored, Line: 1, Lines: 1, Level: "warning", URL: "https://c"}}},
 		"what a build says": {"hello> warning: ignoring untrusted substituter 'https://c'\n       > error: key is corrupt\n", nil},
-		"other text":        {"building '/nix/store/abc.drv'...\nerror: builder failed\nI was ignoring untrusted substituter 'x'\n", nil},
+		"another's quotes":  {"warning: ignoring untrusted substituter ‘https://c’\n", []Message{{Kind: SubstituterIgnored, Line: 1, Lines: 1, Level: "warning", URL: "https://c"}}},
+		"for programs": {`@nix {"action":"msg","level":1,"msg":"\u001b[35;1mwarning:\u001b[0m ignoring untrusted flake configuration setting 'a'.\nPass '--accept-flake-config' to trust it"}` + "\n" +
+			`@nix {"action":"result","fields":["warning: ignoring untrusted substituter 'x'"],"id":1,"type":101}` + "\n" + `@nix {"action":` + "\n",
+			[]Message{{Kind: SettingIgnored, Line: 1, Lines: 1, Level: "warning", Setting: "a"}}},
+		"Lix, a builder": {"error: the user 'nixbld1' is not allowed to connect to the Nix daemon as its group is 'nixbld', which is the group of users running the sandboxed builds.\n",
+			[]Message{{Kind: UserRefused, Line: 1, Lines: 1, Level: "error", User: "nixbld1"}}},
+		"Lix, all at once": {"Do you want to allow these configuration settings to be applied?\nThis may allow the flake to gain root, see the nix.conf manual page.\n",
+			[]Message{{Kind: SettingAsked, Line: 1, Lines: 1}}},
+		"Lix feature":          {"error: experimental Lix feature 'flakes' is disabled; use '--extra-experimental-features flakes' to override\n", []Message{{Kind: FlakesOff, Line: 1, Lines: 1, Level: "error", Setting: "flakes"}}},
+		"Determinate, a key":   {"error:\n       … while decoding key 'a'\n\n       error: key is corrupt\n", []Message{{Kind: KeyCorrupt, Line: 2, Lines: 3, Level: "error", Key: "a"}}},
+		"2.36 build trace":     {"warning: ignoring substitute for build trace 'k' -> '/nix/store/abc-x' from 'https://c', as it's not signed by any of the keys in 'trusted-public-keys'\n", []Message{{Kind: NotSigned, Line: 1, Lines: 1, Level: "warning", Path: "k", URL: "https://c"}}},
+		"a build that failed":  {"error: build of '/nix/store/abc-x.drv' failed\nerror: build of '/nix/store/abc-x', '/nix/store/abc-y.drv' failed\n", nil},
+		"one path of no cache": {"error: build of '/nix/store/abc-xdrv' failed\n", []Message{{Kind: Unsubstitutable, Line: 1, Lines: 1, Level: "error", Path: "/nix/store/abc-xdrv"}}},
+		"broken in the middle": {"warning: ignoring untrusted substituter 'https://c.example/a/very/long/pa\nth', you are not\na trusted user.\nRun `man nix.conf` for more information\n", []Message{{Kind: SubstituterIgnored, Line: 1, Lines: 4, Level: "warning", URL: "https://c.example/a/very/long/path"}}},
+		"broken by another":    {"warning: ignoring untrusted substituter 'https://c.exam\nwarning: Git tree is dirty\nple'\n", nil},
+		"other text":           {"building '/nix/store/abc.drv'...\nerror: builder failed\nI was ignoring untrusted substituter 'x'\n", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := read(c.text)
@@ -96,10 +109,52 @@ func TestEachKindHasAWording(t *testing.T) {
 		}
 	}
 	for _, k := range []Kind{SettingIgnored, SettingSaved, SettingAsked, SettingUnknown, SettingInvalid, ConfigBroken, FlakesOff, SubstituterIgnored, SettingRestricted, UserRefused,
-		ConnectionClosed, NotSigned, LacksSignature, KeyCorrupt, HashMismatch, CAMismatch, NotACache, OtherStore, BadPriority, BadNarinfo, BadURL, UnknownScheme, Unreachable,
+		ConnectionClosed, NotSigned, LacksSignature, KeyCorrupt, HashMismatch, CAMismatch, CAClaim, SettingGated, FlakeRejected, AnswersBroken, HomeIgnored, DaemonAbsent, NotPrivileged, BadBase64, NotACache, OtherStore, BadPriority, BadNarinfo, BadURL, UnknownScheme, Unreachable,
 		CacheDisabled, FileMissing, NoInternet, SubstitutionOff, Unsubstitutable, References, Failed} {
 		if !have[k] {
 			t.Errorf("nothing is ever taken for %s", k)
+		}
+	}
+}
+
+// A hundred megabytes without the end of a line: neither kept nor mistaken.
+func TestALineWithoutEndIsNotKept(t *testing.T) {
+	for name, text := range map[string]string{
+		"letters":  strings.Repeat("warning: ", 1<<12),
+		"progress": strings.Repeat("\r\x1b[K[1/2 built] something", 1<<10),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var r Reader
+			piece := []byte(text)
+			for n := 0; n < 100<<20; n += len(piece) {
+				if got := r.Read(piece); len(got) > 0 {
+					t.Fatal(got)
+				}
+			}
+			if cap(r.rest) > 4*MaxLine {
+				t.Errorf("%d bytes are kept", cap(r.rest))
+			}
+			got := append(r.Read([]byte("\r\x1b[Kwarning: ignoring untrusted substituter 'https://c'\n")), r.End()...)
+			if len(got) != 1 || got[0].URL != "https://c" || got[0].Line != 1 {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+func TestAPathIsOfTheCacheThatItIsCopiedFrom(t *testing.T) {
+	const path, copying = "/nix/store/abc-x", "copying path '%s' from '%s'...\n"
+	for name, c := range map[string]struct{ text, want string }{
+		"the same":     {fmt.Sprintf(copying, path, "https://a"), "https://a"},
+		"the last":     {fmt.Sprintf(copying, path, "https://a") + fmt.Sprintf(copying, path, "https://b"), "https://b"},
+		"another":      {fmt.Sprintf(copying, path+"y", "https://a"), ""},
+		"too long ago": {fmt.Sprintf(copying, path, "https://a") + strings.Repeat(fmt.Sprintf(copying, path+"y", "https://b"), maxCopies), ""},
+		"not too long": {fmt.Sprintf(copying, path, "https://a") + strings.Repeat(fmt.Sprintf(copying, path+"y", "https://b"), maxCopies-1), "https://a"},
+		"says a build": {"x> " + fmt.Sprintf(copying, path, "https://a"), ""},
+	} {
+		got := read(c.text + "error: hash mismatch importing path '" + path + "';\n  specified: a\n  got: b\n")
+		if len(got) != 1 || got[0].URL != c.want {
+			t.Errorf("%s: %+v", name, got)
 		}
 	}
 }
@@ -112,7 +167,7 @@ func FuzzReader(f *testing.F) {
 		lines := strings.Count(text, "\n") + 1
 		last := 0
 		for _, m := range read(text) {
-			if m.Kind == "" || m.Line <= last || m.Line+m.Lines-1 > lines || m.Lines < 1 {
+			if m.Kind == "" || m.Line < last || m.Line+m.Lines-1 > lines || m.Lines < 1 {
 				t.Fatalf("%+v after line %d of %d", m, last, lines)
 			}
 			last = m.Line + m.Lines - 1

@@ -48,8 +48,16 @@ type Row struct {
 type Store struct {
 	Dir  string // the store's folder, "/nix/store"
 	Rows []Row  // in the order of their registration
+	Told *Told  // nil when the database itself was read
 
 	byPath map[bincache.StorePath]int32
+}
+
+// Told says that a daemon told what its database says, and why that was not read.
+type Told struct {
+	Socket  string
+	Version string // of the daemon, as it says
+	Why     string // the database could not be read
 }
 
 // New returns a store of rows that are from elsewhere than a database. A path
