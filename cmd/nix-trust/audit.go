@@ -57,6 +57,10 @@ key's name is not that key's.`,
 			if err := f.check(cmd, a.json); err != nil {
 				return err
 			}
+			var err error
+			if f.cache, err = cacheArg(f.cache); err != nil {
+				return err
+			}
 			return a.audit(cmd.Context(), f)
 		},
 	}
