@@ -50,7 +50,7 @@ var layers = map[string][]string{
 		"nixconf", "nixconf/flake",
 		"lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify",
 		"trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo",
-		"trust/fetch", "trust/gateplace", "trust/gateprocess", "trust/guard", "trust/keeper",
+		"trust/child", "trust/fetch", "trust/gateplace", "trust/gateprocess", "trust/guard", "trust/keeper",
 		"tui", "tui/explain", "tui/markdown", "tui/page", "tui/safetext",
 	},
 
@@ -58,6 +58,7 @@ var layers = map[string][]string{
 	"lock/bincache/keytable": {},
 
 	// What a gate is run with.
+	"trust/child":       {"nixconf", "trust", "trust/guard"},                                          // Nix with something of its own
 	"trust/fetch":       {"lock", "lock/bincache"},                                                    // in which order, and from a gate without waiting
 	"trust/gateprocess": {"trust/gate", "trust/gateplace", "tui/safetext"},                            // a gate as a process of its own
 	"trust/gateplace":   {"lock/bincache", "trust/gate", "trust/guard", "trust/host", "trust/ledger"}, // where a gate has its things
