@@ -10,8 +10,11 @@ import (
 
 // newDocument says what is shown.
 func newDocument(s Shown, l limits) *document {
-	b := &builder{shown: s, r: s.Report, limit: l, glyphs: explain.Unicode(), style: explain.Style{Glyphs: explain.Unicode(), Home: s.Home}}
-	d := &document{Title: "Which caches Nix trusts here", Demo: s.Demo, About: b.about(), Tiles: b.tiles()}
+	b := &builder{shown: s, r: s.Report, limit: l, glyphs: explain.Unicode(), style: explain.Style{Home: s.Home}}
+	if s.ASCII {
+		b.glyphs = explain.ASCII()
+	}
+	d := &document{ASCII: s.ASCII, Title: "Which caches Nix trusts here", Demo: s.Demo, About: b.about(), Tiles: b.tiles()}
 	for _, part := range []section{
 		b.looked(), b.findings(), b.unseen(), b.matrix(), b.flakes(), b.answers(), b.caches(), b.keys(),
 		b.grants(), b.settings(), b.store(), b.probes(), b.remembered(),

@@ -223,6 +223,22 @@ func TestMarkdownFitsACommentAndSaysWhatItLeavesOut(t *testing.T) {
 	}
 }
 
+func TestAPageInASCIIHasNothingElse(t *testing.T) {
+	s := demoShown(t)
+	s.ASCII = true
+	for name, text := range map[string]string{"HTML": html(t, s), "Markdown": Markdown(s)} {
+		if i := strings.IndexFunc(text, func(r rune) bool { return r > '~' }); i >= 0 {
+			t.Errorf("%s has %q", name, text[i:min(len(text), i+10)])
+		}
+		if !strings.Contains(text, "ignored") || !Ours([]byte(text)) {
+			t.Errorf("%s is no page", name)
+		}
+	}
+	if text := Markdown(s); !strings.Contains(text, "`#########") || strings.Contains(text, "??????") {
+		t.Error("bars cannot be read")
+	}
+}
+
 func TestOnlyPagesAreTakenForPages(t *testing.T) {
 	s := demoShown(t)
 	for _, text := range [][]byte{[]byte(html(t, s)), []byte(Markdown(s))} {
