@@ -216,8 +216,12 @@ func (s *store) keyText(d *doc, g *group) {
 		d.fieldIn(m.Role, "use", safetext.Line(m.String()+": "+explain.UseMeans(use)))
 	}
 	if g.signer.Alone.All.Paths == 0 {
+		text := "Nothing rests on it alone: something else vouches for all that it signed."
+		if g.signer.Signed.All.Paths == 0 {
+			text = "It signed nothing that is in this store."
+		}
 		d.gap()
-		d.para(explain.Plain, safetext.Line("Nothing rests on it alone: something else vouches for all that it signed."))
+		d.para(explain.Plain, safetext.Line(text))
 		return
 	}
 	d.gap()
