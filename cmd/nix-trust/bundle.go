@@ -114,8 +114,10 @@ func (a *app) bundleOf(ctx context.Context, m *host.Machine, o host.Options, sou
 	}
 	notes := len(f.Notes)
 	a.lookBeside(ctx, f)
+	beside := bundle.BesideOf(f, notes)
+	beside.Listing = a.grantsListing(ctx)
 	made := time.Now()
-	b, err := bundle.Make(&files, recorder.Record(o, f), f, bundle.Options{Made: made, By: programVersion(), Beside: bundle.BesideOf(f, notes), Sources: sources})
+	b, err := bundle.Make(&files, recorder.Record(o, f), f, bundle.Options{Made: made, By: programVersion(), Beside: beside, Sources: sources})
 	switch {
 	case errors.Is(err, bundle.ErrTooMuch):
 		return nil, nil, &problem{code: exitUnknown, text: err.Error() + ": 64 MiB of files, 100000 paths", hints: []string{"list fewer roots in config.toml"}}
