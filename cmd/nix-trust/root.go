@@ -209,11 +209,11 @@ func (a *app) Snapshot(ctx context.Context) (*trust.Report, error) {
 	return r, nil
 }
 
-// tellLater keeps warnings for when the screens are closed.
+// tellLater keeps warnings for when the screens are closed, each once.
 func (a *app) tellLater(warnings []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.later = append(a.later, warnings...)
+	a.later = onceEach(append(a.later, warnings...))
 }
 
 // screens opens the terminal program.
