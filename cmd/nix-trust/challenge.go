@@ -100,9 +100,7 @@ func (a *app) challenge(ctx context.Context, args []string, f challengeFlags) er
 	if err != nil {
 		return err
 	}
-	if len(names) > 0 {
-		c.also = "cachix.org would be asked for the keys of " + strings.Join(names, ", ")
-	}
+	c.also = cachixAlso(names)
 	if f.rebuild {
 		if c.also != "" {
 			c.also += "; "
@@ -114,7 +112,18 @@ func (a *app) challenge(ctx context.Context, args []string, f challengeFlags) er
 			return err
 		}
 	}
-	told := a.askCachix(ctx, names, o)
+	var told []cachixTold
+	if len(names) > 0 {
+		report, err := a.report(ctx, "")
+		if err != nil {
+			return err
+		}
+		claimed := slices.Clone(o.Keys)
+		for _, c := range o.Caches {
+			claimed = append(claimed, c.Keys...)
+		}
+		told = a.askCachix(ctx, names, claimed, report)
+	}
 	progress := a.progress()
 	o.Progress = progress.show
 	r, err := challenge.Run(ctx, paths, o)

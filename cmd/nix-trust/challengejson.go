@@ -5,7 +5,6 @@ import (
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
-	"github.com/nix-trust/nix-trust/lock/cachix"
 	"github.com/nix-trust/nix-trust/lock/challenge"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
@@ -88,9 +87,7 @@ func challengeJSONOf(c *challenged) challengeJSON {
 		Version: 1, Require: c.Require, Outcome: c.Outcome().String(), Counts: map[string]int{},
 		Voters: list(c.Voters, func(v challenge.Voter) jsonVoter { return jsonVoter{v.Kind.String(), v.Name} }),
 	}
-	out.Cachix = list(c.cachix, func(t cachixTold) jsonCachix {
-		return jsonCachix{t.name, cachix.URL(t.name), t.verdict.String(), list(t.told, same), list(t.claimed, same), t.text()}
-	})
+	out.Cachix = list(c.cachix, cachixTold.json)
 	for v, n := range c.Counts() {
 		out.Counts[v.String()] = n
 	}

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/nix-trust/nix-trust/lock/bincache"
-	"github.com/nix-trust/nix-trust/lock/cachix"
 	"github.com/nix-trust/nix-trust/lock/challenge"
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -50,12 +49,8 @@ func (a *app) printChallenge(c *challenged) {
 			a.printVotes(s, c, item, everyVote(item))
 		}
 	}
-	for _, t := range c.cachix {
-		role := explain.Unsure
-		if t.verdict == cachix.Other {
-			role = explain.Bad
-		}
-		a.print(paint(s, role, "key") + "  " + safetext.Text(t.text()).String())
+	for _, l := range cachixLines(c.cachix, s) {
+		a.print(l)
 	}
 	a.printSilence(s, c)
 	a.printKept(c)

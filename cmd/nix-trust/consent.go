@@ -21,7 +21,11 @@ func (c consent) String() string {
 	var what []string
 	switch {
 	case len(c.hosts) > 0 && c.paths == 0:
-		what = append(what, fmt.Sprintf("%s would be asked how it is, and learn of no path: %s", count(len(c.hosts), "host", "hosts"), strings.Join(c.hosts, ", ")))
+		how := "it is"
+		if len(c.hosts) > 1 {
+			how = "they are"
+		}
+		what = append(what, fmt.Sprintf("%s would be asked how %s, and learn of no path: %s", count(len(c.hosts), "host", "hosts"), how, strings.Join(c.hosts, ", ")))
 	case len(c.hosts) > 0:
 		what = append(what, fmt.Sprintf("%s would learn that you use %s: %s", count(len(c.hosts), "host", "hosts"), count(c.paths, "path", "paths"), strings.Join(c.hosts, ", ")))
 	}

@@ -20,8 +20,9 @@ trouble. Any command can follow, as in: nix-trust demo why
 Its caches and its gate are real servers that listen on this machine alone. Grant
 a flake (t), press 6 and fetch it (f): what its lock pins goes through the gate
 into a scratch folder, which is named and removed at the end unless --keep is
-given. One flake's caches turn hostile after its lock was granted. No Nix on this
-machine is touched, and nothing else is written.
+given. One flake's caches turn hostile after its lock was granted. Its store (press
+8) is made up, and has one of everything, forged signatures among it. No Nix on
+this machine is touched, and nothing else is written.
 
 --tour does all that without a person: it grants, fetches, verifies, meets the
 hostile cache, revokes and fetches nothing, and says what came of each step. Exit

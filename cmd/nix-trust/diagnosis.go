@@ -36,6 +36,7 @@ type diagnosis struct {
 	stale   *trust.Finding // the daemon is older than its configuration
 	// unsignedOK says why Nix asks for no signature here, "" when it does.
 	unsignedOK string
+	cachix     []cachixTold // what cachix.org says of its keys, when it was asked
 }
 
 // A pathDiagnosis is what is known of one path beside what the cache says.
@@ -71,7 +72,15 @@ func (a *app) doctorCache(ctx context.Context, args []string, f doctorFlags) err
 	if len(args) > 1 {
 		path = args[1]
 	}
-	d, err := a.diagnose(ctx, args[0], path, func(r *trust.Report) *trust.FlakeReport { return subject(r, "") })
+	names, err := cachixNames(args[:1])
+	if err != nil {
+		return err
+	}
+	url, err := cacheArg(args[0])
+	if err != nil {
+		return err
+	}
+	d, err := a.diagnose(ctx, url, path, func(r *trust.Report) *trust.FlakeReport { return subject(r, "") })
 	if err != nil {
 		return err
 	}
@@ -80,12 +89,15 @@ func (a *app) doctorCache(ctx context.Context, args []string, f doctorFlags) err
 		return err
 	}
 	if hosts := probe.Hosts([]string{d.url}); len(hosts) > 0 && !f.yes {
-		if err := a.askToTell(ctx, consent{hosts: hosts, paths: len(d.wanted), done: "diagnosed"}); err != nil {
+		if err := a.askToTell(ctx, consent{hosts: hosts, paths: len(d.wanted), also: cachixAlso(names), done: "diagnosed"}); err != nil {
 			return err
 		}
 	}
 	if err := d.ask(ctx, a, o); err != nil {
 		return err
+	}
+	if d.cachix = a.askCachix(ctx, names, d.verdict.Keys, d.report); ctx.Err() != nil {
+		return ctx.Err()
 	}
 	a.keepProbes([]probe.Result{d.probe})
 	c := d.conclude()
@@ -104,6 +116,9 @@ func (a *app) doctorCache(ctx context.Context, args []string, f doctorFlags) err
 func (a *app) diagnose(ctx context.Context, url, path string, of func(*trust.Report) *trust.FlakeReport) (*diagnosis, error) {
 	if !isCacheURL(url) {
 		return nil, usage(fmt.Sprintf("%s is not the URL of a cache", safetext.Redact(url)), "a cache is written with its scheme, as in https://example.cachix.org; without one doctor is about this machine")
+	}
+	if a.bundled() {
+		return nil, usage("a cache is asked by the machine that uses it, and --root names a bundle of another one", "run `nix-trust why` on the bundle for what is known there")
 	}
 	d := &diagnosis{url: url, local: &nix.Nix{Runner: nix.Program{}, StoreDir: a.storeDir(), Root: a.root}}
 	var named bincache.StorePath

@@ -53,6 +53,9 @@ func (d *diagnosis) facts(s explain.Style) (out []string) {
 			out = append(out, inset(l, s)...)
 		}
 	}
+	if len(d.cachix) > 0 {
+		out = append(append(out, ""), cachixLines(d.cachix, s)...)
+	}
 	if d.stale != nil {
 		out = append(append(out, ""), explain.Finding(*d.stale, s)...)
 	}
@@ -162,6 +165,7 @@ type diagnosisJSON struct {
 	Findings   []jsonFinding     `json:"findings"`
 	Conclusion jsonConclusion    `json:"conclusion"`
 	Keys       map[string]string `json:"keys"` // in effect, by name
+	Cachix     []jsonCachix      `json:"cachix"`
 }
 
 type jsonDiagnosed struct {
@@ -199,7 +203,7 @@ func (d *diagnosis) json(c conclusion) diagnosisJSON {
 	}
 	out := diagnosisJSON{
 		jsonHead: headOf(d.report), Flake: flakeOf(d.flake), Cache: cachesOf([]trust.CacheVerdict{d.verdict})[0],
-		Probe: probeOf(d.probe, atOnceOf(d.report)), Findings: []jsonFinding{}, Keys: map[string]string{},
+		Probe: probeOf(d.probe, atOnceOf(d.report)), Findings: []jsonFinding{}, Keys: map[string]string{}, Cachix: list(d.cachix, cachixTold.json),
 		Conclusion: jsonConclusion{used, safetext.Redact(c.text), safetext.Redact(c.do)},
 	}
 	if d.stale != nil {

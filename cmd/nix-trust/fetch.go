@@ -16,6 +16,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/nix"
+	"github.com/nix-trust/nix-trust/trust/fetch"
 	"github.com/nix-trust/nix-trust/trust/gateplace"
 )
 
@@ -118,7 +119,15 @@ func (a *app) newFetching(ctx context.Context, b *grantBook, g granted, f fetchF
 	if err != nil {
 		return nil, err
 	}
-	w, err := closureOf(g.lock, systems, f.outputs)
+	w, err := fetch.Of(g.lock, systems, f.outputs)
+	var none *fetch.NoOutput
+	if errors.As(err, &none) {
+		hint := "the lock has no outputs for " + strings.Join(systems, ", ")
+		if len(none.Known) > 0 {
+			hint = "it has " + strings.Join(none.Known[:min(len(none.Known), 12)], ", ")
+		}
+		return nil, usage(fmt.Sprintf("the accepted lock has no output %q", none.Output), hint)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +191,7 @@ func grantedSystems(g granted, named []string, own string) ([]string, error) {
 
 // look finds out what the store has already. It asks nobody else.
 func (c *fetching) look(ctx context.Context) error {
-	infos, err := c.nix.Info(ctx, c.want.paths(), false)
+	infos, err := c.nix.Info(ctx, c.want.Paths(), false)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -201,10 +210,10 @@ func (c *fetching) look(ctx context.Context) error {
 // take notes what the store has of what is wanted.
 func (c *fetching) take(infos map[lock.StorePath]nix.Info) {
 	c.valid = infos
-	c.missing, _ = c.want.missing(slices.Concat(c.want.left, c.want.pinned), c.isValid)
+	c.missing, _ = c.want.Missing(slices.Concat(c.want.Left, c.want.Pinned), c.isValid)
 	c.others = nil
 	for path, info := range infos {
-		pin, pinned := c.want.pins[path]
+		pin, pinned := c.want.Pins[path]
 		if pinned && (info.NAR != pin.NAR || info.Size != pin.Size) {
 			c.others = append(c.others, otherBytes{path, info.Ultimate})
 		}

@@ -49,7 +49,7 @@ func (a *app) FetchAsks(ctx context.Context, grant string) (tui.FetchAsk, error)
 	}
 	out := tui.FetchAsk{Into: "the store " + c.nix.StoreDir, Had: c.had}
 	for _, p := range c.missing {
-		if pin, pinned := c.want.pins[p]; pinned {
+		if pin, pinned := c.want.Pins[p]; pinned {
 			out.Paths++
 			out.Bytes += pin.Size
 		} else {
@@ -90,7 +90,7 @@ func (a *app) Fetch(ctx context.Context, grant string, progress func(done, all i
 	if err != nil {
 		return tui.FetchOutcome{}, asked(err)
 	}
-	_, bytes := c.want.missing(c.want.paths(), c.isValid)
+	_, bytes := c.want.Missing(c.want.Paths(), c.isValid)
 	stop := func() {}
 	err = c.bring(ctx, func(ctx context.Context) (*gateplace.Held, error) {
 		h, err := c.app.holdForCopy(ctx, place, b, c.granted, c.believed())
@@ -103,7 +103,7 @@ func (a *app) Fetch(ctx context.Context, grant string, progress func(done, all i
 	if err != nil {
 		return tui.FetchOutcome{}, asked(err)
 	}
-	_, left := c.want.missing(c.want.paths(), c.isValid)
+	_, left := c.want.Missing(c.want.Paths(), c.isValid)
 	return c.outcome(bytes - left), nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/nix"
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/fetch"
 	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/gateplace"
 )
@@ -21,7 +22,7 @@ import (
 // A fetching is one fetch, with what came of it.
 type fetching struct {
 	app     *app
-	want    closure
+	want    fetch.Closure
 	granted granted
 	systems []string
 	nix     *nix.Nix
@@ -71,7 +72,7 @@ func (c *fetching) bring(ctx context.Context, hold func(context.Context) (*gatep
 	if c.before, err = held.Ask(ctx); err != nil {
 		return &problem{code: exitUnknown, text: fmt.Sprintf("the gate does not say how it does: %v", err)}
 	}
-	if left, _ := c.want.missing(c.want.left, c.isValid); len(left) > 0 {
+	if left, _ := c.want.Missing(c.want.Left, c.isValid); len(left) > 0 {
 		if err := c.realise(ctx, left); err != nil {
 			return err
 		}
@@ -127,13 +128,13 @@ func (c *fetching) copy(ctx context.Context, held *gateplace.Held, dir string) e
 	env := c.environment(dir, held)
 	failed := map[lock.StorePath]bool{}
 	for range copyRounds {
-		for _, p := range c.want.left {
+		for _, p := range c.want.Left {
 			if !c.isValid(p) {
 				failed[p] = true
 			}
 		}
-		paths, bytes := c.want.missing(c.want.pinned, c.isValid)
-		paths = c.want.without(paths, failed)
+		paths, bytes := c.want.Missing(c.want.Pinned, c.isValid)
+		paths = c.want.Without(paths, failed)
 		if len(paths) == 0 {
 			return nil
 		}
@@ -170,11 +171,11 @@ func (c *fetching) copyAhead(ctx context.Context, held *gateplace.Held, paths []
 	if err != nil {
 		return &problem{code: exitUnknown, text: fmt.Sprintf("no temporary folder could be made: %v", cause(err))}
 	}
-	s, err := newSpool(held.Base, c.nix.StoreDir, dir)
+	s, err := fetch.NewSpool(held.Base, c.nix.StoreDir, dir)
 	if err != nil {
 		return &problem{code: exitUnknown, text: err.Error()}
 	}
-	base, stop, err := s.serve(ctx, paths)
+	base, stop, err := s.Serve(ctx, paths)
 	if err != nil {
 		return &problem{code: exitUnknown, text: fmt.Sprintf("no port is free on this machine: %v", err)}
 	}
@@ -233,7 +234,7 @@ func (c *fetching) say(text, hint string) {
 
 // again finds out what the store has by now.
 func (c *fetching) again(ctx context.Context) error {
-	infos, err := c.nix.Info(ctx, c.want.paths(), false)
+	infos, err := c.nix.Info(ctx, c.want.Paths(), false)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -281,7 +282,7 @@ func (c *fetching) addRoot(ctx context.Context, link string) error {
 		return &problem{code: exitUnknown, text: err.Error()}
 	}
 	// Roots of what others refer to would be links without need.
-	roots := c.want.tops()
+	roots := c.want.Tops()
 	r, err := c.nix.Runner.Run(ctx, nix.Call{Args: slices.Concat([]string{"nix-store", "--realise", "--add-root", abs, "--indirect"}, c.full(roots))})
 	switch {
 	case ctx.Err() != nil:

@@ -54,12 +54,12 @@ func (c *fetching) result(f fetchFlags) (fetchJSON, int) {
 	full := func(p lock.StorePath) string { return p.In(c.nix.StoreDir) }
 	out := fetchJSON{
 		Version: 1, Flake: string(c.granted.flake), Lock: c.granted.Grant.Lock, Systems: c.systems, DryRun: f.dryRun,
-		Paths: len(c.want.paths()), Present: c.had, Fetched: len(c.valid) - c.had, Links: list(c.links, same), Said: list(c.said, same),
+		Paths: len(c.want.Paths()), Present: c.had, Fetched: len(c.valid) - c.had, Links: list(c.links, same), Said: list(c.said, same),
 		Pinned: []string{}, Left: []string{}, Caches: []jsonDelivered{}, Wrong: list(c.wrong(), wrongOf),
 	}
 	code := exitOK
 	for _, p := range c.missing {
-		if _, pinned := c.want.pins[p]; pinned {
+		if _, pinned := c.want.Pins[p]; pinned {
 			out.Pinned = append(out.Pinned, full(p))
 		} else {
 			out.Left = append(out.Left, full(p))
@@ -88,7 +88,7 @@ func (c *fetching) result(f fetchFlags) (fetchJSON, int) {
 // wrong is what caches had instead of what this fetch wanted.
 func (c *fetching) wrong() []gate.Evidence {
 	return slices.DeleteFunc(c.status.EvidenceSince(c.before), func(e gate.Evidence) bool {
-		_, ours := c.want.pins[e.Path]
+		_, ours := c.want.Pins[e.Path]
 		return !ours
 	})
 }
@@ -197,7 +197,7 @@ func (c *fetching) printPlan(a *app, out fetchJSON) {
 		return
 	}
 	if len(out.Pinned) > 0 {
-		_, bytes := c.want.missing(c.want.pinned, c.isValid)
+		_, bytes := c.want.Missing(c.want.Pinned, c.isValid)
 		hosts := strings.Join(list(c.granted.Grant.Caches, func(l lock.Cache) string { return safetext.URL(l.URL).String() }), ", ")
 		a.print(fmt.Sprintf("%s (%s) would come from %s:", count(len(out.Pinned), "pinned path", "pinned paths"), byteText(bytes), hosts))
 		for _, p := range out.Pinned {

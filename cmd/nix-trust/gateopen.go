@@ -63,7 +63,9 @@ func (a *app) openGate(place gateplace.Place, b *grantBook, o gate.Options) (*ga
 	k := keeper.New(b.forPlace(place).kept(), keeper.Options{Log: o.Log})
 	o.Grants, o.Problems, o.Evidence = k.Standings, k.Problems, place.EvidenceFile()
 	// Under a free port nobody remembers anything.
-	if _, port, err := net.SplitHostPort(place.Address); err == nil && port != "0" {
+	if _, port, err := net.SplitHostPort(place.Address); err == nil && port == "0" {
+		o.Unheard = true
+	} else if err == nil {
 		o.Address, o.Epochs = place.Address, place.EpochFile()
 	}
 	g, err := gate.New(o)

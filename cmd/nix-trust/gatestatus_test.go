@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nix-trust/nix-trust/trust/gateplace"
+	"github.com/nix-trust/nix-trust/trust/gateprocess"
 	"github.com/nix-trust/nix-trust/trust/grants"
 	"github.com/nix-trust/nix-trust/trust/keeper/keepertest"
 )
@@ -147,7 +148,7 @@ func TestStatusOfSomethingElseIsUnknown(t *testing.T) {
 	if err := os.Mkdir(filepath.Dir(h.socket()), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	c, err := openControl(gateplace.Place{Socket: h.socket()}, "127.0.0.1:1")
+	c, err := gateprocess.OpenControl(gateplace.Place{Socket: h.socket()}, "127.0.0.1:1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,6 +54,9 @@ Exit code: 0 when it was done or is so already; 1 refused; 3 something that
 decides could not be determined; 4 a trusted cache has other bytes.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := cacheArgs(f.without); err != nil {
+				return err
+			}
 			return a.grant(cmd.Context(), first(args), f)
 		},
 	}

@@ -67,7 +67,15 @@ locked or is named by --output does not evaluate (the rest is pinned), or with
 nothing was written; 4 a hash differs or a signature or key is wrong, and nothing
 was written.`,
 		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error { return a.lock(cmd.Context(), args, f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := cacheArgs(f.caches); err != nil {
+				return err
+			}
+			if err := cacheArgs(f.without); err != nil {
+				return err
+			}
+			return a.lock(cmd.Context(), args, f)
+		},
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.file, "lock", "", "the lock's `FILE` (default flake.cache-lock beside flake.nix)")

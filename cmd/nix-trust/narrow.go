@@ -74,7 +74,14 @@ could not be determined; 4 a hash differs or a signature is wrong.`,
 			if len(args) == 0 {
 				return a.narrowList(cmd.Context())
 			}
-			return a.narrow(cmd.Context(), args[0], f)
+			url, err := cacheArg(args[0])
+			if err != nil {
+				return err
+			}
+			if err := cacheArgs(f.without); err != nil {
+				return err
+			}
+			return a.narrow(cmd.Context(), url, f)
 		},
 	}
 	fl := c.Flags()

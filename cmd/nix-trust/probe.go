@@ -20,6 +20,8 @@ import (
 // probeFlags are the flags of probe.
 type probeFlags struct {
 	paths []string
+	flake string
+	lock  string
 	netrc string
 	all   bool
 	last  bool
@@ -45,14 +47,22 @@ the caches in effect; with --all also those that are granted, and those that
 flakes here ask for.
 
 A cache learns of no path that you use, unless you name one: with --path it is
-asked for that too, and its signature is checked by the keys in effect here. What
-is asked is said first, and asked. --yes is the answer for scripts.
+asked for that too, and its signature is checked by the keys in effect here. With
+--flake or --lock the caches of that lock are asked for up to 8 paths that it
+pins, the outputs first, whether they still have them as pinned, signed by the
+keys of the lock. What is asked is said first, and asked. --yes is the answer for
+scripts.
+
+cachix:NAME stands for https://NAME.cachix.org. cachix.org is then asked which
+keys the cache signs with, and they are compared with those that are claimed or
+believed here. None is believed for that.
 
 Results are kept with their time, without paths, in nix-trust/probes.json of your
 cache folder. --last shows them and asks nobody.
 
-Exit code: 0 every cache is reachable and Nix would ask it; 1 some is not; 3 it is
-not known of some; 4 a signature is wrong under the name of a key in effect.`,
+Exit code: 0 every cache is reachable and Nix would ask it; 1 some is not, or a
+path of the lock is had or signed by none; 3 it is not known of some; 4 a signature
+is wrong under the name of a key in effect, or a hash is not as pinned.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.last {
@@ -62,6 +72,8 @@ not known of some; 4 a signature is wrong under the name of a key in effect.`,
 		},
 	}
 	c.Flags().StringArrayVar(&f.paths, "path", nil, "also ask for the store path `PATH`, and check its signature (again for more)")
+	c.Flags().StringVar(&f.flake, "flake", "", "also ask for some paths that the lock of `FLAKE`, a folder, pins")
+	c.Flags().StringVar(&f.lock, "lock", "", "also ask for some paths that the lock `FILE` pins")
 	c.Flags().BoolVar(&f.all, "all", false, "also probe the caches that are granted or that flakes ask for")
 	c.Flags().BoolVar(&f.last, "last", false, "show the results that were kept, and ask nobody")
 	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask before going to the network")
@@ -72,6 +84,14 @@ not known of some; 4 a signature is wrong under the name of a key in effect.`,
 func (a *app) probe(ctx context.Context, urls []string, f probeFlags) error {
 	if f.all && len(urls) > 0 {
 		return usage("--all names the caches that are probed, and some were given", "leave one of them out")
+	}
+	names, err := cachixNames(urls)
+	if err != nil {
+		return err
+	}
+	urls = slices.Clone(urls)
+	if err := cacheArgs(urls); err != nil {
+		return err
 	}
 	for _, u := range urls {
 		if !isCacheURL(u) {
@@ -89,15 +109,26 @@ func (a *app) probe(ctx context.Context, urls []string, f probeFlags) error {
 		}
 		o.Paths = append(o.Paths, p)
 	}
-	slices.Sort(o.Paths)
-	o.Paths = slices.Compact(o.Paths)
 	r, err := a.report(ctx, "")
 	if err != nil {
 		return err
 	}
-	if len(urls) == 0 {
+	s, err := a.sampleOf(f, r.Platform.System)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(urls) > 0:
+	case s != nil && !f.all:
+		urls = s.urls()
+	default:
 		urls = probedCaches(r, f.all)
 	}
+	if s != nil {
+		s.ask(&o)
+	}
+	slices.Sort(o.Paths)
+	o.Paths = slices.Compact(o.Paths)
 	urls = onceEach(urls)
 	switch {
 	case len(urls) == 0:
@@ -105,8 +136,9 @@ func (a *app) probe(ctx context.Context, urls []string, f probeFlags) error {
 	case len(urls) > mostProbed || len(o.Paths) > mostProbedPaths:
 		return usage(fmt.Sprintf("%d caches and %d paths are more than are probed at once (%d and %d)", len(urls), len(o.Paths), mostProbed, mostProbedPaths), "name some of them")
 	}
-	if hosts := probe.Hosts(urls); len(hosts) > 0 && !f.yes {
-		if err := a.askToTell(ctx, consent{hosts: hosts, paths: len(o.Paths), done: "probed"}); err != nil {
+	hosts, also := probe.Hosts(urls), cachixAlso(names)
+	if (len(hosts) > 0 || also != "") && !f.yes {
+		if err := a.askToTell(ctx, consent{hosts: hosts, paths: len(o.Paths), also: also, done: "probed"}); err != nil {
 			return err
 		}
 	}
@@ -119,7 +151,10 @@ func (a *app) probe(ctx context.Context, urls []string, f probeFlags) error {
 		return ctx.Err()
 	}
 	a.keepProbes(results)
-	shown := probed{results: results, pathsAsked: len(o.Paths) > 0, atOnce: atOnceOf(r), now: time.Now()}
+	shown := probed{results: results, pathsAsked: len(o.Paths) > 0, atOnce: atOnceOf(r), now: time.Now(), sample: s}
+	if shown.cachix = a.askCachix(ctx, names, nil, r); ctx.Err() != nil {
+		return ctx.Err()
+	}
 	return a.showProbes(shown)
 }
 
@@ -204,7 +239,11 @@ func settingInEffect(r *trust.Report, name string) *nixconf.Value {
 
 // probeLast shows what was kept.
 func (a *app) probeLast(urls []string, f probeFlags) error {
-	if len(f.paths) > 0 || f.all || f.yes || f.netrc != "" {
+	urls = slices.Clone(urls)
+	if err := cacheArgs(urls); err != nil {
+		return err
+	}
+	if len(f.paths) > 0 || f.all || f.yes || f.netrc != "" || f.flake != "" || f.lock != "" {
 		return usage("--last asks nobody, so that it goes with no other flag of probe", "leave it out to ask the caches")
 	}
 	if !a.demo && a.probesFile() == "" {

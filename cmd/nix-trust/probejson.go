@@ -17,6 +17,9 @@ type probeJSON struct {
 	Probes  []jsonProbe `json:"probes"`
 	Order   []string    `json:"order"`
 	Unknown []string    `json:"unknownPlace"`
+
+	Sample *jsonSample  `json:"sample"` // of a lock, null without one
+	Cachix []jsonCachix `json:"cachix"`
 }
 
 type jsonProbe struct {
@@ -60,7 +63,7 @@ type jsonProbedPath struct {
 }
 
 func (p probed) json() probeJSON {
-	out := probeJSON{Version: 1, Kept: p.kept, AtOnce: p.atOnce, Order: []string{}, Unknown: []string{}}
+	out := probeJSON{Version: 1, Kept: p.kept, AtOnce: p.atOnce, Order: []string{}, Unknown: []string{}, Sample: p.sample.json(), Cachix: list(p.cachix, cachixTold.json)}
 	out.Probes = list(p.results, func(r probe.Result) jsonProbe { return probeOf(r, p.atOnce) })
 	asked, rest := probe.Order(p.results)
 	url := func(i int) string { return p.results[i].URL }

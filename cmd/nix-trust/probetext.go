@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nix-trust/nix-trust/lock/probe"
@@ -16,6 +17,8 @@ type probed struct {
 	kept       bool // they are from earlier runs
 	atOnce     int
 	now        time.Time
+	sample     *sample      // of a lock, nil without one
+	cachix     []cachixTold // what cachix.org says of caches named cachix:NAME
 }
 
 func (a *app) showProbes(p probed) error {
@@ -45,6 +48,13 @@ func (a *app) showProbes(p probed) error {
 		}
 	}
 	a.printOrder(p, asked, rest, s)
+	if p.sample != nil {
+		a.print("", safetext.Line(p.sample.text()).String())
+	}
+	if len(p.cachix) > 0 {
+		a.print("")
+		a.print(cachixLines(p.cachix, s)...)
+	}
 	return silent(code)
 }
 
@@ -53,7 +63,7 @@ func (p probed) code() int {
 	code := exitOK
 	for _, r := range p.results {
 		for _, path := range r.Paths {
-			if path.State == probe.PathBadSignature {
+			if path.State == probe.PathBadSignature || path.State == probe.PathUnlike {
 				return exitBad
 			}
 		}
@@ -64,6 +74,38 @@ func (p probed) code() int {
 			}
 		case r.Outcome != probe.Reachable || r.Effect != probe.Asks || r.Miss.Answer == probe.MissOdd || r.Miss.Answer == probe.MissFailed:
 			code = exitFindings
+		}
+	}
+	if p.sample == nil {
+		return code
+	}
+	if got := p.sampled(); got == exitFindings || code == exitOK {
+		code = got
+	}
+	return code
+}
+
+// sampled sums up whether each path of a lock that was asked for is proved by some
+// cache of it.
+func (p probed) sampled() int {
+	code := exitOK
+	for _, path := range p.sample.paths {
+		proved, unknown := false, false
+		for _, r := range p.results {
+			at := slices.IndexFunc(r.Paths, func(got probe.Path) bool { return got.Path == path })
+			switch {
+			case at < 0 || r.Paths[at].State == probe.PathUnknown:
+				unknown = true
+			case r.Paths[at].State == probe.PathSigned || r.Paths[at].State == probe.PathAddressed:
+				proved = true
+			}
+		}
+		switch {
+		case proved:
+		case !unknown:
+			return exitFindings
+		default:
+			code = exitUnknown
 		}
 	}
 	return code

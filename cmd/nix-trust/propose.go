@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/ledger"
 	"github.com/nix-trust/nix-trust/trust/operation"
@@ -46,6 +47,16 @@ be read or written.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			for i, arg := range args {
+				if _, err := bincache.ParsePublicKey(arg); err == nil {
+					continue // a key may be named cachix
+				}
+				u, err := cacheArg(arg)
+				if err != nil {
+					return err
+				}
+				args[i] = u
+			}
 			return a.proposeOperation(cmd.Context(), args[0], args[1:], file, target)
 		},
 	}

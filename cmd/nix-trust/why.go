@@ -41,6 +41,9 @@ func whyArgs(args []string) (flake, url string, err error) {
 		return "", "", usage("more was named than a flake and a cache", "give at most one flake and one URL")
 	}
 	for _, arg := range args {
+		if arg, err = cacheArg(arg); err != nil {
+			return "", "", err
+		}
 		if isCacheURL(arg) {
 			if url != "" {
 				return "", "", usage("two cache URLs were given", "give at most one flake and one URL")

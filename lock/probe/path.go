@@ -18,6 +18,11 @@ func (p *prober) paths(ctx context.Context) {
 		} else {
 			got.Deriver, got.Size = n.Deriver, n.NarSize
 			p.signed(n, &got)
+			if p.o.Unlike != nil {
+				if text := p.o.Unlike(n); text != "" {
+					got.State, got.Text = PathUnlike, text
+				}
+			}
 		}
 		p.r.Paths = append(p.r.Paths, got)
 		if got.State == PathUnknown && bincache.KindOf(err) == bincache.Unreachable {

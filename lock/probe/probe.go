@@ -27,6 +27,12 @@ type Options struct {
 	Paths []bincache.StorePath
 	Keys  *bincache.Keyring
 	Known []bincache.PublicKey
+	// KeysOf, when not nil, has the keys that judge one cache in the place of Keys;
+	// nil for a cache leaves it to those.
+	KeysOf func(storeURL string) *bincache.Keyring
+	// Unlike, when not nil, says what of a narinfo is otherwise than it has to be,
+	// "" when nothing is: a signature of other contents proves nothing then.
+	Unlike func(n *bincache.NarInfo) string
 	// Progress is told how many caches are done, from one goroutine at a time.
 	Progress func(done, all int)
 }
@@ -90,6 +96,11 @@ func All(ctx context.Context, urls []string, o Options) []Result {
 // Deadline, and stops at the first that shows that the rest is in vain.
 func Cache(ctx context.Context, storeURL string, o Options) Result {
 	o = o.orDefault()
+	if o.KeysOf != nil {
+		if keys := o.KeysOf(storeURL); keys != nil {
+			o.Keys = keys
+		}
+	}
 	source := o.Source
 	limits := bincache.Limits{Attempts: 1, PerHost: 2, Request: o.Deadline, Answer: o.Deadline}
 	if source == nil {

@@ -350,6 +350,7 @@ func (s trusting) Get(ctx context.Context, at *neturl.URL, _ *neturl.Userinfo) (
 func TestOnlyASignatureThatFitsMakesAPathSigned(t *testing.T) {
 	public, secret, _ := ed25519.GenerateKey(nil)
 	_, other, _ := ed25519.GenerateKey(nil)
+	namesake, known, _ := ed25519.GenerateKey(nil) // that a flake claims, say
 	key := "good-1:" + base64.StdEncoding.EncodeToString(public)
 	info := func(sign func(n *bincache.NarInfo)) http.HandlerFunc {
 		n := &bincache.NarInfo{StoreDir: bincache.DefaultStoreDir, Path: hello, URL: "x.nar", Compression: "none", NarHash: bincache.Hash{1}, NarSize: 8, Deriver: "b0000000000000000000000000000000-hello.drv"}
@@ -382,10 +383,12 @@ func TestOnlyASignatureThatFitsMakesAPathSigned(t *testing.T) {
 		"refused":            {status(403), []string{key}, PathRefused},
 		"broken":             {status(500), []string{key}, PathUnknown},
 		"corrupt":            {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello\n") }, []string{key}, PathCorrupt},
+		"content of another": {info(func(n *bincache.NarInfo) { n.CA = "fixed:r:" + n.NarHash.Nix32() }), []string{key}, PathUnsigned},
+		"by its namesake":    {info(by("good-1", known)), []string{key}, PathBadSignature},
 		"content and forged": {info(func(n *bincache.NarInfo) { n.CA = "fixed:r:" + n.NarHash.Nix32(); by("good-1", other)(n) }), []string{key}, PathBadSignature},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := Cache(context.Background(), serve(t, goodInfo, c.handler), Options{Times: 1, Deadline: time.Second, Paths: []bincache.StorePath{hello}, Keys: bincache.NewKeyring(c.keys)})
+			r := Cache(context.Background(), serve(t, goodInfo, c.handler), Options{Times: 1, Deadline: time.Second, Paths: []bincache.StorePath{hello}, Keys: bincache.NewKeyring(c.keys), Known: []bincache.PublicKey{{Name: "good-1", Key: namesake}}})
 			if len(r.Paths) != 1 || r.Paths[0].State != c.want || (c.want == PathSigned) != (len(r.Paths[0].By) > 0) {
 				t.Errorf("%+v", r.Paths)
 			}

@@ -159,9 +159,10 @@ const (
 	PathAbsent                 // the cache does not have it
 	PathRefused                // the cache wants credentials, or hides that it does not have it
 	PathCorrupt                // a narinfo that no Nix takes, or of another path
+	PathUnlike                 // of other contents than it has to be
 )
 
-var pathWords = [...]string{"unknown", "signed", "content-addressed", "unsigned", "unknown-signer", "bad-signature", "absent", "refused", "corrupt"}
+var pathWords = [...]string{"unknown", "signed", "content-addressed", "unsigned", "unknown-signer", "bad-signature", "absent", "refused", "corrupt", "hash-mismatch"}
 
 // String is the stable word.
 func (p PathState) String() string { return word(pathWords[:], int(p)) }

@@ -42,7 +42,7 @@ type read struct {
 // that the lock lists for the cache.
 func judge(pin lock.Pin, n *bincache.NarInfo, check bincache.SignatureCheck, file read) Answer {
 	a := Answer{Signed: ofSignatures(check.Verdict), By: check.By}
-	if a.Differences = compare(pin, n); len(a.Differences) > 0 {
+	if a.Differences = Compare(pin, n); len(a.Differences) > 0 {
 		a.Verdict = Mismatch
 		a.Text = "the cache offers something else than is pinned; as to who says so: " + check.Text
 		return a
@@ -101,10 +101,10 @@ func field(s string) string {
 	return "contents"
 }
 
-// compare lists what a narinfo says otherwise than the pin. A content address
+// Compare lists what a narinfo says otherwise than the pin. A content address
 // that only one of them has is no difference: it is not signed, and the bytes
 // are compared anyway.
-func compare(pin lock.Pin, n *bincache.NarInfo) (ds []Difference) {
+func Compare(pin lock.Pin, n *bincache.NarInfo) (ds []Difference) {
 	if pin.NAR.IsZero() || pin.NAR != n.NarHash {
 		ds = append(ds, Difference{"narHash", pin.NAR.String(), n.NarHash.String()})
 	}

@@ -33,7 +33,7 @@ func (r *run) read(ctx context.Context, found []bincache.Found) {
 	for _, f := range found {
 		pin := r.pins[f.Path].Pin
 		for _, got := range f.Answers {
-			if r.o.Contents && got.Err == nil && len(compare(pin, got.Info)) == 0 {
+			if r.o.Contents && got.Err == nil && len(Compare(pin, got.Info)) == 0 {
 				fetch = append(fetch, job{pin.Size, func(w io.Writer) { r.fetch(ctx, got, w) }})
 			}
 		}

@@ -109,7 +109,7 @@ func (s *localStore) judge(path lock.StorePath, pin lock.Pin) Answer {
 	n := s.narInfo(path, info, file)
 	check := bincache.CheckSignatures(n, s.ring, s.known...)
 	a.Signed, a.By = ofSignatures(check.Verdict), check.By
-	database, files := compare(pin, n), compareFiles(pin, file)
+	database, files := Compare(pin, n), compareFiles(pin, file)
 	a.Differences = append(database, files...)
 	a.Verdict = Mismatch
 	switch {

@@ -27,6 +27,7 @@ func cutEpoch(path string) (epoch int, rest string) {
 // to other gates that use it; without one all this lasts as long as the gate.
 type epochs struct {
 	file       string
+	unheard    bool // without a file: none was ever asked under
 	remembered time.Duration
 	now        func() time.Time
 	missed     [Epochs]atomic.Int64 // when a miss was answered last, Unix seconds
@@ -49,11 +50,11 @@ type epochBook struct {
 	Left [Epochs]time.Time `json:"left"`
 }
 
-func newEpochs(file string, remembered time.Duration, now func() time.Time) *epochs {
+func newEpochs(file string, unheard bool, remembered time.Duration, now func() time.Time) *epochs {
 	if remembered <= 0 {
 		remembered = time.Hour
 	}
-	return &epochs{file: file, remembered: remembered, now: now}
+	return &epochs{file: file, unheard: unheard, remembered: remembered, now: now}
 }
 
 // follow is told what is served from now on. A shrink says that all of it was
@@ -165,6 +166,9 @@ func (e *epochs) keep() error {
 		return write
 	})
 }
+
+// emptyBook is for when nothing was asked under any.
+func emptyBook() epochBook { return epochBook{Version: epochVersion, Current: -1} }
 
 // unknownBook is for when nothing is known of what was asked under which epoch:
 // each may have been in use until now.

@@ -294,6 +294,20 @@ func TestTwoGatesDoNotTakeEachOthersEpochs(t *testing.T) {
 	}
 }
 
+func TestAGateThatNobodyHeardOfIsFreshAtFirst(t *testing.T) {
+	g := serve(t, Options{Unheard: true}, standing(t, "a", time.Time{}, pinsTo(1, 1), "https://one.example"))
+	first, fresh := epochOf(t, g.Gate)
+	if !fresh {
+		t.Error("it is not")
+	}
+	for n := range 2 * Epochs { // each is used up in the end
+		g.Load([]grants.Standing{standing(t, "a", time.Time{}, pinsTo(1, 2+n), "https://one.example")})
+	}
+	if e, fresh := epochOf(t, g.Gate); fresh {
+		t.Errorf("%d is called fresh after %d", e, first)
+	}
+}
+
 func TestAGateWithoutAFileIsNotFreshAtFirst(t *testing.T) {
 	g := serve(t, Options{}, standing(t, "a", time.Time{}, pinsTo(1, 1), "https://one.example"))
 	first := g.Status()

@@ -24,7 +24,11 @@ const (
 func (e *epochs) withFile(change func(*epochBook) (write bool)) error {
 	if e.file == "" {
 		book := e.book
-		if !e.decided {
+		switch {
+		case e.decided:
+		case e.unheard:
+			book = emptyBook()
+		default:
 			book = unknownBook(e.now())
 		}
 		change(&book)
@@ -37,7 +41,7 @@ func (e *epochs) withFile(change func(*epochBook) (write bool)) error {
 	case errors.Is(err, os.ErrNotExist) && e.decided:
 		book, err = e.book, nil
 	case errors.Is(err, os.ErrNotExist):
-		book, err = epochBook{Version: epochVersion, Current: -1}, nil
+		book, err = emptyBook(), nil
 	case err != nil && e.decided:
 		book, err = e.book, fmt.Errorf("%s: %w; it is written anew from what is known", e.file, err)
 	case err != nil:

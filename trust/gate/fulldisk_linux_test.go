@@ -26,7 +26,7 @@ func TestAFullDiskStopsNoGate(t *testing.T) {
 }
 
 func whenFull(dir string) error {
-	e := newEpochs(dir+"/epochs", 0, time.Now)
+	e := newEpochs(dir+"/epochs", false, 0, time.Now)
 	digest := func(c string) string { return strings.Repeat(c, 64) }
 	if err := e.follow(digest("a"), false, false); err != nil {
 		return err

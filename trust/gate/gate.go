@@ -40,6 +40,9 @@ type Options struct {
 	// Epochs is the file that has the epochs, so that the gate goes on under the
 	// same one when it is started again; "": they are in memory alone.
 	Epochs string
+	// Unheard says that nobody has asked at its address before, as on a free port:
+	// without a file of epochs nobody knows that otherwise.
+	Unheard bool
 	// Remembered is how long a daemon remembers a miss: its
 	// narinfo-cache-negative-ttl; 0: an hour, as Nix has it.
 	Remembered time.Duration
@@ -109,7 +112,7 @@ func New(o Options) (*Gate, error) {
 	g := &Gate{
 		key: o.Key, client: o.Client, deadline: o.Deadline, streams: make(chan struct{}, o.Streams), room: semaphore.NewWeighted(roomSize),
 		now: o.Now, log: o.Log, health: newHealth(), ahead: newAhead(), started: o.Now(), born: time.Now(), grants: o.Grants, problems: o.Problems,
-		evidence: openEvidence(o.Evidence, o.Log), epochs: newEpochs(o.Epochs, o.Remembered, o.Now),
+		evidence: openEvidence(o.Evidence, o.Log), epochs: newEpochs(o.Epochs, o.Unheard, o.Remembered, o.Now),
 		cacheInfo: fmt.Appendf(nil, "StoreDir: %s\nWantMassQuery: 1\nPriority: %d\n", o.Client.StoreDir(), o.Priority),
 	}
 	if o.Address != "" {

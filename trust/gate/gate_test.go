@@ -291,7 +291,7 @@ func TestRequestsFromElsewhereAreRefused(t *testing.T) {
 			t.Errorf("%s: %d", method, r.StatusCode)
 		}
 	}
-	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "localhost:0", "127.0.0.1", "", "127.0.0.1:http", "127.0.0.1:", "127.0.0.1:0\n"} {
+	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "localhost:0", "127.0.0.1", "", "127.0.0.1:http", "127.0.0.1:", "127.0.0.1:0\n", "[::1%lo]:0"} {
 		if l, err := Listen(t.Context(), address); err == nil {
 			l.Close()
 			t.Errorf("it listens on %q", address)

@@ -77,6 +77,21 @@ func TestAClientNeverHasTheWholeOfAWrongNar(t *testing.T) {
 	}
 }
 
+// A lock may have a size that contents of its hash cannot have.
+func TestAPinOfAnotherSizeThanItsContentsServesNothing(t *testing.T) {
+	nar := contents(1, 5000)
+	for _, by := range []int64{-1, 1} {
+		up := newUpstream(t)
+		pin := pinOf(nar)
+		pin.Size += by
+		up.put(storePath(1), pin, "none", nar)
+		g := serve(t, Options{}, standing(t, "a", time.Time{}, map[lock.StorePath]lock.Pin{storePath(1): pin}, up.URL))
+		if code, body, err := g.nar(t, storePath(1)); code != 404 || err != nil || len(g.Evidence()) != 1 {
+			t.Errorf("%+d: %d, %d bytes, %v, %+v", by, code, len(body), err, g.Evidence())
+		}
+	}
+}
+
 func TestACacheThatSaysAnythingElseIsNotAskedForTheFile(t *testing.T) {
 	nar := contents(1, 1000)
 	pin := pinOf(nar, storePath(5))

@@ -98,6 +98,15 @@ func TestEachWordingIsUnderstood(t *testing.T) {
 	}
 }
 
+func TestALineThatIsTooLongIsNoMessage(t *testing.T) {
+	const first = "warning: ignoring untrusted flake configuration setting 'a'."
+	long := "warning: ignoring untrusted substituter 'https://" + strings.Repeat("x", MaxLine) + "'"
+	got := read(first + "\n" + long + "\nPass '--accept-flake-config' to trust it\n" + strings.Replace(long, strings.Repeat("x", MaxLine), "x", 1))
+	if len(got) != 2 || got[0].Text != first || got[1].URL != "https://x" || got[1].Line != 4 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestEachKindHasAWording(t *testing.T) {
 	have := map[Kind]bool{}
 	for _, p := range patterns {

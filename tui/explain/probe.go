@@ -97,7 +97,7 @@ func PathRole(p probe.PathState) Role {
 		return Good
 	case probe.PathUnknown:
 		return Unsure
-	case probe.PathBadSignature:
+	case probe.PathBadSignature, probe.PathUnlike:
 		return Danger
 	}
 	return Bad

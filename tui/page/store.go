@@ -2,6 +2,7 @@ package page
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/nix-trust/nix-trust/trust/audit"
 	"github.com/nix-trust/nix-trust/tui/explain"
@@ -135,7 +136,8 @@ func (b *builder) signers(got *audit.Report) []block {
 			name.Lines = append(name.Lines, line{say("a gate's: it signs what grants pin")})
 		}
 		for _, from := range key.From {
-			name.Lines = append(name.Lines, line{b.prose(b.style.Tilde(from))})
+			what, place, _ := strings.Cut(from, ", ")
+			name.Lines = append(name.Lines, line{b.prose(strings.TrimSuffix(what+", "+b.style.Tilde(place), ", "))})
 		}
 		mark := b.bad("not believed")
 		if key.Believed {

@@ -148,5 +148,10 @@ var hosts = sync.OnceValue(func() source {
 	}
 	s.put("cache.nixos.org", signer{})
 	s.put("pebble.cachix.org", signer{})
+	// What cachix.org says of two caches: of one what its flake says, too.
+	s["cachix.org"] = map[string][]byte{}
+	for name, key := range map[string]string{"comet": signerOf("comet.cachix.org-1").public(), "fern": signerOf("fern.cachix.org-1").public()} {
+		s["cachix.org"]["api/v1/cache/"+name] = []byte(`{"name":"` + name + `","uri":"https://` + name + `.cachix.org","publicSigningKeys":["` + key + `"]}`)
+	}
 	return s
 })

@@ -66,7 +66,7 @@ func (h *Host) OpenGate(ctx context.Context) (_ *Gate, err error) {
 	}
 	limits := bincache.Limits{Attempts: 1, Request: patience, Answer: patience, NarSize: mostNar}
 	g.upstream = detour{bincache.NewWeb(limits), g.caches.addr}
-	g.Gate, err = gate.New(gate.Options{Key: h.key, Client: bincache.NewClient(bincache.Options{Source: g.upstream, Limits: limits}), Deadline: patience})
+	g.Gate, err = gate.New(gate.Options{Key: h.key, Unheard: true, Client: bincache.NewClient(bincache.Options{Source: g.upstream, Limits: limits}), Deadline: patience})
 	if err != nil {
 		return nil, err
 	}

@@ -119,6 +119,7 @@ func linkRoots(tree fstest.MapFS) {
 	for at, name := range storeRoots() {
 		tree[at] = &fstest.MapFile{Data: []byte(pack(linux, name, "").path.In(bincache.DefaultStoreDir)), Mode: fs.ModeSymlink | 0o777}
 	}
+	tree["proc/1/exe"] = &fstest.MapFile{Data: []byte("/sbin/init"), Mode: fs.ModeSymlink | 0o777} // so everybody's processes are shown
 }
 
 // store is what the host's database would say.

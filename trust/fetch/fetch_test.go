@@ -1,7 +1,8 @@
-package main
+package fetch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nix-trust/nix-trust/lock"
 )
@@ -26,26 +28,27 @@ func TestAClosureHasReferencesBeforeWhatRefersToThem(t *testing.T) {
 	pin := func(refs ...lock.StorePath) lock.Pin { return lock.Pin{Size: 10, Refs: refs} }
 	s.Paths[a], s.Paths[b], s.Paths[c], s.Paths[out] = pin(a, b, c), pin(c, left), pin(), pin()
 	s.Outputs["packages.a"], s.Outputs["packages.a^doc"], s.Outputs["packages.d"] = a, c, d
-	w, err := closureOf(l, []string{"x"}, []string{"packages.a"})
-	if err != nil || !slices.Equal(w.pinned, []lock.StorePath{c, b, a}) || !slices.Equal(w.left, []lock.StorePath{left}) {
-		t.Errorf("%v, left %v, %v", w.pinned, w.left, err)
+	w, err := Of(l, []string{"x"}, []string{"packages.a"})
+	if err != nil || !slices.Equal(w.Pinned, []lock.StorePath{c, b, a}) || !slices.Equal(w.Left, []lock.StorePath{left}) {
+		t.Errorf("%v, left %v, %v", w.Pinned, w.Left, err)
 	}
-	if tops := w.tops(); !slices.Equal(tops, []lock.StorePath{a}) {
+	if tops := w.Tops(); !slices.Equal(tops, []lock.StorePath{a}) {
 		t.Errorf("tops: %v", tops)
 	}
-	if w, err := closureOf(l, []string{"x"}, []string{"packages.a^doc"}); err != nil || !slices.Equal(w.pinned, []lock.StorePath{c}) {
-		t.Errorf("one output of several: %v, %v", w.pinned, err)
+	if w, err := Of(l, []string{"x"}, []string{"packages.a^doc"}); err != nil || !slices.Equal(w.Pinned, []lock.StorePath{c}) {
+		t.Errorf("one output of several: %v, %v", w.Pinned, err)
 	}
-	if w, err := closureOf(l, []string{"x"}, nil); err != nil || len(w.pinned) != 4 || !slices.Equal(w.left, []lock.StorePath{d, left}) {
-		t.Errorf("all: %v, left %v, %v", w.pinned, w.left, err)
+	if w, err := Of(l, []string{"x"}, nil); err != nil || len(w.Pinned) != 4 || !slices.Equal(w.Left, []lock.StorePath{d, left}) {
+		t.Errorf("all: %v, left %v, %v", w.Pinned, w.Left, err)
 	}
-	if _, err := closureOf(l, []string{"x"}, []string{"packages.none"}); err == nil {
-		t.Error("an output that is not there is no error")
+	var none *NoOutput
+	if _, err := Of(l, []string{"x"}, []string{"packages.none"}); !errors.As(err, &none) || !slices.Equal(none.Known, []string{"packages.a", "packages.d"}) {
+		t.Errorf("an output that is not there: %v", err)
 	}
-	if got := w.without(w.pinned, map[lock.StorePath]bool{left: true}); !slices.Equal(got, []lock.StorePath{c}) {
+	if got := w.Without(w.Pinned, map[lock.StorePath]bool{left: true}); !slices.Equal(got, []lock.StorePath{c}) {
 		t.Errorf("without what is left out: %v", got)
 	}
-	if got := w.without(w.pinned, map[lock.StorePath]bool{b: true}); !slices.Equal(got, []lock.StorePath{c}) {
+	if got := w.Without(w.Pinned, map[lock.StorePath]bool{b: true}); !slices.Equal(got, []lock.StorePath{c}) {
 		t.Errorf("without b: %v", got)
 	}
 }
@@ -58,9 +61,9 @@ func TestAClosureOfAnyShapeEnds(t *testing.T) {
 		s.Paths[somePath(i, "p")] = lock.Pin{Refs: []lock.StorePath{somePath((i+1)%n, "p")}} // a ring
 	}
 	s.Outputs["o"] = somePath(0, "p")
-	w, err := closureOf(l, []string{"x"}, []string{"o"})
-	if err != nil || len(w.pinned) != n || len(w.left) != 0 {
-		t.Errorf("%d pinned, %d left, %v", len(w.pinned), len(w.left), err)
+	w, err := Of(l, []string{"x"}, []string{"o"})
+	if err != nil || len(w.Pinned) != n || len(w.Left) != 0 {
+		t.Errorf("%d pinned, %d left, %v", len(w.Pinned), len(w.Left), err)
 	}
 }
 
@@ -104,11 +107,11 @@ func TestASpoolHandsOutWhatTheGateHas(t *testing.T) {
 	}))
 	defer server.Close()
 	dir := t.TempDir()
-	s, err := newSpool(server.URL, "/nix/store", dir)
+	s, err := NewSpool(server.URL, "/nix/store", dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	base, stop, err := s.serve(context.Background(), paths)
+	base, stop, err := s.Serve(context.Background(), paths)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +127,19 @@ func TestASpoolHandsOutWhatTheGateHas(t *testing.T) {
 			t.Fatal(err)
 		}
 		return string(text), r.StatusCode
+	}
+	for _, p := range paths[1:3] { // whose first answer is not for nix
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+			mu.Lock()
+			n := asked["/nar/"+p.Digest()+".nar"]
+			mu.Unlock()
+			if n > 0 {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatal("nothing is got ahead")
+			}
+		}
 	}
 	for range 2 { // the second time nothing lies in wait any more
 		for i, p := range paths {
@@ -152,5 +168,21 @@ func TestASpoolHandsOutWhatTheGateHas(t *testing.T) {
 	}
 	if s.used != 0 || len(s.items) != 0 {
 		t.Errorf("%d bytes and %d items are left", s.used, len(s.items))
+	}
+}
+
+func TestWhatListensInPlaceOfAGateSendsNoSpoolElsewhere(t *testing.T) {
+	asked := false
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	defer elsewhere.Close()
+	squatter := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusFound))
+	defer squatter.Close()
+	s, err := NewSpool(squatter.URL, "/nix/store", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := s.ask(t.Context(), "nix-cache-info"); err == nil || asked {
+		body.Close()
+		t.Errorf("%v, asked %v", err, asked)
 	}
 }

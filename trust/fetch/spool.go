@@ -1,4 +1,4 @@
-package main
+package fetch
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/bincache"
@@ -23,20 +24,24 @@ const (
 	spoolAhead = 16        // contents that are got at a time
 	spoolRoom  = 256 << 20 // bytes that may lie in wait
 	spoolLarge = 32 << 20  // what is larger is not got ahead: it streams anyway
+
+	spoolPatience = time.Second // with who takes what was asked for, in the end
 )
 
-// A spool stands between nix and a gate. `nix copy` gets one path after the
+// A Spool stands between nix and a gate. `nix copy` gets one path after the
 // other, each of which costs the caches' way there and back; the spool asks the
 // gate for what comes next meanwhile, and keeps it in files until nix asks. What
 // it hands out is what the gate has let through whole, and Nix holds it against
 // the signed hash once more.
-type spool struct {
+type Spool struct {
 	gate     string // its URL, without a slash at the end
 	storeDir string
 	dir      string
 	address  string // where it answers
 	client   *http.Client
 	proxy    http.Handler
+
+	leaving sync.WaitGroup // of items
 
 	mu    sync.Mutex
 	freed *sync.Cond
@@ -51,13 +56,15 @@ type spooled struct {
 	ok   bool
 }
 
-func newSpool(gate, storeDir, dir string) (*spool, error) {
+// NewSpool is one for the gate at a URL, which keeps what it gets in a folder that is
+// its own.
+func NewSpool(gate, storeDir, dir string) (*Spool, error) {
 	to, err := url.Parse(gate)
 	if err != nil {
 		return nil, err
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: 2 * spoolAhead, DisableCompression: true} // no proxy
-	s := &spool{gate: gate, storeDir: storeDir, dir: dir, client: &http.Client{Transport: transport, CheckRedirect: noRedirect}, items: map[string]*spooled{}}
+	s := &Spool{gate: gate, storeDir: storeDir, dir: dir, client: &http.Client{Transport: transport, CheckRedirect: noRedirect}, items: map[string]*spooled{}}
 	s.freed = sync.NewCond(&s.mu)
 	s.proxy = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: transport,
@@ -69,15 +76,15 @@ func newSpool(gate, storeDir, dir string) (*spool, error) {
 // noRedirect has a redirect be an answer that is none of a gate's.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// serve answers on a free port until stop, and gets paths meanwhile, in this order.
-func (s *spool) serve(ctx context.Context, paths []lock.StorePath) (base string, stop func(), err error) {
+// Serve answers on a free port until stop, and gets paths meanwhile, in this order.
+func (s *Spool) Serve(ctx context.Context, paths []lock.StorePath) (base string, stop func(), err error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}
 	s.address = listener.Addr().String()
-	server := &http.Server{Handler: s, ErrorLog: log.New(io.Discard, "", 0)}
 	ctx, cancel := context.WithCancel(ctx)
+	server := &http.Server{Handler: s, BaseContext: func(net.Listener) context.Context { return ctx }, ErrorLog: log.New(io.Discard, "", 0)}
 	context.AfterFunc(ctx, func() { // nobody waits for room any more
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -103,11 +110,22 @@ func (s *spool) serve(ctx context.Context, paths []lock.StorePath) (base string,
 			}
 		})
 	}
-	return "http://" + s.address, func() { cancel(); server.Close(); all.Wait(); s.client.CloseIdleConnections() }, nil
+	return "http://" + s.address, func() {
+		cancel()
+		// What is being handed out ends first, unless nobody takes it.
+		patience, done := context.WithTimeout(context.Background(), spoolPatience)
+		defer done()
+		if server.Shutdown(patience) != nil {
+			server.Close()
+		}
+		all.Wait()
+		s.leaving.Wait()
+		s.client.CloseIdleConnections()
+	}, nil
 }
 
 // get gets one path's contents. What cannot be got is nix's to ask for.
-func (s *spool) get(ctx context.Context, p lock.StorePath) {
+func (s *Spool) get(ctx context.Context, p lock.StorePath) {
 	text, err := s.ask(ctx, p.Digest()+".narinfo")
 	if err != nil {
 		return
@@ -130,7 +148,7 @@ func (s *spool) get(ctx context.Context, p lock.StorePath) {
 }
 
 // enter waits for room, and notes what is being got.
-func (s *spool) enter(ctx context.Context, name string, item *spooled) bool {
+func (s *Spool) enter(ctx context.Context, name string, item *spooled) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.used+item.size > spoolRoom && ctx.Err() == nil {
@@ -145,7 +163,7 @@ func (s *spool) enter(ctx context.Context, name string, item *spooled) bool {
 }
 
 // take takes an item out, nil when there is none.
-func (s *spool) take(name string) *spooled {
+func (s *Spool) take(name string) *spooled {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	item := s.items[name]
@@ -156,7 +174,7 @@ func (s *spool) take(name string) *spooled {
 }
 
 // leave gives an item's room back.
-func (s *spool) leave(name string, item *spooled) {
+func (s *Spool) leave(name string, item *spooled) {
 	os.Remove(s.file(name))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,11 +182,11 @@ func (s *spool) leave(name string, item *spooled) {
 	s.freed.Broadcast()
 }
 
-func (s *spool) file(name string) string {
+func (s *Spool) file(name string) string {
 	return filepath.Join(s.dir, strings.ReplaceAll(name, "/", "-"))
 }
 
-func (s *spool) ask(ctx context.Context, name string) (io.ReadCloser, error) {
+func (s *Spool) ask(ctx context.Context, name string) (io.ReadCloser, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.gate+"/"+name, nil)
 	if err != nil {
 		return nil, err
@@ -184,7 +202,7 @@ func (s *spool) ask(ctx context.Context, name string) (io.ReadCloser, error) {
 	return answer.Body, nil
 }
 
-func (s *spool) download(ctx context.Context, name string, size int64) error {
+func (s *Spool) download(ctx context.Context, name string, size int64) error {
 	body, err := s.ask(ctx, name)
 	if err != nil {
 		return err
@@ -202,7 +220,7 @@ func (s *spool) download(ctx context.Context, name string, size int64) error {
 }
 
 // ServeHTTP hands out what lies in wait, once, and asks the gate for the rest.
-func (s *spool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Spool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Host != s.address { // a page in a browser whose name leads here
 		http.Error(w, "this is for programs on this machine", http.StatusForbidden)
 		return
@@ -215,10 +233,10 @@ func (s *spool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			case <-r.Context().Done():
 			}
 			ok := s.hand(w, name, item)
-			go func() { // a download that goes on still needs its file
+			s.leaving.Go(func() { // a download that goes on still needs its file
 				<-item.done
 				s.leave(name, item)
-			}()
+			})
 			if ok {
 				return
 			}
@@ -228,7 +246,7 @@ func (s *spool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // hand sends a file, and reports whether there was one.
-func (s *spool) hand(w http.ResponseWriter, name string, item *spooled) bool {
+func (s *Spool) hand(w http.ResponseWriter, name string, item *spooled) bool {
 	select {
 	case <-item.done:
 	default:

@@ -1,4 +1,4 @@
-package main
+package gateprocess
 
 import (
 	"io"
@@ -7,11 +7,11 @@ import (
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
-// gateLog is the log of a gate: "text" or "json" lines. Names and texts of
+// Log is the log of a gate: "text" or "json" lines. Names and texts of
 // caches, flakes and files are made safe to show in it. What is only of use for
 // finding a fault, such as which paths were asked for and are not pinned, is in
 // it when verbose.
-func gateLog(out io.Writer, format string, verbose bool) *slog.Logger {
+func Log(out io.Writer, format string, verbose bool) *slog.Logger {
 	o := &slog.HandlerOptions{Level: slog.LevelInfo, ReplaceAttr: func(_ []string, at slog.Attr) slog.Attr {
 		switch at.Value.Kind() {
 		case slog.KindString:

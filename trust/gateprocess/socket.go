@@ -1,4 +1,4 @@
-package main
+package gateprocess
 
 import (
 	"errors"
@@ -17,22 +17,23 @@ import (
 // longestSocket is how long the path of a socket may be on every system.
 const longestSocket = 103
 
-// A controlSocket is where a running gate says how it does. While it is held no
+// A Control is where a running gate says how it does. While it is held no
 // other gate of the same place runs: a lock beside it says so, which the kernel
 // lets go of however the gate ends.
-type controlSocket struct {
+type Control struct {
 	net.Listener
-	path string
+	Path string
 	lock *os.File
 }
 
-// A gateAlive is the error of a place whose gate runs already.
-type gateAlive struct{ who string }
+// An Alive is the error of a place whose gate runs already.
+type Alive struct{ who string }
 
-func (e gateAlive) Error() string { return "another gate is running" + e.who }
+func (e Alive) Error() string { return "another gate is running" + e.who }
 
-// openControl takes a place for a gate that will serve at an address.
-func openControl(place gateplace.Place, address string) (_ *controlSocket, err error) {
+// OpenControl takes a place for a gate that will serve at an address. The error is
+// an Alive where another gate has it.
+func OpenControl(place gateplace.Place, address string) (_ *Control, err error) {
 	dir := filepath.Dir(place.Socket)
 	if len(place.Socket) > longestSocket {
 		return nil, fmt.Errorf("the path %s is longer than the %d bytes that a socket may have; set XDG_RUNTIME_DIR to a folder with a shorter path", place.Socket, longestSocket)
@@ -40,7 +41,7 @@ func openControl(place gateplace.Place, address string) (_ *controlSocket, err e
 	if err := ownFolder(dir); err != nil {
 		return nil, err
 	}
-	c := &controlSocket{path: place.Socket}
+	c := &Control{Path: place.Socket}
 	if c.lock, err = lockPlace(place.Socket+".lock", address); err != nil {
 		return nil, err
 	}
@@ -82,9 +83,9 @@ func openControl(place gateplace.Place, address string) (_ *controlSocket, err e
 }
 
 // Close removes the socket and lets the place go.
-func (c *controlSocket) Close() error {
+func (c *Control) Close() error {
 	err := c.Listener.Close()
-	os.Remove(c.path)
+	os.Remove(c.Path)
 	return errors.Join(err, c.lock.Close())
 }
 
@@ -131,9 +132,9 @@ func lockPlace(path, address string) (_ *os.File, err error) {
 		text, _ := io.ReadAll(io.LimitReader(f, 256))
 		pid, at, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
 		if pid == "" {
-			return nil, gateAlive{}
+			return nil, Alive{}
 		}
-		return nil, gateAlive{fmt.Sprintf(": process %s, on %s", pid, at)}
+		return nil, Alive{fmt.Sprintf(": process %s, on %s", pid, at)}
 	}
 	if err := f.Truncate(0); err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package main
+package gateprocess
 
 import (
 	"errors"
@@ -22,9 +22,9 @@ const firstPassed = 3
 // mostPassed is more sockets than any unit has for a gate.
 const mostPassed = 16
 
-// passedListeners are the sockets that were handed over, none when there are
+// Passed are the sockets that were handed over, none when there are
 // none. All have to listen on the loopback interface, or none is taken.
-func passedListeners(getenv func(string) string, unset func(string) error) (out []net.Listener, err error) {
+func Passed(getenv func(string) string, unset func(string) error) (out []net.Listener, err error) {
 	pid, count := getenv("LISTEN_PID"), getenv("LISTEN_FDS")
 	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"} {
 		unset(name)
@@ -75,18 +75,19 @@ func passedListener(fd int) (net.Listener, error) {
 	return l, nil
 }
 
-// A manager is the service manager that started the program, or nobody.
-type manager string
+// A Manager is the service manager that started the program, or nobody.
+type Manager string
 
-func managerOf(getenv func(string) string, unset func(string) error) manager {
-	m := manager(getenv("NOTIFY_SOCKET"))
+// ManagerOf is the one that the environment names.
+func ManagerOf(getenv func(string) string, unset func(string) error) Manager {
+	m := Manager(getenv("NOTIFY_SOCKET"))
 	unset("NOTIFY_SOCKET")
 	return m
 }
 
-// tell says how the service does, such as "READY=1". That nobody hears it is no
+// Tell says how the service does, such as "READY=1". That nobody hears it is no
 // error here: the manager has its own patience.
-func (m manager) tell(states ...string) {
+func (m Manager) Tell(states ...string) {
 	if m == "" || m[0] != '/' && m[0] != '@' {
 		return
 	}
