@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"path/filepath"
 	"regexp"
 	"runtime/debug"
@@ -97,15 +98,26 @@ func (a *app) makeBundle(ctx context.Context, named string, sources bool) (*bund
 
 func (a *app) bundleOf(ctx context.Context, m *host.Machine, o host.Options, sources bool) (*bundle.Bundle, *trust.Report, error) {
 	var files bundle.Recording
-	recording, recorder := m.Recording(files.Files)
+	var recorded host.Files
+	recording, recorder := m.Recording(func(of host.Files) host.Files {
+		recorded = files.Files(of)
+		return recorded
+	})
 	f := host.Look(ctx, recording, o)
+	for _, fl := range f.Flakes { // the screen of locks shows them
+		if fl.ID.Path != "" && ctx.Err() == nil {
+			recorded.ReadFile(path.Join(fl.ID.Path, lockFile))
+		}
+	}
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
 	}
 	notes := len(f.Notes)
 	a.lookBeside(ctx, f)
+	beside := bundle.BesideOf(f, notes)
+	beside.Listing = a.grantsListing(ctx)
 	made := time.Now()
-	b, err := bundle.Make(&files, recorder.Record(o, f), f, bundle.Options{Made: made, By: programVersion(), Beside: bundle.BesideOf(f, notes), Sources: sources})
+	b, err := bundle.Make(&files, recorder.Record(o, f), f, bundle.Options{Made: made, By: programVersion(), Beside: beside, Sources: sources})
 	switch {
 	case errors.Is(err, bundle.ErrTooMuch):
 		return nil, nil, &problem{code: exitUnknown, text: err.Error() + ": 64 MiB of files, 100000 paths", hints: []string{"list fewer roots in config.toml"}}
@@ -129,7 +141,12 @@ func programVersion() string {
 func (a *app) listBundle(b bundleJSON) {
 	s := a.style()
 	fmt.Fprintf(a.err, "What goes into the bundle: %s looked at, and of these files what was read of them:\n", count(b.Paths, "path", "paths"))
+	sources, size := 0, int64(0) // of inputs, of which there may be thousands
 	for _, f := range b.Files {
+		if strings.HasPrefix(f.Path, "/nix/store/") && f.Covered == 0 && f.LeftOut == "" {
+			sources, size = sources+1, size+f.Size
+			continue
+		}
 		note := fmt.Sprintf("%s, %s", f.Kind, sizeText(f.Size))
 		if f.Covered > 0 {
 			note += ", " + count(f.Covered, "secret", "secrets") + " covered"
@@ -138,6 +155,9 @@ func (a *app) listBundle(b bundleJSON) {
 			note = "left out: " + f.LeftOut
 		}
 		fmt.Fprintf(a.err, "  %s  %s\n", s.Path(f.Path), safetext.Text(note))
+	}
+	if sources > 0 {
+		fmt.Fprintf(a.err, "  /nix/store  %s, %s\n", count(sources, "file", "files"), sizeText(size))
 	}
 	fmt.Fprintln(a.err, "and who you are to the daemon, what it said of you, the variables that Nix goes by, and how your grants stand.")
 	if b.Covered > 0 {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nix-trust/nix-trust/trust/grants"
 	"github.com/nix-trust/nix-trust/trust/host"
 	"github.com/nix-trust/nix-trust/trust/host/hosttest"
 )
@@ -138,7 +139,7 @@ func TestABundleCannotWriteToTheTerminal(t *testing.T) {
 		if err := os.WriteFile(file, changed, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		for _, c := range []string{"status", "why", "doctor", "lint", "answers list", "config", "why --json", "status --json"} {
+		for _, c := range []string{"status", "why", "doctor", "lint", "answers list", "config", "grants", "why --json", "status --json"} {
 			var out, errs bytes.Buffer
 			code := run(context.Background(), append(strings.Fields(c), "--root", file), streams{in: strings.NewReader(""), out: &out, err: &errs})
 			if code != exitUnknown {
@@ -240,4 +241,72 @@ func addTo(v any, name string, n *int, evil string) string {
 		}
 	}
 	return ""
+}
+
+func TestABundleShowsGrantsAsTheyStood(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("NIX_TRUST_CONFIG_DIR", home+"/trust-config")
+	t.Setenv("NIX_TRUST_STATE_DIR", home+"/trust-state")
+	write(t, home+"/good/flake.nix", "{ outputs = _: { }; }\n")
+	write(t, home+"/good/flake.cache-lock", grantLock)
+	grantIn(t, home, home+"/good", nil)
+	write(t, home+"/stale/flake.nix", "{ outputs = _: { }; }\n")
+	write(t, home+"/stale/flake.cache-lock", grantLock)
+	grantIn(t, home, home+"/stale", func(g *grants.Grant) { g.Expires = g.Granted.AddDate(0, 0, 1) })
+	t.Chdir(home + "/good")
+	file := filepath.Join(t.TempDir(), "b.tar.gz")
+	if out, code := outputOf(t, "report", "--bundle", file); code != exitOK {
+		t.Fatal(code, out)
+	}
+	if out, code := outputOf(t, "grants"); code != exitFindings || !strings.Contains(out, "active") || !strings.Contains(out, "expired") {
+		t.Fatal(code, out)
+	}
+	t.Setenv("NIX_TRUST_CONFIG_DIR", t.TempDir())
+	empty, _ := outputOf(t, "grants")
+	t.Setenv("NIX_TRUST_CONFIG_DIR", home+"/trust-config")
+	live := map[string]string{}
+	commands := []string{"grants --json", "grants --plain", "status --json", "why --json"}
+	for _, c := range commands {
+		live[c], _ = outputOf(t, strings.Fields(c)...)
+	}
+	// Whatever this user has granted by the time it is looked at is of no account.
+	t.Setenv("NIX_TRUST_CONFIG_DIR", t.TempDir())
+	t.Chdir("/")
+	for _, c := range commands {
+		if got, _ := outputOf(t, append(strings.Fields(c), "--root", file)...); got != live[c] || got == empty {
+			t.Errorf("%s: %s", c, firstDifference(got, live[c]))
+		}
+	}
+	if _, code := outputOf(t, "grants", "--root", file); code != exitFindings {
+		t.Errorf("it ends with %d", code)
+	}
+}
+
+func TestAForgedListingOfGrantsIsRefused(t *testing.T) {
+	good := jsonGrant{Lock: strings.Repeat("ab", 32), State: "active", Granted: "2026-01-02T03:04:05Z", Systems: []string{"x86_64-linux"}}
+	if err := (grantsJSON{Version: 1, Grants: []jsonGrant{good}}).check(); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*jsonGrant){
+		"short lock": func(g *jsonGrant) { g.Lock = "ab" },
+		"no digest":  func(g *jsonGrant) { g.Lock = strings.Repeat("x", 64) },
+		"state":      func(g *jsonGrant) { g.State = "active\x1b[31m" },
+		"time":       func(g *jsonGrant) { g.Granted = "yesterday" },
+		"expiry":     func(g *jsonGrant) { g.Expires = "\x1b" },
+		"system":     func(g *jsonGrant) { g.Systems = []string{"\x1b"} },
+	} {
+		g := good
+		change(&g)
+		if err := (grantsJSON{Version: 1, Grants: []jsonGrant{g}}).check(); err == nil {
+			t.Errorf("%s: it is taken", name)
+		}
+	}
+	for state, want := range map[string]int{"active": exitOK, "stale": exitFindings, "unknown": exitUnknown, "": exitUnknown, "great": exitUnknown} {
+		g := good
+		g.State = state
+		if got := (grantsJSON{Version: 1, Grants: []jsonGrant{g}}).code(); got != want {
+			t.Errorf("%q ends with %d, want %d", state, got, want)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/nix-trust/nix-trust/trust"
@@ -17,6 +18,8 @@ type Beside struct {
 	Locks    map[string][]trust.OfferedLock `json:"locks"` // beside flakes, by their folder
 	Probes   []probed                       `json:"probes"`
 	Notes    []trust.Note                   `json:"notes"`
+	// Listing is what the command that lists grants said; null when it could not.
+	Listing json.RawMessage `json:"listing"`
 }
 
 // probed is how one cache answered.
