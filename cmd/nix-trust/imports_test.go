@@ -49,8 +49,8 @@ var layers = map[string][]string{
 	"cmd/nix-trust": {
 		"nixconf", "nixconf/flake",
 		"lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify",
-		"trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo",
-		"trust/fetch", "trust/gateplace", "trust/gateprocess", "trust/guard", "trust/keeper",
+		"trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/bundle", "trust/host/demo",
+		"trust/child", "trust/fetch", "trust/gateplace", "trust/gateprocess", "trust/guard", "trust/keeper", "trust/setup",
 		"tui", "tui/explain", "tui/markdown", "tui/page", "tui/safetext",
 	},
 
@@ -58,10 +58,12 @@ var layers = map[string][]string{
 	"lock/bincache/keytable": {},
 
 	// What a gate is run with.
+	"trust/child":       {"nixconf", "trust", "trust/guard"},                                          // Nix with something of its own
 	"trust/fetch":       {"lock", "lock/bincache"},                                                    // in which order, and from a gate without waiting
 	"trust/gateprocess": {"trust/gate", "trust/gateplace", "tui/safetext"},                            // a gate as a process of its own
 	"trust/gateplace":   {"lock/bincache", "trust/gate", "trust/guard", "trust/host", "trust/ledger"}, // where a gate has its things
 	"trust/guard":       {},                                                                           // reads what nobody else may have written
+	"trust/setup":       {"lock/bincache", "nixconf", "trust"},                                        // what a gate needs, held against the configuration
 	"trust/keeper":      {"lock", "trust/grants", "trust/guard", "tui/safetext"},                      // what is granted at each moment
 
 	// For tests alone.
@@ -70,10 +72,13 @@ var layers = map[string][]string{
 	"trust/host/hosttest":        {"nixconf", "nixconf/flake"},                            // makes big hosts
 	"trust/keeper/keepertest":    {"lock", "trust/grants", "trust/guard", "trust/keeper"}, // files of grants
 	"trust/smalldisk":            {},                                                      // a disk that is soon full
+
+	// What a look went by, in one file.
+	"trust/host/bundle": {"nixconf", "nixconf/flake", "lock", "trust", "trust/host", "tui/safetext"},
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.
-var pure = []string{"trust", "trust/audit", "trust/service", "trust/global", "trust/grants", "trust/operation", "trust/message", "nixconf/flake", "lock", "lock/bincache/keytable", "tui/safetext", "tui/markdown", "tui/page"}
+var pure = []string{"trust", "trust/setup", "trust/audit", "trust/service", "trust/global", "trust/grants", "trust/operation", "trust/message", "nixconf/flake", "lock", "lock/bincache/keytable", "tui/safetext", "tui/markdown", "tui/page"}
 
 func TestImportsPointOneWay(t *testing.T) {
 	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...")
