@@ -2,6 +2,7 @@ package nixconf
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -245,6 +246,20 @@ const (
 	SourceUnreadable // it exists and could not be read: something may be hidden
 	SourceUnseen     // even its existence could not be checked (an unsearchable folder)
 )
+
+// MarshalText writes the state as String has it.
+func (s SourceState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *SourceState) UnmarshalText(text []byte) error {
+	for state := SourceNotRead; state <= SourceUnseen; state++ {
+		if state.String() == string(text) {
+			*s = state
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no state of a file", text)
+}
 
 // flagged makes a fatal diagnostic of what a value on the command line does:
 // Nix only warns, unless the mistake is in a path or in a URL's query.

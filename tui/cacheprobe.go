@@ -242,6 +242,8 @@ func (m *root) askProbe(urls []string) tea.Cmd {
 		d.para(explain.Plain, safetext.Line("Each is asked for its nix-cache-info and for paths that were made up, a few times, one after the other."))
 		if unkept != "" {
 			d.para(explain.Plain, safetext.Line("The results are shown here, and not kept: "+unkept))
+		} else {
+			d.para(explain.Plain, safetext.Line("The results are kept with their time, readable by you alone."))
 		}
 	})
 }

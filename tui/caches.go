@@ -45,6 +45,10 @@ func (s *caches) load(v *view) {
 	s.fill()
 }
 
+// probedMin is how narrow the column of probes may get beside its glyph: the age
+// and how long a miss takes have to be seen.
+const probedMin = 10
+
 // fill makes the rows anew.
 func (s *caches) fill() {
 	v := s.view
@@ -52,6 +56,7 @@ func (s *caches) fill() {
 		return
 	}
 	s.b.detail.renew()
+	s.urls.cols[len(s.urls.cols)-1].min = probedMin + ansi.StringWidth(v.theme.glyphs.Good)
 	g := v.theme.glyphs
 	rows := make([]row, len(v.report.Caches))
 	for i := range v.report.Caches {

@@ -47,7 +47,7 @@ type storeListing struct {
 func newStore(b StoreBackend, reading, tracing lane, a *ages) *store {
 	s := &store{backend: b, reading: reading, tracing: tracing, now: reading.now, ages: a}
 	s.groups = &list{
-		cols: []column{{title: "state", min: 14}, {title: "what vouches", min: 12, give: 1, keep: keepEnds}, {title: "share", min: barCells, drop: 1},
+		cols: []column{{title: "state", min: 14}, {title: "what vouches", min: 17, give: 1, keep: keepEnds}, {title: "share", min: barCells, drop: 1},
 			{title: "size", min: 8, right: true}, {title: "paths", min: 5, drop: 2, right: true}, {title: "kept", min: 4, spare: true, right: true}},
 	}
 	s.paths = &list{cols: []column{{title: "vouched", min: 12}, {title: "path", min: 16, give: 1}, {title: "size", min: 8, right: true}, {title: "collector", min: 10, drop: 1}}}

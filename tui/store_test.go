@@ -14,6 +14,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/audit"
+	"github.com/nix-trust/nix-trust/trust/storedb"
 )
 
 func TestTheStoreIsNotAuditedBeforeItsScreenIsOpened(t *testing.T) {
@@ -378,4 +379,10 @@ func BenchmarkFrameOfAGreatStore(b *testing.B) {
 			stockOf(f.view, clock)
 		}
 	})
+}
+
+func TestAStoreThatADaemonToldOfSaysSo(t *testing.T) {
+	b := storeFixture(t)
+	b.view.Store.Told = &storedb.Told{Socket: "/nix/var/nix/daemon-socket/\x1b[2J", Version: "2.34.8", Why: "permission denied " + evilText}
+	storeAtSize(t, 160, 50, Options{Backend: b}).press("shift+tab", "enter").expect("told by", `daemon-socket/\x1b[2J`, "could not be read").expectNot("db.sqlite")
 }

@@ -66,7 +66,12 @@ func (s *store) allText(d *doc) {
 	for _, text := range st.Roots.Unseen {
 		d.fieldIn(explain.Unsure, "not seen", safetext.Text(text))
 	}
-	d.fieldIn(explain.Place, "read", s.style(0).Path(st.Source))
+	if told := st.Store.Told; told != nil {
+		d.fieldIn(explain.Place, "told by", safetext.Join(safetext.Line("the daemon at"), s.style(0).Path(told.Socket)))
+		d.fieldIn(explain.Faint, "", safetext.Text("as the database could not be read: "+told.Why))
+	} else {
+		d.fieldIn(explain.Place, "read", s.style(0).Path(st.Source))
+	}
 	age := ageText(s.now().Sub(st.at))
 	if s.err != nil {
 		d.fieldIn(explain.Unsure, "age", safetext.Text(age+", and it was not audited again: "+s.err.Error()))
@@ -211,8 +216,12 @@ func (s *store) keyText(d *doc, g *group) {
 		d.fieldIn(m.Role, "use", safetext.Line(m.String()+": "+explain.UseMeans(use)))
 	}
 	if g.signer.Alone.All.Paths == 0 {
+		text := "Nothing rests on it alone: something else vouches for all that it signed."
+		if g.signer.Signed.All.Paths == 0 {
+			text = "It signed nothing that is in this store."
+		}
 		d.gap()
-		d.para(explain.Plain, safetext.Line("Nothing rests on it alone: something else vouches for all that it signed."))
+		d.para(explain.Plain, safetext.Line(text))
 		return
 	}
 	d.gap()

@@ -68,29 +68,33 @@ func (a *app) answersList(ctx context.Context) error {
 	}
 	code := answersCode(r)
 	if a.json {
-		out := answersJSON{jsonHead: headOf(r)}
-		out.Files = list(r.AnswerFiles, func(f trust.AnswersFile) jsonAnswersFile {
-			j := jsonAnswersFile{Path: f.Path, State: f.State.String()}
-			if f.Err != nil {
-				j.Error, j.NixSays = f.Err.Text, "error: "+f.Err.Message
-				j.Where = where(nixconf.Pos{File: f.Path, Line: f.Err.Line, Col: f.Err.Col})
-			}
-			return j
-		})
-		out.Answers = list(r.Answers, func(v trust.AnswerReport) jsonAnswer {
-			return jsonAnswer{
-				File: v.File, Root: v.Root, Setting: v.Setting, Value: secretless(v.Setting, v.Value), Answer: yesNo(v.Yes),
-				Items: list(v.Items, func(s string) string { return secretless(v.Setting, s) }), Risk: string(v.Risk),
-				Asked: flakeRefs(r, v.Asked), Near: flakeRefs(r, v.Near), Orphan: v.Orphan, Skeleton: v.Skeleton,
-			}
-		})
-		if err := a.writeJSON(out); err != nil {
+		if err := a.writeJSON(answersOf(r)); err != nil {
 			return err
 		}
 		return silent(code)
 	}
 	a.printAnswers(r)
 	return silent(code)
+}
+
+func answersOf(r *trust.Report) answersJSON {
+	out := answersJSON{jsonHead: headOf(r)}
+	out.Files = list(r.AnswerFiles, func(f trust.AnswersFile) jsonAnswersFile {
+		j := jsonAnswersFile{Path: f.Path, State: f.State.String()}
+		if f.Err != nil {
+			j.Error, j.NixSays = f.Err.Text, "error: "+f.Err.Message
+			j.Where = where(nixconf.Pos{File: f.Path, Line: f.Err.Line, Col: f.Err.Col})
+		}
+		return j
+	})
+	out.Answers = list(r.Answers, func(v trust.AnswerReport) jsonAnswer {
+		return jsonAnswer{
+			File: v.File, Root: v.Root, Setting: v.Setting, Value: secretless(v.Setting, v.Value), Answer: yesNo(v.Yes),
+			Items: list(v.Items, func(s string) string { return secretless(v.Setting, s) }), Risk: string(v.Risk),
+			Asked: flakeRefs(r, v.Asked), Near: flakeRefs(r, v.Near), Orphan: v.Orphan, Skeleton: v.Skeleton,
+		}
+	})
+	return out
 }
 
 func answersCode(r *trust.Report) int {

@@ -174,6 +174,8 @@ func (a *app) storeProblem(ctx context.Context, f *trust.Facts, err error) error
 	switch {
 	case errors.Is(err, host.ErrNoDatabase):
 		p.text = err.Error()
+	case errors.Is(err, host.ErrNotRecorded):
+		p.text, p.hints = err.Error(), []string{"run nix-trust audit where the bundle was made"}
 	case errors.Is(err, host.ErrStoreNotTold):
 		p.hints = []string{"run nix-trust audit as root, or as a user whom the daemon serves"}
 	case errors.Is(err, fs.ErrNotExist):

@@ -131,6 +131,32 @@ func BenchmarkAudit100000(b *testing.B) {
 	b.Run("unchecked", func(b *testing.B) { judge(b, nil, audit.Built, bigStore/8) })
 	b.Run("checked", func(b *testing.B) { judge(b, keys, audit.Signed, bigStore/4*3) })
 
+	b.Run("told by the daemon", func(b *testing.B) {
+		socket := inside + "/socket"
+		daemon := nix.Command(ctx, realnix.Cmd{Args: []string{"nix-daemon"}, Env: append(slices.Clone(env), "NIX_DAEMON_SOCKET_PATH="+socket)})
+		if err := daemon.Start(); err != nil {
+			b.Fatal(err)
+		}
+		defer daemon.Wait()
+		defer daemon.Process.Signal(syscall.SIGTERM)
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			if _, err := os.Stat(outside + "/socket"); err == nil {
+				break
+			} else if time.Now().After(end) {
+				b.Fatal("nix-daemon does not listen")
+			}
+		}
+		hidden := *facts
+		hidden.Nix.StateDir = inside + "/nowhere"
+		hidden.Daemon = trust.Daemon{State: trust.DaemonAnswered, Socket: socket}
+		for b.Loop() {
+			store, err := host.ReadStore(ctx, m, &hidden)
+			if err != nil || len(store.Rows) != bigStore || store.Told == nil {
+				b.Fatal(err)
+			}
+		}
+	})
+
 	data, err := os.ReadFile(bin)
 	if err != nil {
 		b.Fatal(err)

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
@@ -55,13 +54,11 @@ func (a *app) printRadius(got *audited, f auditFlags, chosen []int) error {
 		again = "nix-trust audit --cache " + shellQuote(f.cache) + " --list"
 	}
 	without := got.without(chosen)
-	a.print("", paint(s, explain.Strong, "To check it in another way"),
-		"  Do other caches have the same? "+command(s, again+" | xargs nix-trust challenge"),
-		"  Are the files still what was registered? "+command(s, again+" | xargs nix store verify --no-trust"),
-		"  Did another key sign the same elsewhere? "+command(s, again+" | xargs nix store verify --no-contents --sigs-needed 1 --substituter https://cache.nixos.org --trusted-public-keys "+shellQuote(strings.Join(without, " "))),
-		"  Is it what a lock pins? "+command(s, "nix-trust verify --store FLAKE/flake.cache-lock"),
-		"  Does a build here make the same? "+command(s, again+" | xargs nix-trust challenge --rebuild"),
-		"", paint(s, explain.Strong, "To get rid of it"))
+	a.print("", paint(s, explain.Strong, "To check it in another way"))
+	for _, f := range explain.RadiusChecks(again, without) {
+		a.print("  " + f.Title + " " + command(s, f.Command))
+	}
+	a.print("", paint(s, explain.Strong, "To get rid of it"))
 	if believed {
 		a.print("  1. Believe the key no longer, or it comes again: " + command(s, "nix-trust narrow") + " lists what can be taken out, and for whom it can be granted.")
 	} else {

@@ -26,7 +26,7 @@ func (a *app) printAudit(got *audited) error {
 
 	sums := got.ByClass()
 	if sums[audit.Signed].All.Paths > 0 {
-		a.print("", paint(s, explain.Strong, "Signed by a believed key")+"  "+tallyText(sums[audit.Signed]))
+		a.print("", paint(s, explain.Strong, explain.ClassTitle(audit.Signed))+"  "+tallyText(sums[audit.Signed]))
 		for _, k := range got.Signers() {
 			if got.Keys[k.Key].Believed && k.Signed.All.Paths > 0 {
 				a.printSigner(s, got, k)
@@ -34,36 +34,26 @@ func (a *app) printAudit(got *audited) error {
 		}
 	}
 	for _, c := range []struct {
-		class       audit.Class
-		title, text string
-	}{
-		{audit.Built, "Built on this machine", "and not signed."},
-		{audit.Addressed, "Proved by the name", got.addressText()},
-	} {
+		class audit.Class
+		text  string
+	}{{audit.Built, "and not signed."}, {audit.Addressed, got.addressText()}} {
 		if sums[c.class].All.Paths > 0 {
-			a.print("", paint(s, explain.Strong, c.title)+"  "+tallyText(sums[c.class]), "  "+c.text)
+			a.print("", paint(s, explain.Strong, explain.ClassTitle(c.class))+"  "+tallyText(sums[c.class]), "  "+c.text)
 		}
 	}
-	for _, c := range []struct {
-		class       audit.Class
-		title, text string
-	}{
-		{audit.NotBelieved, "Signed by keys that are not believed", "The signatures are good, and nobody here believes the keys: they vouch for nothing."},
-		{audit.Imported, "Nothing vouches for these", "They came without a signature that could be checked: copied in by a trusted user or root, or from a cache when signatures were not checked."},
-		{audit.Unknown, "The database is damaged here", "What it says of these cannot be believed; `nix-store --verify` says more."},
-	} {
-		if sums[c.class].All.Paths == 0 {
+	for _, c := range []audit.Class{audit.NotBelieved, audit.Imported, audit.Unknown} {
+		if sums[c].All.Paths == 0 {
 			continue
 		}
-		a.print("", paint(s, explain.Bad, c.title)+"  "+tallyText(sums[c.class]), "  "+c.text)
-		if c.class == audit.NotBelieved {
+		a.print("", paint(s, explain.Bad, explain.ClassTitle(c))+"  "+tallyText(sums[c]), "  "+explain.ClassMeans(c))
+		if c == audit.NotBelieved {
 			for _, k := range got.Signers() {
 				if !got.Keys[k.Key].Believed && k.Alone.All.Paths > 0 {
 					a.printSigner(s, got, k)
 				}
 			}
 		}
-		a.printPaths(s, got, got.Of(c.class))
+		a.printPaths(s, got, got.Of(c))
 	}
 	a.printClaims(s, got)
 	a.printAdvice(s, got)
@@ -75,10 +65,10 @@ func (a *app) printAdvice(s explain.Style, got *audited) {
 	if len(got.Of(audit.NotBelieved, audit.Imported)) == 0 {
 		return
 	}
-	a.print("", paint(s, explain.Strong, "What to do with what nothing vouches for"),
-		"  Ask the caches whether one signs the same: "+command(s, "nix-trust audit --list | xargs nix-trust challenge"),
-		"  Get good signatures where a trusted cache has them: "+command(s, "nix-trust audit --list | xargs nix store copy-sigs --substituter https://cache.nixos.org"),
-		"  Or remove what no root keeps: "+command(s, "nix-collect-garbage"))
+	a.print("", paint(s, explain.Strong, "What to do with what nothing vouches for"))
+	for _, f := range explain.UnvouchedFixes() {
+		a.print("  " + f.Title + ": " + command(s, f.Command))
+	}
 }
 
 // toldBy names the daemon that told what the database says.

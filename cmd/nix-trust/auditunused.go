@@ -48,14 +48,6 @@ func together(a, b audit.Use) audit.Use {
 	return audit.UseNone
 }
 
-// useText says what a use means for a key or a cache.
-var useText = map[audit.Use]string{
-	audit.UseNone:    "vouches for nothing that is kept",
-	audit.UseSpare:   "something else vouches for all of its that is kept",
-	audit.UseUnknown: "no root that could be seen keeps anything of it, and not every root could be seen",
-	audit.UseNeeded:  "something that is kept rests on it alone",
-}
-
 // printUnused prints what could be dropped.
 func (a *app) printUnused(got *audited) error {
 	s := a.style()
@@ -72,7 +64,7 @@ func (a *app) printUnused(got *audited) error {
 		if u.use != audit.UseUnknown {
 			found++
 		}
-		a.print(paint(s, explain.Strong, name)+"  "+useText[u.use], "  signed "+tallyText(u.keys[0].Signed))
+		a.print(paint(s, explain.Strong, name)+"  "+explain.UseMeans(u.use), "  signed "+tallyText(u.keys[0].Signed))
 		switch {
 		case u.use == audit.UseUnknown:
 			a.print("  As root, on the machine itself, more can be seen.")

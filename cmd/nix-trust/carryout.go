@@ -141,6 +141,8 @@ func (a *app) journal(stores ...string) (ledger.Journal, error) {
 	switch {
 	case a.demo:
 		return ledger.Journal{}, usage("the demo's host is made up, and nothing on it can be changed", "run the command without demo")
+	case a.bundled():
+		return ledger.Journal{}, usage("nothing can be changed in a bundle: it is what was seen of a machine", "run the command on that machine, without --root")
 	case a.root != "":
 		return ledger.Journal{}, usage("changes are made on the running system alone, not under --root", "run the command there, or in a chroot")
 	}

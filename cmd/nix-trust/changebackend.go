@@ -19,6 +19,8 @@ func (a *app) mayNotChange() string {
 	switch {
 	case a.readOnly:
 		return "the program was started with --read-only."
+	case a.bundled():
+		return "a bundle is looked at, which is what was seen of a machine."
 	case a.root != "":
 		return "changes are made on the running system alone, not under --root."
 	case a.user != "":

@@ -154,6 +154,9 @@ func (b *grantBook) keepOffered(ctx context.Context, g grants.Grant) (undo func(
 
 // Grants reads what was granted and denied, and how it stands.
 func (a *app) Grants(ctx context.Context) (tui.GrantList, error) {
+	if a.bundled() {
+		return a.bundledGrantList()
+	}
 	if a.root != "" || a.user != "" {
 		return tui.GrantList{}, errors.New("grants are looked at as the user whose they are")
 	}

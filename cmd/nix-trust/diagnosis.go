@@ -117,6 +117,9 @@ func (a *app) diagnose(ctx context.Context, url, path string, of func(*trust.Rep
 	if !isCacheURL(url) {
 		return nil, usage(fmt.Sprintf("%s is not the URL of a cache", safetext.Redact(url)), "a cache is written with its scheme, as in https://example.cachix.org; without one doctor is about this machine")
 	}
+	if a.bundled() {
+		return nil, usage("a cache is asked by the machine that uses it, and --root names a bundle of another one", "run `nix-trust why` on the bundle for what is known there")
+	}
 	d := &diagnosis{url: url, local: &nix.Nix{Runner: nix.Program{}, StoreDir: a.storeDir(), Root: a.root}}
 	var named bincache.StorePath
 	if path != "" {

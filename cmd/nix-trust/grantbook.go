@@ -38,11 +38,13 @@ type grantBook struct {
 	own     shelf
 	shelves []shelf // own first
 	store   string  // the store's folder
-	files   host.Files
-	lockAt  func(path string) (*lock.Lock, error)
-	read    func(path string) (trust.FileState, error)
-	put     func(context.Context, trust.FileChange) error // writes an accepted lock
-	take    func(path string) error                       // removes it again
+	// filesAlone says that nix is not asked which source tree a flake is.
+	filesAlone bool
+	files      host.Files
+	lockAt     func(path string) (*lock.Lock, error)
+	read       func(path string) (trust.FileState, error)
+	put        func(context.Context, trust.FileChange) error // writes an accepted lock
+	take       func(path string) error                       // removes it again
 }
 
 // grantBook reads the grants. A file that makes no sense is no error here: what

@@ -37,6 +37,9 @@ not be read or written; 4 two grants disagree about a path, or a flake offers
 other bytes for a path that was accepted.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if a.bundled() && !prune {
+				return a.listBundledGrants()
+			}
 			b, j, err := a.grantBook()
 			if err != nil {
 				return err
@@ -143,11 +146,31 @@ type jsonGrantTrouble struct {
 
 // listGrants prints how every grant stands.
 func (a *app) listGrants(ctx context.Context, b *grantBook) error {
+	out, code, err := b.listing(ctx)
+	if err != nil {
+		return err
+	}
+	return a.showGrants(out, code)
+}
+
+func (a *app) showGrants(out grantsJSON, code int) error {
+	if a.json {
+		if err := a.writeJSON(out); err != nil {
+			return err
+		}
+		return silent(code)
+	}
+	a.printGrants(out)
+	return silent(code)
+}
+
+// listing is how every grant stands, and the exit code that it leads to.
+func (b *grantBook) listing(ctx context.Context) (grantsJSON, int, error) {
 	out := grantsJSON{Version: 1, Files: []string{}, Grants: []jsonGrant{}, Denies: []jsonDeny{}, Conflicts: []jsonDispute{}, Problems: []jsonGrantTrouble{}}
 	code := exitOK
 	all, err := b.stand(ctx, time.Now())
 	if err != nil {
-		return err
+		return out, code, err
 	}
 	for _, f := range all.files {
 		out.Files = append(out.Files, f.Path)
@@ -171,14 +194,7 @@ func (a *app) listGrants(ctx context.Context, b *grantBook) error {
 		})})
 		code = exitBad
 	}
-	if a.json {
-		if err := a.writeJSON(out); err != nil {
-			return err
-		}
-		return silent(code)
-	}
-	a.printGrants(out)
-	return silent(code)
+	return out, code, nil
 }
 
 // standings are the grants of every file with how each stands.
@@ -221,7 +237,7 @@ func (b *grantBook) stand(ctx context.Context, now time.Time) (standings, error)
 // judge is how a grant stands in its own file.
 func (b *grantBook) judge(ctx context.Context, s shelf, g grants.Grant, scopes []grants.Scope, now time.Time) grants.Standing {
 	accepted := s.accepted(g.Lock)
-	detached := accepted.Lock() != nil && !accepted.Lock().Source.IsZero()
+	detached := !b.filesAlone && accepted.Lock() != nil && !accepted.Lock().Source.IsZero()
 	return grants.Judge(g.Flake, scopes, now, accepted, b.offer(ctx, g, detached))
 }
 

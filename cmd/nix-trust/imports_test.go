@@ -49,7 +49,7 @@ var layers = map[string][]string{
 	"cmd/nix-trust": {
 		"nixconf", "nixconf/flake",
 		"lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify",
-		"trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/demo",
+		"trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/bundle", "trust/host/demo",
 		"trust/fetch", "trust/gateplace", "trust/gateprocess", "trust/guard", "trust/keeper",
 		"tui", "tui/explain", "tui/markdown", "tui/page", "tui/safetext",
 	},
@@ -70,6 +70,9 @@ var layers = map[string][]string{
 	"trust/host/hosttest":        {"nixconf", "nixconf/flake"},                            // makes big hosts
 	"trust/keeper/keepertest":    {"lock", "trust/grants", "trust/guard", "trust/keeper"}, // files of grants
 	"trust/smalldisk":            {},                                                      // a disk that is soon full
+
+	// What a look went by, in one file.
+	"trust/host/bundle": {"nixconf", "nixconf/flake", "lock", "trust", "trust/host", "tui/safetext"},
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.

@@ -18,6 +18,7 @@ import (
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/guard"
 	"github.com/nix-trust/nix-trust/trust/host"
+	"github.com/nix-trust/nix-trust/trust/host/bundle"
 	"github.com/nix-trust/nix-trust/trust/host/demo"
 	"github.com/nix-trust/nix-trust/tui"
 )
@@ -79,6 +80,11 @@ func (a *app) lockText(path string, most int64) ([]byte, error) {
 	switch {
 	case a.demo:
 		text, err = a.made().Files().ReadFile(path)
+	case a.bundled():
+		var b *bundle.Bundle
+		if b, err = a.bundle(); err == nil {
+			text, err = b.Files().ReadFile(path)
+		}
 	case a.root != "":
 		text, err = host.Under(a.root).ReadFile(path)
 	default:

@@ -26,6 +26,8 @@ type reportFlags struct {
 	audit  bool
 	wanted bool   // the audit was asked for by name
 	bundle string // the archive to write
+	// sources says that flakes go into the bundle whole.
+	sources bool
 }
 
 // The formats of a page, by their flag.
@@ -54,26 +56,36 @@ Secrets in URLs and settings are shown as ***. The names of users, folders, flak
 and caches are not hidden: look through the page before you attach it. No path of
 the store is named. Nothing else is changed, and no network is touched.
 
+--bundle FILE writes no page but what the look went by, in one file without
+secrets: whoever has it sees the same with --root FILE. See docs/bundle.md.
+
 --json prints what ` + "`nix-trust status --json`" + ` does, or with FLAKE ` + "`nix-trust why`" + `.
 
 Exit code: 0 the page was written, whatever it says; 2 a wrong use; 3 it could not
 be written, the flake was not found, or --audit was asked for and the store could
-not be read.`,
+not be read. With --bundle, 1 when FILE is there already.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.wanted = cmd.Flags().Changed("audit") && f.audit
-			if f.bundle != "" {
-				return a.writeBundle(cmd.Context(), f.bundle)
+			named := strings.Join(args, "")
+			switch {
+			case f.bundle != "" && (f.output != "" || f.format != "" || f.wanted):
+				return usage("a bundle is no page, and has no audit", "leave out --bundle, or -o, --format and --audit")
+			case f.bundle != "":
+				return a.writeBundle(cmd.Context(), f.bundle, named, f.force, f.sources)
+			case f.sources:
+				return usage("--sources is about a bundle", "add --bundle FILE, or leave it out")
 			}
-			return a.writeReport(cmd.Context(), strings.Join(args, ""), f)
+			return a.writeReport(cmd.Context(), named, f)
 		},
 	}
 	fl := c.Flags()
 	fl.StringVarP(&f.output, "output", "o", "", "write the page to `FILE`, readable by you alone")
 	fl.StringVar(&f.format, "format", "", "write html or markdown (default: as FILE ends, or markdown)")
-	fl.BoolVar(&f.force, "force", false, "replace FILE even if it is no page of nix-trust's")
+	fl.BoolVar(&f.force, "force", false, "replace FILE, whatever it has")
 	fl.BoolVar(&f.audit, "audit", true, "say what vouches for the store; --audit=false leaves that out")
 	fl.StringVar(&f.bundle, "bundle", "", "write what was looked at to the archive `FILE`, for --root to look at elsewhere")
+	fl.BoolVar(&f.sources, "sources", false, "put flakes into the bundle whole, not just what is read of them")
 	return c
 }
 
@@ -119,7 +131,7 @@ func (a *app) writeReport(ctx context.Context, named string, f reportFlags) erro
 	if err != nil {
 		return err
 	}
-	s := page.Shown{Report: r, Flake: -1, Demo: a.demo, Root: a.root, Home: a.home}
+	s := page.Shown{Report: r, Flake: -1, Demo: a.demo, Root: a.root, Home: a.home, ASCII: a.ascii || a.plain}
 	if named != "" {
 		at := subject(r, named)
 		hint := "give the folder that has its flake.nix, or run `nix-trust status` for the flakes that are known"

@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -35,6 +34,7 @@ type app struct {
 		*demo.Host
 	}
 	demoRun demoRun
+	opened  openedBundle
 	fetches sync.RWMutex // held while the screens fetch
 	mu      sync.Mutex   // of home, seen and later
 	home    string       // of the user looked at, shown as ~
@@ -109,7 +109,7 @@ terminal.`,
 	f.BoolVar(&a.noMotion, "no-motion", false, "do not animate anything")
 	f.BoolVar(&a.noMouse, "no-mouse", false, "leave the mouse to the terminal")
 	f.BoolVar(&a.readOnly, "read-only", false, "let no key of the screens change anything")
-	f.StringVar(&a.root, "root", "", "look at the system whose root folder is `DIR`")
+	f.StringVar(&a.root, "root", "", "look at the system whose root folder is `DIR`, or at a bundle that report wrote")
 	f.StringVar(&a.user, "user", "", "take the view of the user `NAME` (as root, or under --root)")
 	for _, g := range []struct {
 		title string
@@ -157,11 +157,14 @@ func (a *app) machine(named string) (*host.Machine, host.Options, error) {
 		}
 		return m, o, nil
 	}
+	if a.bundled() {
+		return a.bundledMachine(named)
+	}
 	o := host.Options{Root: a.root, User: a.user, Flake: named}
 	if a.root != "" {
 		info, err := os.Stat(a.root)
 		if err != nil || !info.IsDir() {
-			return nil, o, usage(fmt.Sprintf("--root %s is not a folder", a.root), "give the root folder of the system to look at, such as /mnt")
+			return nil, o, usage(fmt.Sprintf("--root %s is neither a folder nor a file", a.root), "give the root folder of the system to look at, such as /mnt, or a bundle that `nix-trust report` wrote")
 		}
 	} else if wd, err := os.Getwd(); err == nil {
 		o.Cwd = wd
@@ -185,10 +188,9 @@ func (a *app) examine(ctx context.Context, named string) (*trust.Facts, *trust.R
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
 	}
-	a.lookAtGrants(ctx, f)
-	a.lookAtProbes(f)
+	a.lookBeside(ctx, f)
 	r := trust.Decide(f)
-	r.Made = time.Now()
+	r.Made = a.now()
 	a.mu.Lock()
 	a.home = f.User.Home
 	a.mu.Unlock()
@@ -207,15 +209,20 @@ func (a *app) Snapshot(ctx context.Context) (*trust.Report, error) {
 	return r, nil
 }
 
-// tellLater keeps warnings for when the screens are closed.
+// tellLater keeps warnings for when the screens are closed, each once.
 func (a *app) tellLater(warnings []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.later = append(a.later, warnings...)
+	a.later = onceEach(append(a.later, warnings...))
 }
 
 // screens opens the terminal program.
 func (a *app) screens(ctx context.Context, flake string) error {
+	if a.bundled() { // it is read, and said to be one, before there are screens
+		if _, err := a.bundle(); err != nil {
+			return err
+		}
+	}
 	err := tui.Run(ctx, tui.Options{
 		Backend: a, Demo: a.demo, ASCII: a.asciiOnly(), NoMotion: a.noMotion, NoMouse: a.noMouse,
 		ReadOnly: a.mayNotChange() != "", ReadOnlyWhy: a.mayNotChange(), Flake: flake, Home: a.home,
@@ -247,7 +254,7 @@ func (a *app) asciiOnly() bool {
 
 // style is how text output is rendered.
 func (a *app) style() explain.Style {
-	s := explain.Style{Glyphs: explain.Unicode(), Home: a.home, Now: time.Now()}
+	s := explain.Style{Glyphs: explain.Unicode(), Home: a.home, Now: a.now()}
 	if a.asciiOnly() {
 		s.Glyphs = explain.ASCII()
 	}

@@ -135,6 +135,13 @@ type DB struct {
 	steps  int // so far
 }
 
+// Beside is the same snapshot for another goroutine, with limits of its own.
+func (db *DB) Beside() *DB {
+	out := *db
+	out.pages, out.steps = map[uint32][]byte{}, 0
+	return &out
+}
+
 // start takes in the header and the log.
 func (db *DB) start(head []byte, log *pageLog) error {
 	if string(head[:16]) != "SQLite format 3\x00" {

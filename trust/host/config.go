@@ -122,9 +122,12 @@ func (l *look) offline() bool {
 		return false
 	}
 	addrs, err := l.m.addrs()
-	if err != nil {
-		return false
-	}
+	return err == nil && !leadAnywhere(addrs) && !l.proxied()
+}
+
+// leadAnywhere reports whether one of a machine's addresses is more than its own
+// loopback or link.
+func leadAnywhere(addrs []net.Addr) bool {
 	for _, a := range addrs {
 		n, ok := a.(*net.IPNet)
 		if !ok {
@@ -132,14 +135,17 @@ func (l *look) offline() bool {
 		}
 		if v4 := n.IP.To4(); v4 != nil {
 			if !v4.Equal(net.IPv4(127, 0, 0, 1)) {
-				return false
+				return true
 			}
 		} else if !n.IP.Equal(net.IPv6loopback) && !n.IP.IsLinkLocalUnicast() {
-			return false
+			return true
 		}
 	}
-	return !l.proxied()
+	return false
 }
+
+// proxies are the variables that name one.
+var proxies = []string{"http_proxy", "https_proxy", "ftp_proxy", "all_proxy"}
 
 // proxied says whether a proxy is set. Then Nix takes the machine for connected,
 // from 2.23 on. Only the lower-case names count: an upper-case one is lost where
@@ -148,7 +154,7 @@ func (l *look) proxied() bool {
 	if !l.facts.Nix.Version.AtLeast(2, 23) {
 		return false
 	}
-	for _, name := range []string{"http_proxy", "https_proxy", "ftp_proxy", "all_proxy"} {
+	for _, name := range proxies {
 		if _, set := l.lookup(name); set {
 			return true
 		}

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"strings"
@@ -38,7 +39,7 @@ func (l *look) discover() []candidate {
 		f.named(l.o.Flake, registries)
 	}
 	if l.o.Cwd != "" {
-		if folder, ok := f.above(l.o.Cwd); ok {
+		if folder, _ := f.above(l.o.Cwd); folder != "" {
 			f.folder(folder, "current folder")
 		}
 	}
@@ -91,15 +92,18 @@ func (f *finder) isFlake(folder string) bool {
 }
 
 // above climbs from a folder to the one that has a flake.nix, as Nix does: not
-// past the top of a Git work tree.
+// past the top of a Git work tree. It returns "" when there is none, with an error
+// when one on the way could not be seen.
 // Nix: src/libflake/flakeref.cc, parsePathFlakeRefWithFragment.
-func (f *finder) above(folder string) (string, bool) {
+func (f *finder) above(folder string) (at string, unseen error) {
 	for folder = path.Clean(folder); ; folder = path.Dir(folder) {
-		if f.there(folder + "/flake.nix") {
-			return folder, true
+		there, err := f.m.files.Exists(folder + "/flake.nix")
+		if there && err == nil {
+			return folder, nil
 		}
+		unseen = cmp.Or(unseen, err)
 		if folder == "/" || f.there(folder+"/.git") {
-			return "", false
+			return "", unseen
 		}
 	}
 }
@@ -198,11 +202,19 @@ func (f *finder) named(spec string, registries []registry) {
 		if !path.IsAbs(at) {
 			at = path.Join("/", f.o.Cwd, at)
 		}
-		if !f.there(at) {
-			fail("There is no " + at + ".")
-		} else if folder, ok := f.above(at); ok {
+		there, unseen := f.m.files.Exists(at)
+		folder := ""
+		if there && unseen == nil {
+			folder, unseen = f.above(at)
+		}
+		switch {
+		case folder != "":
 			f.folder(folder, reason)
-		} else {
+		case unseen != nil:
+			fail("Whether there is a flake at " + at + " could not be seen: " + plain(unseen) + ".")
+		case !there:
+			fail("There is no " + at + ".")
+		default:
 			fail("There is no flake.nix in " + at + " or in a folder above it.")
 		}
 		return

@@ -139,6 +139,8 @@ func (l *look) greet(store storeChoice) *conversation {
 		return &conversation{daemon: trust.Daemon{Socket: store.socket, Err: why}}
 	}
 	switch {
+	case l.m.replayed != nil:
+		return l.m.replayed.conversation()
 	case store.kind != trust.StoreDaemon:
 		return not("this user's commands do not use a daemon: " + store.why)
 	case !l.user.self && (l.m.dialAs == nil || l.user.id.uid == noID):
@@ -166,6 +168,9 @@ func (l *look) dialler() func(context.Context, string) (net.Conn, error) {
 }
 
 func (l *look) listener(c *conversation) (started time.Time, env func(string) (string, bool)) {
+	if l.m.replayed != nil {
+		return l.m.replayed.listener()
+	}
 	if c.conn == nil || l.m.started == nil {
 		return started, nil
 	}

@@ -22,7 +22,8 @@ import (
 )
 
 // A Machine is what is looked at: this one (Real), another system's root
-// (Real with a folder), or one made up in memory (New).
+// (Real with a folder), one made up in memory (New), or what was once looked at
+// (Replay).
 type Machine struct {
 	files Files
 	// env is the environment of the process whose nix is explained. Nil means
@@ -59,6 +60,8 @@ type Machine struct {
 	goos, goarch string
 	cpus         int
 	elsewhere    bool // not the running system: another root
+
+	replayed *replayed // what a record has of the daemon and of databases, instead of asking
 }
 
 // identity is a process's credentials.

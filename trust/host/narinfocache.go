@@ -38,11 +38,18 @@ func (hostFiles) Open(p string) (*os.File, error) {
 // database, and where a daemon goes by it, the daemon's, whose environment is
 // given when it could be read.
 func (l *look) lookRemembered(env func(string) (string, bool)) {
+	f := l.facts
+	if r := l.m.replayed; r != nil {
+		f.Remembered = r.remembered
+		if slices.ContainsFunc(f.Remembered, wasRead) {
+			l.lookLocked()
+		}
+		return
+	}
 	files, ok := l.m.files.(opener)
 	if !ok {
 		return
 	}
-	f := l.facts
 	own := trust.Remembered{File: databaseIn(l.places.cache, f.Nix.Version, files)}
 	own.MissTTL, own.HitTTL = lifetimes(f.Client)
 	all := []trust.Remembered{own}
@@ -64,7 +71,7 @@ func (l *look) lookRemembered(env func(string) (string, bool)) {
 			m.State = nixconf.SourceRead // as far as is known yet
 		}
 	}
-	if !slices.ContainsFunc(all, func(m trust.Remembered) bool { return m.State == nixconf.SourceRead }) {
+	if !slices.ContainsFunc(all, wasRead) {
 		f.Remembered = all
 		return
 	}
@@ -76,6 +83,8 @@ func (l *look) lookRemembered(env func(string) (string, bool)) {
 	}
 	f.Remembered = all
 }
+
+func wasRead(m trust.Remembered) bool { return m.State == nixconf.SourceRead }
 
 // daemonCache is the cache folder of the daemon, "" when it is not known: one at
 // a place of its own may be anybody's.

@@ -17,6 +17,9 @@ import (
 // could be among.
 var ErrNoDatabase = errors.New("this machine is made up, and has no database of a store")
 
+// ErrNotRecorded says that a bundle is looked at, which has no database.
+var ErrNotRecorded = errors.New("a bundle does not have the database of the store: it is for the machine itself to look at")
+
 // ErrStoreNotTold says that the daemon was asked for what its database says, as
 // that could not be read, and did not tell all of it.
 var ErrStoreNotTold = errors.New("its daemon did not tell what is in it")
@@ -29,6 +32,9 @@ var ErrStoreNotTold = errors.New("its daemon did not tell what is in it")
 func ReadStore(ctx context.Context, m *Machine, f *trust.Facts) (*storedb.Store, error) {
 	if m.store != nil {
 		return m.store(ctx)
+	}
+	if m.replayed != nil {
+		return nil, ErrNotRecorded
 	}
 	files, ok := m.files.(opener)
 	if !ok {

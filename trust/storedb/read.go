@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/trust/dbfile"
@@ -51,27 +53,18 @@ func contents(ctx context.Context, db *dbfile.DB, dir string) (*Store, error) {
 	n = min(n, maxRows)
 	r := reader{ctx: ctx, prefix: dir + "/", byID: make(map[int64]int32, n),
 		store: &Store{Dir: dir, Rows: make([]Row, 0, n), byPath: make(map[bincache.StorePath]int32, n)}}
-	if err := db.Rows(at.paths, false, r.row); err != nil {
+	// The references are read beside the paths, as numbers.
+	var links []link
+	var linksErr error
+	var beside sync.WaitGroup
+	other := db.Beside()
+	beside.Go(func() { links, linksErr = readLinks(ctx, other, at.refs) })
+	err = db.Rows(at.paths, false, r.row)
+	beside.Wait()
+	if err = cmp.Or(err, linksErr); err != nil {
 		return nil, err
 	}
-	refs, err := r.edges(db, at.refs, func(row []dbfile.Value) (from, to int32, err error) {
-		if len(row) != 2 || row[0].Kind != dbfile.Integer || row[1].Kind != dbfile.Integer {
-			return 0, 0, ErrSchema
-		}
-		from, ok := r.byID[row[0].Int]
-		if !ok {
-			return none, none, nil
-		}
-		to, ok = r.byID[row[1].Int]
-		if !ok {
-			r.store.Rows[from].damage("it refers to something that the database does not have")
-			return none, none, nil
-		}
-		return from, to, nil
-	})
-	if err != nil {
-		return nil, err
-	}
+	refs := r.resolve(links)
 	outputs, err := r.edges(db, at.outputs, func(row []dbfile.Value) (from, to int32, err error) {
 		if len(row) != 3 || row[0].Kind != dbfile.Integer || row[2].Kind != dbfile.Text {
 			return 0, 0, ErrSchema
@@ -91,6 +84,53 @@ func contents(ctx context.Context, db *dbfile.DB, dir string) (*Store, error) {
 	r.store.join(outputs, func(row *Row, list []int32) { row.Outputs = list })
 	r.store.spread()
 	return r.store, nil
+}
+
+// A link is a row of the references: the numbers of two rows of the paths.
+type link struct{ from, to int64 }
+
+// readLinks reads the table of references.
+func readLinks(ctx context.Context, db *dbfile.DB, root uint32) ([]link, error) {
+	n, err := db.Count(root)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]link, 0, min(n, maxEdges))
+	err = db.Rows(root, false, func(_ int64, row []dbfile.Value) (bool, error) {
+		switch {
+		case len(out)%4096 == 0 && ctx.Err() != nil:
+			return false, ctx.Err()
+		case len(row) != 2 || row[0].Kind != dbfile.Integer || row[1].Kind != dbfile.Integer:
+			return false, ErrSchema
+		case len(out) == maxEdges:
+			return false, fmt.Errorf("%w: more than %d references", dbfile.ErrTooLarge, maxEdges)
+		}
+		out = append(out, link{row[0].Int, row[1].Int})
+		return true, nil
+	})
+	return out, err
+}
+
+// resolve turns the numbers of rows into their indexes. Those of one path mostly
+// follow each other.
+func (r *reader) resolve(links []link) []edge {
+	out := make([]edge, 0, len(links))
+	last, from, known := int64(0), int32(none), false
+	for _, l := range links {
+		if !known || l.from != last {
+			from, known = r.byID[l.from]
+			last = l.from
+		}
+		to, ok := r.byID[l.to]
+		switch {
+		case !known:
+		case !ok:
+			r.store.Rows[from].damage("it refers to something that the database does not have")
+		default:
+			out = append(out, edge{from, to})
+		}
+	}
+	return out
 }
 
 // A reader is one pass over a database.
@@ -236,14 +276,21 @@ func (s *Store) join(edges []edge, set func(*Row, []int32)) {
 		flat[next[e.from]] = e.to
 		next[e.from]++
 	}
-	for i := range s.Rows {
-		list := flat[starts[i]:starts[i+1]:starts[i+1]]
-		if len(list) == 0 {
-			continue
-		}
-		slices.SortFunc(list, func(a, b int32) int { return cmp.Compare(s.Rows[a].Path, s.Rows[b].Path) })
-		set(&s.Rows[i], slices.Compact(list))
+	part := len(s.Rows)/runtime.GOMAXPROCS(0) + 1
+	var parts sync.WaitGroup
+	for start := 0; start < len(s.Rows); start += part {
+		parts.Go(func() {
+			for i := start; i < min(start+part, len(s.Rows)); i++ {
+				list := flat[starts[i]:starts[i+1]:starts[i+1]]
+				if len(list) == 0 {
+					continue
+				}
+				slices.SortFunc(list, func(a, b int32) int { return cmp.Compare(s.Rows[a].Path, s.Rows[b].Path) })
+				set(&s.Rows[i], slices.Compact(list))
+			}
+		})
 	}
+	parts.Wait()
 }
 
 // spread makes what refers to a row without a path damaged too: it is not known

@@ -6,10 +6,10 @@ import (
 	"github.com/nix-trust/nix-trust/trust"
 )
 
-// RadiusFixes are what to do about what rests on a key alone: how to check it in
-// another way, and how to be rid of it. list is the command that lists the paths,
-// and without are the keys that are believed besides, whole.
-func RadiusFixes(list string, believed bool, without []string) []trust.Fix {
+// RadiusChecks are how to check in another way what rests on a key alone. list is
+// the command that lists the paths, and without are the keys that are believed
+// besides, whole.
+func RadiusChecks(list string, without []string) []trust.Fix {
 	out := []trust.Fix{
 		{Title: "Do other caches have the same?", Command: list + " | xargs nix-trust challenge"},
 		{Title: "Are the files still what was registered?", Command: list + " | xargs nix store verify --no-trust"},
@@ -18,9 +18,14 @@ func RadiusFixes(list string, believed bool, without []string) []trust.Fix {
 		out = append(out, trust.Fix{Title: "Did another key sign the same elsewhere?", Command: list +
 			" | xargs nix store verify --no-contents --sigs-needed 1 --substituter https://cache.nixos.org --trusted-public-keys " + word(strings.Join(without, " "))})
 	}
-	out = append(out,
+	return append(out,
 		trust.Fix{Title: "Is it what a lock pins?", Command: "nix-trust verify --store FLAKE/flake.cache-lock"},
 		trust.Fix{Title: "Does a build here make the same?", Command: list + " | xargs nix-trust challenge --rebuild"})
+}
+
+// RadiusFixes are RadiusChecks, and how to be rid of it.
+func RadiusFixes(list string, believed bool, without []string) []trust.Fix {
+	out := RadiusChecks(list, without)
 	if believed {
 		out = append(out, trust.Fix{Title: "Believe the key no longer, or it comes again", Detail: "It lists what can be taken out, and for whom it can be granted.", Command: "nix-trust narrow"})
 	}

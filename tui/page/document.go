@@ -6,6 +6,7 @@ import "github.com/nix-trust/nix-trust/tui/safetext"
 type document struct {
 	Title    string
 	Demo     bool
+	ASCII    bool // no other character is written
 	About    line // whom and what it is about
 	Tiles    []tile
 	Sections []section

@@ -10,8 +10,11 @@ import (
 
 // newDocument says what is shown.
 func newDocument(s Shown, l limits) *document {
-	b := &builder{shown: s, r: s.Report, limit: l, glyphs: explain.Unicode(), style: explain.Style{Glyphs: explain.Unicode(), Home: s.Home}}
-	d := &document{Title: "Which caches Nix trusts here", Demo: s.Demo, About: b.about(), Tiles: b.tiles()}
+	b := &builder{shown: s, r: s.Report, limit: l, glyphs: explain.Unicode(), style: explain.Style{Home: s.Home}}
+	if s.ASCII {
+		b.glyphs = explain.ASCII()
+	}
+	d := &document{ASCII: s.ASCII, Title: "Which caches Nix trusts here", Demo: s.Demo, About: b.about(), Tiles: b.tiles()}
 	for _, part := range []section{
 		b.looked(), b.findings(), b.unseen(), b.matrix(), b.flakes(), b.answers(), b.caches(), b.keys(),
 		b.grants(), b.settings(), b.store(), b.probes(), b.remembered(),
@@ -30,7 +33,7 @@ func (b *builder) about() line {
 
 // tiles are the figures that say most.
 func (b *builder) tiles() []tile {
-	var danger, warnings, unknown, usable, own int
+	var danger, warnings, usable, own int
 	for _, f := range b.r.Findings {
 		switch f.Severity {
 		case trust.Danger:
@@ -40,27 +43,16 @@ func (b *builder) tiles() []tile {
 		}
 	}
 	for _, i := range b.told() {
-		f := &b.r.Flakes[i]
-		if f.Err != "" {
-			unknown++
-		}
-		for _, c := range f.Caches {
-			if !c.Own() {
-				continue
+		for _, c := range b.r.Flakes[i].Caches {
+			if c.Own() {
+				own++
 			}
-			own++
-			switch c.State {
-			case trust.StateUsable, trust.StateScoped:
+			if c.Own() && (c.State == trust.StateUsable || c.State == trust.StateScoped) {
 				usable++
-			case trust.StateUnknown:
-				unknown++
 			}
 		}
 	}
-	unknown += len(b.r.Notes)
-	if b.r.Trust == trust.TrustUnknown {
-		unknown++
-	}
+	unknown := len(b.unknowns())
 	loudIf := func(n int, class string) string {
 		if n == 0 {
 			return "plain"
@@ -166,26 +158,7 @@ func (b *builder) unsure(word string) explain.Mark {
 // too.
 func (b *builder) unseen() section {
 	s := section{ID: "unseen", Title: "What is not known"}
-	var lines []line
-	add := func(l ...piece) { lines = append(lines, append(line{badgeOf(b.unsure("unknown"))}, l...)) }
-	if b.r.Trust == trust.TrustUnknown {
-		add(say("Whether the daemon trusts this user."), say(explain.TrustMeans(b.r)))
-	}
-	if d := b.r.Doubt; d != nil {
-		add(b.prose(d.Text))
-	}
-	for _, i := range b.told() {
-		if f := &b.r.Flakes[i]; f.Err != "" {
-			add(b.flake(f), b.prose(f.Err))
-		}
-	}
-	for _, n := range b.r.Notes {
-		if n.Path != "" {
-			add(b.path(n.Path), b.prose(n.Text))
-		} else {
-			add(b.prose(n.Text))
-		}
-	}
+	lines := b.unknowns()
 	if len(lines) == 0 {
 		s.Blocks = []block{text(say("All that decides was read, and the daemon was heard. What single verdicts leave open is said with them."))}
 		if b.r.Daemon.State != trust.DaemonAnswered {
@@ -197,6 +170,41 @@ func (b *builder) unseen() section {
 	most, rest := b.few(len(lines))
 	s.Blocks = append([]block{text(say("Nothing that follows may be taken for fine because of what is missing here.")), items{lines[:most]}}, rest...)
 	return s
+}
+
+// unknowns are what is not known, each in a line.
+func (b *builder) unknowns() (lines []line) {
+	add := func(l ...piece) { lines = append(lines, append(line{badgeOf(b.unsure("unknown"))}, l...)) }
+	if b.r.Trust == trust.TrustUnknown {
+		add(say("Whether the daemon trusts this user."), say(explain.TrustMeans(b.r)))
+	}
+	if d := b.r.Doubt; d != nil {
+		add(b.prose(d.Text))
+	}
+	for _, i := range b.told() {
+		f := &b.r.Flakes[i]
+		name := b.flake(f)
+		name.To = flakeID(i)
+		if f.Err != "" {
+			add(name, b.prose(f.Err))
+			continue
+		}
+		for k, c := range f.Caches {
+			if c.Own() && c.State == trust.StateUnknown {
+				url := b.url(c.URL)
+				url.To = claimID(i, k)
+				add(name, say("asks for"), url, say("and how that stands could not be determined."))
+			}
+		}
+	}
+	for _, n := range b.r.Notes {
+		if n.Path != "" {
+			add(b.path(n.Path), b.prose(n.Text))
+		} else {
+			add(b.prose(n.Text))
+		}
+	}
+	return lines
 }
 
 // told are the indexes of the flakes that are told of.

@@ -11,7 +11,10 @@ import (
 
 // writeMarkdown writes a document as Markdown that GitHub and GitLab show.
 func writeMarkdown(d *document) string {
-	w := &markdownWriter{}
+	w := &markdownWriter{signs: barSigns}
+	if d.ASCII {
+		w.signs = asciiSigns
+	}
 	w.line(markdownMark)
 	w.line("")
 	w.line("# " + d.Title)
@@ -34,7 +37,8 @@ func writeMarkdown(d *document) string {
 
 type markdownWriter struct {
 	strings.Builder
-	empty bool // the last line was
+	signs map[string]string // of bars
+	empty bool              // the last line was
 }
 
 // line writes a line, and no second empty one.
@@ -79,7 +83,7 @@ func (w *markdownWriter) blocks(all []block, indent string, depth int) {
 		case legend:
 			var parts []string
 			for _, p := range b.Parts {
-				parts = append(parts, "`"+barSigns[p.Class]+"` "+p.Text)
+				parts = append(parts, "`"+w.signs[p.Class]+"` "+p.Text)
 			}
 			w.line(indent + strings.Join(parts, ", "))
 		case chain:
@@ -128,33 +132,36 @@ func (w *markdownWriter) table(t table) {
 	for _, cells := range t.Rows {
 		row := "|"
 		for _, c := range cells {
-			row += " " + markdown.Cell(cellText(c)) + " |"
+			row += " " + markdown.Cell(w.cell(c)) + " |"
 		}
 		w.line(row)
 	}
 }
 
-func cellText(c cell) string {
+func (w *markdownWriter) cell(c cell) string {
 	var lines []string
 	for _, l := range c.Lines {
 		lines = append(lines, written(l))
 	}
 	if c.Bar != nil {
-		lines = append(lines, "`"+c.Bar.signs()+"`", c.Bar.Says)
+		lines = append(lines, "`"+c.Bar.draw(w.signs)+"`", c.Bar.Says)
 	}
 	return strings.Join(lines, "<br>")
 }
 
-// barSigns are the parts of a bar in text, and barSteps how many make a full one.
-var barSigns = map[string]string{"one": "█", "two": "▒", "three": "░"}
+// The parts of a bar in text, and how many make a full one.
+var (
+	barSigns   = map[string]string{"one": "█", "two": "▒", "three": "░"}
+	asciiSigns = map[string]string{"one": "#", "two": "=", "three": "."}
+)
 
 const barSteps = 20
 
-func (b *bar) signs() string {
+func (b *bar) draw(signs map[string]string) string {
 	var out strings.Builder
 	for _, p := range b.Parts {
 		n := max(int(math.Round(p.W*barSteps/100)), 1)
-		out.WriteString(strings.Repeat(barSigns[p.Class], n))
+		out.WriteString(strings.Repeat(signs[p.Class], n))
 	}
 	if out.Len() == 0 {
 		return "-"

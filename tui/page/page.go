@@ -15,6 +15,7 @@ import (
 	"github.com/nix-trust/nix-trust/lock/probe"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/audit"
+	"github.com/nix-trust/nix-trust/tui/explain"
 )
 
 // Shown is what a page tells of.
@@ -24,6 +25,7 @@ type Shown struct {
 	Demo   bool   // the host is made up
 	Root   string // the root folder of the system that was looked at; "" for this machine's
 	Home   string // shown as ~; "" for never
+	ASCII  bool   // the page has no other character
 
 	Store  *Store  // nil: it was left out
 	Probes *Probes // nil: they were not looked for
@@ -68,14 +70,22 @@ type limits struct {
 var wholePage = limits{rows: 5000, text: 4000}
 
 // HTML writes a page.
-func HTML(s Shown) ([]byte, error) { return writeHTML(newDocument(s, wholePage)) }
+func HTML(s Shown) ([]byte, error) {
+	text, err := writeHTML(newDocument(s, wholePage))
+	if err == nil && s.ASCII {
+		text = []byte(explain.ToASCII(string(text)))
+	}
+	return text, err
+}
 
 // Markdown writes a page that fits a comment. Where not all fits, fewer rows of
 // each table are written, and what is left out is counted.
 func Markdown(s Shown) string {
 	var text string
 	for _, l := range []limits{wholePage, {200, 1000}, {60, 500}, {20, 300}, {8, 200}, {4, 120}, {2, 80}} {
-		text = writeMarkdown(newDocument(s, l))
+		if text = writeMarkdown(newDocument(s, l)); s.ASCII {
+			text = explain.ToASCII(text)
+		}
 		if len(text) <= commentLimit {
 			return text
 		}

@@ -178,6 +178,29 @@ func TestAPageOfNothingSaysThatNothingIsKnown(t *testing.T) {
 	}
 }
 
+// A verdict that is open is counted at the top, and told under what is not known.
+func TestAnOpenVerdictIsNotPassedOver(t *testing.T) {
+	s := demoShown(t)
+	before := len((&builder{shown: s, r: s.Report, limit: wholePage}).unknowns())
+	for i := range s.Report.Flakes {
+		for k := range s.Report.Flakes[i].Caches {
+			if c := &s.Report.Flakes[i].Caches[k]; c.Claimed && c.URL == "https://fern.cachix.org" {
+				c.State = trust.StateUnknown
+			}
+		}
+	}
+	text := Markdown(s)
+	for _, want := range []string{
+		fmt.Sprintf("- **%d** things that are not known", before+1),
+		"- ? unknown `~/src/fern` asks for `https://fern.cachix.org` and how that stands could not be determined.",
+		"? unknown<br>a saved answer says no",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it does not say %q", want)
+		}
+	}
+}
+
 func TestAPageOfOneFlakeTellsOfNoOther(t *testing.T) {
 	s := demoShown(t)
 	for i, f := range s.Report.Flakes {
@@ -220,6 +243,22 @@ func TestMarkdownFitsACommentAndSaysWhatItLeavesOut(t *testing.T) {
 	r.User.Name, r.Nix.StoreWhy = long, long
 	if n := len(Markdown(s)); n > commentLimit {
 		t.Errorf("%d bytes", n)
+	}
+}
+
+func TestAPageInASCIIHasNothingElse(t *testing.T) {
+	s := demoShown(t)
+	s.ASCII = true
+	for name, text := range map[string]string{"HTML": html(t, s), "Markdown": Markdown(s)} {
+		if i := strings.IndexFunc(text, func(r rune) bool { return r > '~' }); i >= 0 {
+			t.Errorf("%s has %q", name, text[i:min(len(text), i+10)])
+		}
+		if !strings.Contains(text, "ignored") || !Ours([]byte(text)) {
+			t.Errorf("%s is no page", name)
+		}
+	}
+	if text := Markdown(s); !strings.Contains(text, "`#########") || strings.Contains(text, "??????") {
+		t.Error("bars cannot be read")
 	}
 }
 

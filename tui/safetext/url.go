@@ -51,29 +51,48 @@ var (
 // account of an ssh URL, or passes for a host, which is a trick to be seen and
 // no secret; elsewhere it is often a token. The result is not yet safe to show.
 func Redact(s string) string {
-	if strings.Contains(s, "@") {
-		s = userInfo.ReplaceAllStringFunc(s, func(m string) string {
-			scheme, user, _ := strings.Cut(m, "://")
-			password := strings.Contains(user, ":")
-			if !password && (strings.Contains(user, ".") || strings.HasPrefix(scheme, "ssh") || strings.HasSuffix(scheme, "+ssh")) {
-				return m
-			}
-			return scheme + "://***@"
-		})
-	}
+	s = CoverURLs(s, func(string) string { return "***" })
 	if strings.Contains(s, "=") {
-		s = secretParam.ReplaceAllString(s, "${1}***")
 		s = secretLine.ReplaceAllString(s, "${1}***")
 	}
 	return s
 }
 
+// CoverURLs is what Redact does with URLs, with a text of the caller's in the
+// place of each secret: a user, with its password if it has one, or a parameter's
+// value.
+func CoverURLs(s string, cover func(secret string) string) string {
+	if strings.Contains(s, "@") {
+		s = userInfo.ReplaceAllStringFunc(s, func(m string) string {
+			scheme, user, _ := strings.Cut(m, "://")
+			user = strings.TrimSuffix(user, "@")
+			password := strings.Contains(user, ":")
+			if !password && (strings.Contains(user, ".") || strings.HasPrefix(scheme, "ssh") || strings.HasSuffix(scheme, "+ssh")) {
+				return m
+			}
+			return scheme + "://" + cover(user) + "@"
+		})
+	}
+	if strings.Contains(s, "=") {
+		s = secretParam.ReplaceAllStringFunc(s, func(m string) string {
+			name := secretParam.FindStringSubmatch(m)[1]
+			return name + cover(m[len(name):])
+		})
+	}
+	return s
+}
+
+// IsSecret reports whether the values of a setting are secrets, each after its
+// name and "=".
+func IsSecret(setting string) bool {
+	name := strings.TrimPrefix(setting, "extra-")
+	return name == "access-tokens" || name == "impure-env"
+}
+
 // RedactValue returns the value of a setting with *** for what is secret in it.
 // The result is not yet safe to show.
 func RedactValue(setting, value string) string {
-	switch strings.TrimPrefix(setting, "extra-") {
-	case "access-tokens", "impure-env":
-	default:
+	if !IsSecret(setting) {
 		return Redact(value)
 	}
 	tokens := strings.Fields(value)
