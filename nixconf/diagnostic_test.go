@@ -112,10 +112,4 @@ func TestLixHasTwoTimeoutsForConnecting(t *testing.T) {
 	if v := c.Get("initial-connect-timeout"); v != nil {
 		t.Errorf("2.93 has %+v", v)
 	}
-	// What only Lix may have is not called unknown to it.
-	for _, d := range c.Warnings {
-		if d.Kind == "unknown-setting" && d.Severity != nixconf.SeverityNote {
-			t.Errorf("%+v", d)
-		}
-	}
 }

@@ -33,7 +33,7 @@ var dialects = func() (ds [newest + 1]func() *dialect) {
 // dialectOf returns the tables of a version: which settings it has is known of
 // every release, their kinds and defaults are those of the nearest of 2.8, 2.26
 // (back to 2.16, where configuration got its present shape) and 2.34. Lix has
-// what it took along from 2.18, and what lix.go knows besides.
+// what it took along from 2.18, and what lix.tsv has besides.
 func dialectOf(v Version) *dialect {
 	if v.Lix() {
 		return lixDialect(v)
@@ -83,7 +83,14 @@ func readTable(table string, minor int) *dialect {
 			d.settings = append(d.settings, s)
 		}
 	}
+	d.index()
+	return d
+}
+
+// index sorts the settings and lists them by their names and aliases.
+func (d *dialect) index() {
 	slices.SortFunc(d.settings, func(a, b *Setting) int { return strings.Compare(a.Name, b.Name) })
+	clear(d.byName)
 	for _, s := range d.settings {
 		d.byName[s.Name] = s
 	}
@@ -93,7 +100,6 @@ func readTable(table string, minor int) *dialect {
 			d.byName[a] = s
 		}
 	}
-	return d
 }
 
 // exists reads the releases that have a setting: "2.19", or "2.8-2.12".

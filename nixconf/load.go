@@ -317,9 +317,12 @@ func (l *loader) warnUnknown() {
 	}
 	slices.Sort(names)
 	for _, name := range names {
+		if name == "darwin-log-sandbox-violations" && l.env.darwin() {
+			continue // what no Linux has is not in the table, and it decides nothing
+		}
 		d := unknownSetting(name, l.unknown[name])
 		if !l.version.KnowsAll() {
-			d.Severity, d.Message, d.Text = SeverityNote, "", "whether this Lix has the setting "+name+" is not known here"
+			d.Severity, d.Message, d.Text = SeverityNote, "", "whether Nix "+l.version.String()+" has the setting "+name+" is not known here"
 		}
 		if strings.HasPrefix(name, "\ufeff") {
 			d.Kind = "bom"

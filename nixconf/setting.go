@@ -57,7 +57,8 @@ type Setting struct {
 }
 
 // Lookup finds a setting by its name, an alias of it, or extra-NAME when it can
-// be appended to, as the newest version that has it. extra says which it was.
+// be appended to, as the newest version of Nix that has it, else as the newest of
+// Lix. extra says which it was.
 // A setting whose own name starts with "extra-" is found by that name first.
 func Lookup(name string) (s *Setting, extra, ok bool) {
 	for _, minor := range []int{newest, 26, oldest} {
@@ -65,10 +66,10 @@ func Lookup(name string) (s *Setting, extra, ok bool) {
 			return s, extra, ok
 		}
 	}
-	return nil, false, false
+	return lixDialects[len(lixDialects)-1]().lookup(name)
 }
 
-// SettingNames returns the name of every setting of any version, sorted.
+// SettingNames returns the name of every setting of any version of Nix, sorted.
 func SettingNames() []string {
 	var names []string
 	for _, minor := range []int{newest, 26, oldest} {

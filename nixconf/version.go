@@ -1,6 +1,7 @@
 package nixconf
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -62,6 +63,11 @@ func (v Version) Lix() bool { return v.Major == 2 && v.Minor >= firstLix }
 // LixAtLeast reports whether the version is one of Lix, and 2.minor or later: it
 // then has what Lix, and nobody else, came to have with that release.
 func (v Version) LixAtLeast(minor int) bool { return v.Lix() && v.Minor >= minor }
+
+// compare orders versions by their numbers.
+func (v Version) compare(w Version) int {
+	return cmp.Or(cmp.Compare(v.Major, w.Major), cmp.Compare(v.Minor, w.Minor), cmp.Compare(v.Patch, w.Patch))
+}
 
 // String returns "2.26.3", or "unknown".
 func (v Version) String() string {

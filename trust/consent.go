@@ -63,7 +63,7 @@ func (e *engine) consent(settings []flake.Setting) consent {
 			}
 			c.all.Apply(origin, s.Name, s.Value)
 			if !e.knows(s.Name) && v.State == SettingApplied && !e.f.Nix.Version.KnowsAll() {
-				r := e.reason(CodeUnknownSetting, Unknown, s.Name, fmt.Sprintf("Whether this Lix has a setting called %s is not known here.", s.Name))
+				r := e.reason(CodeUnknownSetting, Unknown, s.Name, fmt.Sprintf("Whether this version has a setting called %s is not known here.", s.Name))
 				r.Where = s.Pos
 				v.State, v.Reasons = SettingUnknown, append(v.Reasons, r)
 			}

@@ -63,6 +63,9 @@ func (e *engine) configFindings(add addFinding) {
 				sev = Warn
 			}
 			text := d.Text
+			if d.Kind == "unknown-setting" && e.f.Platform.OS == PlatformDeterminate { // which has settings of its own
+				sev, text = Info, "whether Determinate Nix has this setting is not known here"
+			}
 			if d.Message != "" {
 				text = d.Message + ": " + d.Text
 			}

@@ -221,21 +221,22 @@ func TestFlakesAreNeverOffInDeterminateNix(t *testing.T) {
 	}
 }
 
-// Of a setting that Nix 2.18 does not have it is not known whether Lix does.
-func TestASettingThatOnlyLixMayHaveIsNotCalledUnknownToIt(t *testing.T) {
-	const name = "pasta-path"
+// What Lix alone has is applied there and warned of elsewhere; Determinate Nix has
+// settings of its own, so that nothing is warned of there.
+func TestASettingThatOnlyLixHasIsNotCalledUnknownToIt(t *testing.T) {
+	const name = "repl-overlays"
 	saved := `{"` + name + `":{"x":true}}`
 	for _, imp := range implementations {
 		r := imp.decide(t, scene{flake: `nixConfig.` + name + ` = "x";`, answers: saved, user: name + " = x"})
 		want := SettingInert
 		if imp.version.Lix() {
-			want = SettingUnknown
+			want = SettingApplied
 		}
 		if v := settingOf(t, r, name); v.State != want {
 			t.Errorf("%s: %s, want %s", imp.name, v.State, want)
 		}
 		warned := slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Code == CodeConfigWarning && f.Severity > Info })
-		if warned == imp.version.Lix() {
+		if warned == (imp.version.Lix() || imp.os == PlatformDeterminate) {
 			t.Errorf("%s: warned of %s: %v", imp.name, name, warned)
 		}
 	}

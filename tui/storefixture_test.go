@@ -128,7 +128,6 @@ var (
 	oldStoreKey   = newStoreKey("old.cachix.org-1", 4, true, "trusted-public-keys, "+home+"/.config/nix/nix.conf:2:1")
 	teamStoreKey  = newStoreKey("team.example-1", 5, true, "trusted-public-keys, /etc/nix/nix.conf:6:90")
 	evilStoreKey  = newStoreKey("evil\x1b[2J\u202e-1", 6, false, "claimed by "+evilText)
-	forgerKey     = newStoreKey("cache.nixos.org-1", 9, false)
 )
 
 // storeItems are one of everything that can be in a store.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/child"
 	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/gateplace"
 	"github.com/nix-trust/nix-trust/trust/host"
@@ -91,8 +92,8 @@ func (a *app) exec(ctx context.Context, argv []string, f execFlags) error {
 	}
 	// From here on a signal is the command's: Ctrl-C ends that, and what was
 	// made for it goes after it.
-	w := watch()
-	defer w.end()
+	w := child.Watch()
+	defer w.Stop()
 	ctx = context.WithoutCancel(ctx)
 	r, err := a.report(ctx, g.Grant.Seen)
 	if err != nil {
@@ -119,12 +120,12 @@ func (a *app) exec(ctx context.Context, argv []string, f execFlags) error {
 	cmd.Args[0] = argv[0]
 	cmd.Env = run.env
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.in, a.out, a.err
-	end, err := w.run(cmd)
+	end, err := w.Run(cmd)
 	if err != nil {
 		return notRun(argv[0], err)
 	}
 	run.tell()
-	if end.code == exitOK {
+	if end.Code == exitOK {
 		return nil
 	}
 	return &end
@@ -177,7 +178,7 @@ type execution struct {
 	url    string
 	env    []string
 	before gate.Status
-	data   *dataFolder // nil: the user's own is used
+	data   *child.DataFolder // nil: the user's own is used
 }
 
 // prepare makes the command's environment.
@@ -187,8 +188,8 @@ func (e *execution) prepare() (remove func(), err error) {
 	if r.Trust == trust.Trusted {
 		key = e.held.Key
 	}
-	lines := gateLines(e.url, key)
-	asks := unanswered(e.flake())
+	lines := child.GateLines(e.url, key)
+	asks := child.Unanswered(e.flake())
 	remove = func() {}
 	var vars []string
 	switch {
@@ -202,12 +203,12 @@ func (e *execution) prepare() (remove func(), err error) {
 			return nil, err
 		}
 		if e.data != nil {
-			vars = append(vars, "NIX_DATA_HOME="+e.data.dir)
+			vars = append(vars, "NIX_DATA_HOME="+e.data.Dir)
 			fmt.Fprintf(e.app.err, "nix-trust: nix will say that it ignores %s of this flake: what was granted needs none\n", count(len(asks), "setting", "settings"))
 		}
 	}
-	vars = append(vars, "NIX_CONFIG="+nixConfig(os.Getenv("NIX_CONFIG"), lines...))
-	e.env = withVariables(os.Environ(), append(vars, direct(os.Environ())...)...)
+	vars = append(vars, "NIX_CONFIG="+child.NixConfig(os.Getenv("NIX_CONFIG"), lines...))
+	e.env = child.WithVariables(os.Environ(), append(vars, child.Direct(os.Environ())...)...)
 	return remove, nil
 }
 
@@ -222,7 +223,7 @@ func (e *execution) ownData(asks []trust.AnswerEdit) (remove func(), err error) 
 	if err != nil {
 		return nil, err
 	}
-	if e.data, err = newDataFolder(dir, filepath.Dir(own.Path), own.Answers, asks); err != nil {
+	if e.data, err = child.NewDataFolder(dir, filepath.Dir(own.Path), own.Answers, asks); err != nil {
 		remove()
 		return nil, &problem{code: exitUnknown, text: fmt.Sprintf("the saved answers could not be put beside those for this command: %v", err)}
 	}
@@ -296,7 +297,7 @@ func (e *execution) then() (*trust.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return trust.Decide(host.Look(context.Background(), m.With(map[string]string{"NIX_CONFIG": variable(e.env, "NIX_CONFIG")}), o)), nil
+	return trust.Decide(host.Look(context.Background(), m.With(map[string]string{"NIX_CONFIG": child.Variable(e.env, "NIX_CONFIG")}), o)), nil
 }
 
 func reasonText(rs []trust.Reason) string {
@@ -324,10 +325,10 @@ func (e *execution) tell() {
 	if e.data == nil {
 		return
 	}
-	for _, name := range e.data.keep() {
-		a.warn("%s, which the command put into its data folder, is there already under %s and was not kept", name, e.data.real)
+	for _, name := range e.data.Keep() {
+		a.warn("%s, which the command put into its data folder, is there already under %s and was not kept", name, e.data.Real)
 	}
-	said, err := e.data.said(e.report.Nix.Version)
+	said, err := e.data.Said(e.report.Nix.Version)
 	if err != nil {
 		a.warn("what was answered while the command ran could not be read: %v", err)
 	}

@@ -125,7 +125,7 @@ func (a *app) hear(ctx context.Context, in io.Reader, pass bool) (out []heard, m
 	keep := func(ms []message.Message) {
 		for _, m := range ms {
 			key := m
-			key.Line, key.Text = 0, ""
+			key.Line, key.Lines, key.Level, key.Text = 0, 0, "", ""
 			if i, ok := index[key]; ok {
 				out[i].times++
 				continue

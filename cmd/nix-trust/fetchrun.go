@@ -14,6 +14,7 @@ import (
 	"github.com/nix-trust/nix-trust/lock"
 	"github.com/nix-trust/nix-trust/lock/nix"
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/child"
 	"github.com/nix-trust/nix-trust/trust/fetch"
 	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/gateplace"
@@ -90,9 +91,9 @@ func (c *fetching) bring(ctx context.Context, hold func(context.Context) (*gatep
 // to remember things that goes afterwards, and the gate's key where this user's
 // word counts.
 func (c *fetching) environment(dir string, held *gateplace.Held) []string {
-	env := append([]string{"XDG_CACHE_HOME=" + dir, "NIX_CACHE_HOME=" + filepath.Join(dir, "nix"), "NO_COLOR=1"}, direct(os.Environ())...)
+	env := append([]string{"XDG_CACHE_HOME=" + dir, "NIX_CACHE_HOME=" + filepath.Join(dir, "nix"), "NO_COLOR=1"}, child.Direct(os.Environ())...)
 	if c.believed() && held.Key != "" {
-		env = append(env, "NIX_CONFIG="+nixConfig(os.Getenv("NIX_CONFIG"), "extra-trusted-public-keys = "+held.Key))
+		env = append(env, "NIX_CONFIG="+child.NixConfig(os.Getenv("NIX_CONFIG"), "extra-trusted-public-keys = "+held.Key))
 	}
 	return env
 }

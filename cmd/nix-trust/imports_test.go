@@ -50,7 +50,7 @@ var layers = map[string][]string{
 		"nixconf", "nixconf/flake",
 		"lock", "lock/bincache", "lock/cachix", "lock/challenge", "lock/generate", "lock/nix", "lock/probe", "lock/trustix", "lock/verify",
 		"trust", "trust/global", "trust/grants", "trust/gate", "trust/diskcache", "trust/storedb", "trust/audit", "trust/operation", "trust/service", "trust/message", "trust/ledger", "trust/host", "trust/host/bundle", "trust/host/demo",
-		"trust/fetch", "trust/gateplace", "trust/gateprocess", "trust/guard", "trust/keeper",
+		"trust/child", "trust/fetch", "trust/gateplace", "trust/gateprocess", "trust/guard", "trust/keeper", "trust/setup",
 		"tui", "tui/explain", "tui/markdown", "tui/page", "tui/safetext",
 	},
 
@@ -58,10 +58,12 @@ var layers = map[string][]string{
 	"lock/bincache/keytable": {},
 
 	// What a gate is run with.
+	"trust/child":       {"nixconf", "trust", "trust/guard"},                                          // Nix with something of its own
 	"trust/fetch":       {"lock", "lock/bincache"},                                                    // in which order, and from a gate without waiting
 	"trust/gateprocess": {"trust/gate", "trust/gateplace", "tui/safetext"},                            // a gate as a process of its own
 	"trust/gateplace":   {"lock/bincache", "trust/gate", "trust/guard", "trust/host", "trust/ledger"}, // where a gate has its things
 	"trust/guard":       {},                                                                           // reads what nobody else may have written
+	"trust/setup":       {"lock/bincache", "nixconf", "trust"},                                        // what a gate needs, held against the configuration
 	"trust/keeper":      {"lock", "trust/grants", "trust/guard", "tui/safetext"},                      // what is granted at each moment
 
 	// For tests alone.
@@ -76,7 +78,7 @@ var layers = map[string][]string{
 }
 
 // pure are the packages that decide: no network, no files, no clock of their own.
-var pure = []string{"trust", "trust/audit", "trust/service", "trust/global", "trust/grants", "trust/operation", "trust/message", "nixconf/flake", "lock", "lock/bincache/keytable", "tui/safetext", "tui/markdown", "tui/page"}
+var pure = []string{"trust", "trust/setup", "trust/audit", "trust/service", "trust/global", "trust/grants", "trust/operation", "trust/message", "nixconf/flake", "lock", "lock/bincache/keytable", "tui/safetext", "tui/markdown", "tui/page"}
 
 func TestImportsPointOneWay(t *testing.T) {
 	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...")

@@ -42,10 +42,10 @@ func (n *narrowing) gateMissing(ctx context.Context) (string, error) {
 	if err := j.look(ctx, ""); err != nil {
 		return "", err
 	}
-	switch l := j.keyListing(key); {
-	case l.outcome != trust.Pass:
-		return l.text + " Run `nix-trust setup` first.", nil
-	case j.stale():
+	switch l := j.KeyListing(key); {
+	case l.Outcome != trust.Pass:
+		return l.Text + " Run `nix-trust setup` first.", nil
+	case j.Stale():
 		return "The daemon is older than its files, so whether it believes the gate's key is not known: restart it, and look with `nix-trust setup --check`.", nil
 	}
 	return "", nil

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/child"
 	"github.com/nix-trust/nix-trust/trust/host"
 	"github.com/nix-trust/nix-trust/trust/host/demo"
 	"github.com/nix-trust/nix-trust/tui"
@@ -60,10 +61,10 @@ func run(ctx context.Context, args []string, s streams) int {
 	if err == nil {
 		return exitOK
 	}
-	var end *commandEnd
+	var end *child.End
 	if errors.As(err, &end) {
-		end.end()
-		return end.code
+		end.Follow()
+		return end.Code
 	}
 	if ctx.Err() != nil {
 		return exitInterrupted

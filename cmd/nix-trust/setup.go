@@ -17,6 +17,7 @@ import (
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/gateplace"
 	"github.com/nix-trust/nix-trust/trust/host"
+	"github.com/nix-trust/nix-trust/trust/setup"
 )
 
 // setupFlags are the flags of setup.
@@ -97,11 +98,10 @@ var setupMeans = [2]string{
 // A setupJob is one run of setup: whose gate it is about, and how the machine is.
 type setupJob struct {
 	*app
-	f      setupFlags
-	place  gateplace.Place
-	owner  gateplace.Owner
-	facts  *trust.Facts
-	report *trust.Report
+	f     setupFlags
+	place gateplace.Place
+	owner gateplace.Owner
+	setup.Machine
 }
 
 func (a *app) setup(ctx context.Context, f setupFlags) error {
@@ -169,10 +169,10 @@ func (j *setupJob) look(ctx context.Context, user string) error {
 	if j.place.System && !j.f.check {
 		m = m.Bare() // what root changes goes by no variable
 	}
-	j.facts = host.Look(ctx, m, host.Options{User: user})
-	j.report = trust.Decide(j.facts)
+	j.Facts = host.Look(ctx, m, host.Options{User: user})
+	j.Report = trust.Decide(j.Facts)
 	j.mu.Lock()
-	j.home = j.facts.User.Home
+	j.home = j.Facts.User.Home
 	j.mu.Unlock()
 	return ctx.Err()
 }
@@ -202,7 +202,7 @@ func (j *setupJob) makeUser(ctx context.Context) error {
 // key is the gate's key: the one that is there, or one in memory.
 func (j *setupJob) key() (gateplace.Key, error) {
 	var listed []bincache.PublicKey
-	if cfg, _ := j.deciding(); cfg != nil {
+	if cfg, _ := j.Deciding(); cfg != nil {
 		for _, it := range cfg.Get("trusted-public-keys").Items {
 			if key, err := bincache.ParsePublicKey(it.Text); err == nil {
 				listed = append(listed, key)
@@ -239,7 +239,11 @@ func (j *setupJob) planUser(key gateplace.Key) (trust.Plan, error) {
 	if err := j.publish(&p, key); err != nil {
 		return p, err
 	}
-	w, doubt := j.wanted(key)
+	var urls []string
+	if !j.f.pushOnly {
+		urls = j.place.URLs()
+	}
+	w, doubt := j.Wanted(key.Public, urls)
 	if len(w.Keys)+len(w.Caches) == 0 {
 		p.Notes = append(p.Notes, "The configuration has all of it already.")
 		j.conclude(&p)
@@ -248,7 +252,7 @@ func (j *setupJob) planUser(key gateplace.Key) (trust.Plan, error) {
 	if doubt != "" {
 		p.Notes = append(p.Notes, doubt)
 	}
-	s, err := j.report.Platform.Snippet(trust.TargetSystem, w)
+	s, err := j.Report.Platform.Snippet(trust.TargetSystem, w)
 	if err != nil {
 		return p, &problem{code: exitFindings, text: err.Error()}
 	}
@@ -275,7 +279,7 @@ func (j *setupJob) planUser(key gateplace.Key) (trust.Plan, error) {
 		p.Commands = append(p.Commands, j.restart())
 	}
 	p.Notes = append(p.Notes, s.Notes...)
-	if j.ownCounts() && len(w.Keys) > 0 {
+	if j.OwnCounts() && len(w.Keys) > 0 {
 		p.Commands = append(p.Commands, j.ownWay(w))
 	}
 	j.conclude(&p)
@@ -288,8 +292,8 @@ func (j *setupJob) ownWay(w trust.Want) trust.Fix {
 		Title: "Or, for you alone and without an administrator, write it into " + j.ownConf(), File: j.ownConf(),
 		Command: "extra-trusted-public-keys = " + strings.Join(w.Keys, " "),
 	}
-	if j.report.Platform.HomeManager {
-		if s, err := j.report.Platform.Snippet(trust.TargetHomeManager, trust.Want{Keys: w.Keys}); err == nil {
+	if j.Report.Platform.HomeManager {
+		if s, err := j.Report.Platform.Snippet(trust.TargetHomeManager, trust.Want{Keys: w.Keys}); err == nil {
 			f.Title, f.File, f.Command = "Or, for you alone, write it into "+s.File+", and then: "+s.Then, s.File, s.Text
 		}
 	}
@@ -354,7 +358,7 @@ func (j *setupJob) publish(p *trust.Plan, key gateplace.Key) error {
 // conclude ends a plan with the commands that follow it whatever was changed.
 func (j *setupJob) conclude(p *trust.Plan) {
 	restart := j.restart()
-	if j.stale() && !slices.Contains(p.Commands, restart) {
+	if j.Stale() && !slices.Contains(p.Commands, restart) {
 		p.Commands = append(p.Commands, restart)
 	}
 	p.Commands = append(p.Commands, trust.Fix{Title: "See whether it is in force", Command: j.checkCommand()})
@@ -376,14 +380,14 @@ func (j *setupJob) checkCommand() string {
 func (j *setupJob) restart() trust.Fix {
 	return trust.Fix{
 		Title:  "Restart the daemon: it reads its files when it starts",
-		Detail: "Builds that it runs at the moment are stopped.", Command: j.report.Platform.Restart, Admin: true,
+		Detail: "Builds that it runs at the moment are stopped.", Command: j.Report.Platform.Restart, Admin: true,
 	}
 }
 
 // modules reports whether the system's configuration is written elsewhere than
 // in nix.conf.
 func (j *setupJob) modules() bool {
-	os := j.report.Platform.OS
+	os := j.Report.Platform.OS
 	return os == trust.PlatformNixOS || os == trust.PlatformNixDarwin
 }
 
@@ -401,8 +405,8 @@ func (j *setupJob) adminFile() (string, error) {
 
 // ownConf is the user's own nix.conf.
 func (j *setupJob) ownConf() string {
-	if j.facts.Client != nil {
-		for _, s := range j.facts.Client.Read {
+	if j.Facts.Client != nil {
+		for _, s := range j.Facts.Client.Read {
 			if s.Layer == nixconf.LayerUser {
 				return s.Path
 			}

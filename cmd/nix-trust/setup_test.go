@@ -11,12 +11,11 @@ import (
 	"testing/iotest"
 
 	"github.com/nix-trust/nix-trust/lock/bincache"
-	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/gateplace"
-	"github.com/nix-trust/nix-trust/trust/host"
 	"github.com/nix-trust/nix-trust/trust/operation"
+	"github.com/nix-trust/nix-trust/trust/setup"
 )
 
 // setupAt runs setup of a user whose things are all in one folder.
@@ -182,7 +181,7 @@ func TestSetupSaysWhatThePlatformTakes(t *testing.T) {
 		dir := t.TempDir()
 		t.Setenv("NIX_TRUST_CONFIG_DIR", dir)
 		facts := &trust.Facts{Platform: c.platform, Nix: trust.Nix{Store: trust.StoreDaemon}, Daemon: trust.Daemon{State: trust.DaemonAnswered, Trust: trust.Untrusted}}
-		j := &setupJob{app: &app{}, place: gateplace.Place{Dir: dir, Address: gateplace.Address}, owner: gateplace.Owner{Name: "mira"}, facts: facts, report: trust.Decide(facts)}
+		j := &setupJob{app: &app{}, place: gateplace.Place{Dir: dir, Address: gateplace.Address}, owner: gateplace.Owner{Name: "mira"}, Machine: setup.Machine{Facts: facts, Report: trust.Decide(facts)}}
 		p, err := j.planUser(gateplace.Key{Place: j.place, Owner: j.owner, Public: key})
 		if err != nil {
 			t.Fatal(err)
@@ -198,41 +197,6 @@ func TestSetupSaysWhatThePlatformTakes(t *testing.T) {
 		}
 		if !text || !then || apply != c.apply || p.Risk != trust.PlanNeutral {
 			t.Errorf("%v: %+v", c.platform.OS, p.Commands)
-		}
-	}
-}
-
-// What is not known is not taken for listed, and not for missing either.
-func TestAListThatCouldNotBeReadIsUnknown(t *testing.T) {
-	key, err := bincache.ParsePublicKey(applyKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	load := func(text string) *nixconf.Config {
-		putFile(t, dir+"/nix.conf", text, 0o644)
-		return nixconf.Load(host.Under("/"), nixconf.Environment{Home: dir, Root: true, System: "x86_64-linux", Lookup: func(n string) (string, bool) { return dir, n == "NIX_CONF_DIR" }}, nixconf.Version{Major: 2, Minor: 34})
-	}
-	url := gateplace.OfMachine("").URL(0)
-	for _, c := range []struct {
-		name     string
-		cfg      *nixconf.Config
-		key, url trust.Outcome
-	}{
-		{"nothing was read", nil, trust.Unknown, trust.Unknown},
-		{"empty", load(""), trust.Fail, trust.Fail},
-		{"both", load("extra-trusted-public-keys = " + applyKey + "\nextra-trusted-substituters = " + url + "\n"), trust.Pass, trust.Pass},
-		{"a global substituter", load("extra-substituters = " + url + "\n"), trust.Fail, trust.Pass},
-		{"no slash", load("extra-trusted-substituters = " + strings.TrimSuffix(url, "/") + "\n"), trust.Fail, trust.Fail},
-		{"two slashes", load("extra-trusted-substituters = " + url + "/\n"), trust.Fail, trust.Fail},
-		{"a broken key before it", load("trusted-public-keys = nonsense " + applyKey + "\n"), trust.Fail, trust.Fail},
-		{"replaced later", load("extra-trusted-public-keys = " + applyKey + "\ntrusted-public-keys = \n"), trust.Fail, trust.Fail},
-		{"a file that is not there to read", load("include /no/such/file\n"), trust.Unknown, trust.Unknown},
-	} {
-		facts := &trust.Facts{System: c.cfg, Nix: trust.Nix{Store: trust.StoreDaemon}, Daemon: trust.Daemon{State: trust.DaemonAnswered, Trust: trust.Untrusted}}
-		j := &setupJob{facts: facts, report: trust.Decide(facts)}
-		if k, u := j.keyListing(key), j.urlListing(url); k.outcome != c.key || u.outcome != c.url || k.text == "" || u.text == "" {
-			t.Errorf("%s: the key %v, the address %v: %s %s", c.name, k.outcome, u.outcome, k.text, u.text)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/gateplace"
+	"github.com/nix-trust/nix-trust/trust/setup"
 )
 
 // What the check comes to, of push (fetch) and of pull (exec). The zero value is
@@ -90,7 +91,7 @@ func (c *setupCheck) look(ctx context.Context) error {
 		if err := c.setupJob.look(ctx, gateplace.MachineUser); err != nil {
 			return err
 		}
-		if c.facts.Nix.Store == trust.StoreDaemon {
+		if c.Facts.Nix.Store == trust.StoreDaemon {
 			as = &c.owner
 		} else if err := c.setupJob.look(ctx, ""); err != nil {
 			return err
@@ -105,11 +106,11 @@ func (c *setupCheck) look(ctx context.Context) error {
 	}
 	key := c.lookAtLists()
 	c.running = listens(ctx, c.place.Address)
-	if c.facts.Nix.Store != trust.StoreDaemon && c.facts.Nix.Store != trust.StoreLocal {
-		c.step(checkStep{name: "store", text: "Which store Nix opens here is not known, or is one of another kind: " + c.facts.Nix.StoreWhy + "."})
+	if c.Facts.Nix.Store != trust.StoreDaemon && c.Facts.Nix.Store != trust.StoreLocal {
+		c.step(checkStep{name: "store", text: "Which store Nix opens here is not known, or is one of another kind: " + c.Facts.Nix.StoreWhy + "."})
 		return nil
 	}
-	if c.facts.Nix.Path == "" {
+	if c.Facts.Nix.Path == "" {
 		c.step(checkStep{name: "store", text: "There is no nix in PATH that could ask."})
 		return nil
 	}
@@ -156,17 +157,17 @@ func (c *setupCheck) lookAtKey() bool {
 }
 
 // lookAtLists looks at what the files say, and returns what they say of the key.
-func (c *setupCheck) lookAtLists() listing {
-	key := c.keyListing(c.public)
-	s := checkStep{name: "key-configured", outcome: key.outcome, text: key.text, where: key.where}
+func (c *setupCheck) lookAtLists() setup.Listing {
+	key := c.KeyListing(c.public)
+	s := checkStep{name: "key-configured", outcome: key.Outcome, text: key.Text, where: key.Where}
 	switch {
-	case key.outcome != trust.Fail:
-	case key.bad != nil:
-		s.fixes = []trust.Fix{c.report.Platform.Removal(key.bad.Origin, key.bad.Text)}
-	case key.also == "":
+	case key.Outcome != trust.Fail:
+	case key.Bad != nil:
+		s.fixes = []trust.Fix{c.Report.Platform.Removal(key.Bad.Origin, key.Bad.Text)}
+	case key.Also == "":
 		s.fixes = []trust.Fix{c.again()}
 	default:
-		s.fixes = []trust.Fix{{Title: "Find out whose key stands there, and have it taken out", Command: "nix-trust propose disallow " + shellQuote(key.also) + " -o change.json", Admin: true}}
+		s.fixes = []trust.Fix{{Title: "Find out whose key stands there, and have it taken out", Command: "nix-trust propose disallow " + shellQuote(key.Also) + " -o change.json", Admin: true}}
 	}
 	c.step(s)
 	if c.f.pushOnly {
@@ -175,21 +176,21 @@ func (c *setupCheck) lookAtLists() listing {
 	u := checkStep{name: "addresses-configured", outcome: trust.Pass}
 	listed, all := 0, c.place.URLs()
 	for _, url := range all {
-		l := c.urlListing(url)
+		l := c.URLListing(url)
 		switch {
-		case l.outcome == trust.Pass:
+		case l.Outcome == trust.Pass:
 			if listed++; u.where.File == "" {
-				u.where = l.where
+				u.where = l.Where
 			}
 			continue
-		case u.text == "" || l.also != "" && !strings.Contains(u.text, "letter by letter"):
-			u.text, u.outcome, u.where = l.text, l.outcome, l.where
+		case u.text == "" || l.Also != "" && !strings.Contains(u.text, "letter by letter"):
+			u.text, u.outcome, u.where = l.Text, l.Outcome, l.Where
 		}
 	}
 	switch {
 	case listed == len(all):
 		u.text = fmt.Sprintf("The %d addresses of the gate are listed.", listed)
-	case c.ownCounts():
+	case c.OwnCounts():
 		// A user who is believed asks for what he likes.
 		u.outcome, u.text = trust.Pass, "The gate's addresses need not be listed for this user."
 	default:
@@ -249,7 +250,7 @@ func (c *setupCheck) probeAt(ctx context.Context, p *prober, fixed bool) (it mad
 
 // askPush has the store take a path that the gate's key has signed, and another
 // one that nobody would believe.
-func (c *setupCheck) askPush(ctx context.Context, p *prober, key listing) {
+func (c *setupCheck) askPush(ctx context.Context, p *prober, key setup.Listing) {
 	s := checkStep{name: "key-in-force"}
 	defer func() { c.step(s) }()
 	if said, err := c.control(ctx, p); err != nil || said != "" {
@@ -273,7 +274,7 @@ func (c *setupCheck) askPush(ctx context.Context, p *prober, key listing) {
 		s.text = "It could not be asked: " + err.Error() + "."
 	case got == probeTaken:
 		c.push, s.outcome, s.text = forceYes, trust.Pass, "What the gate's key has signed is taken, and what another key has signed is not."
-		if key.outcome != trust.Pass && c.facts.Nix.Store == trust.StoreDaemon {
+		if key.Outcome != trust.Pass && c.Facts.Nix.Store == trust.StoreDaemon {
 			s.text += " But no file that could be read says so: once the daemon is started anew it may not be taken any more."
 		}
 	case got == probeUnsigned:
@@ -313,20 +314,20 @@ func (c *setupCheck) control(ctx context.Context, p *prober) (said string, err e
 }
 
 // whyNot is why something that the files say or do not say is not in force.
-func (c *setupCheck) whyNot(l listing, what string) (force, string, []trust.Fix) {
+func (c *setupCheck) whyNot(l setup.Listing, what string) (force, string, []trust.Fix) {
 	switch {
-	case l.outcome == trust.Fail:
+	case l.Outcome == trust.Fail:
 		return forceNot, "The running daemon does not take " + what + ", which is not configured.", nil
-	case l.outcome == trust.Unknown && c.stale():
+	case l.Outcome == trust.Unknown && c.Stale():
 		return forceNot, "The running daemon does not take " + what + ", which no file has that could be read; and it was started before they were changed.", []trust.Fix{c.again(), c.restart()}
-	case l.outcome == trust.Unknown:
+	case l.Outcome == trust.Unknown:
 		return forceNot, "The running daemon does not take " + what + ", which no file has that could be read.", []trust.Fix{c.again()}
-	case c.facts.Nix.Store == trust.StoreLocal:
+	case c.Facts.Nix.Store == trust.StoreLocal:
 		return forceNotYet, "The store does not take " + what + ", though it is configured. Something else sets the list, such as NIX_CONFIG.", nil
 	}
 	text := "The running daemon does not take " + what + ", though it is configured: it was started before the file was changed, or reads another one."
-	if c.stale() {
-		text = "The running daemon does not take " + what + " yet: it was started before " + c.facts.Daemon.ChangedFile + " was changed."
+	if c.Stale() {
+		text = "The running daemon does not take " + what + " yet: it was started before " + c.Facts.Daemon.ChangedFile + " was changed."
 	}
 	return forceNotYet, text, []trust.Fix{c.restart()}
 }
@@ -362,9 +363,9 @@ func (c *setupCheck) askPull(ctx context.Context, p *prober) {
 			refused = append(refused, u)
 		}
 	}
-	listed := listing{outcome: trust.Pass}
+	listed := setup.Listing{Outcome: trust.Pass}
 	for _, u := range refused {
-		if l := c.urlListing(u); l.outcome != trust.Pass {
+		if l := c.URLListing(u); l.Outcome != trust.Pass {
 			listed = l
 		}
 	}

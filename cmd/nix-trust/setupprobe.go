@@ -18,6 +18,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/lock/bincache"
 	"github.com/nix-trust/nix-trust/lock/nix"
+	"github.com/nix-trust/nix-trust/trust/child"
 	"github.com/nix-trust/nix-trust/trust/gate"
 	"github.com/nix-trust/nix-trust/trust/gateplace"
 )
@@ -130,12 +131,7 @@ func newProber(as *gateplace.Owner) (*prober, error) {
 		return nil, err
 	}
 	p := &prober{runner: nix.Program{}, dir: dir}
-	// What is on this machine is not asked through a proxy.
-	direct := "127.0.0.1,::1,localhost"
-	if was := os.Getenv("no_proxy"); was != "" {
-		direct = was + "," + direct
-	}
-	p.env = []string{"NIX_CACHE_HOME=" + dir, "XDG_CACHE_HOME=" + dir, "no_proxy=" + direct, "NO_PROXY=" + direct}
+	p.env = append([]string{"NIX_CACHE_HOME=" + dir, "XDG_CACHE_HOME=" + dir}, child.Direct(os.Environ())...)
 	if as != nil {
 		p.runner = runnerAs(*as)
 		p.env = append(p.env, "HOME="+dir, "USER="+as.Name, "PATH="+os.Getenv("PATH"), "NIX_REMOTE=daemon")

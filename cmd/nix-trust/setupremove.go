@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
 	"github.com/nix-trust/nix-trust/trust/ledger"
 	"github.com/nix-trust/nix-trust/trust/operation"
@@ -78,8 +77,8 @@ func (j *setupJob) planTakeOut(_ context.Context, key string) (p trust.Plan, led
 	if led, err = j.journal(storeDir()); err != nil {
 		return p, led, err
 	}
-	gone := operation.Operation{Do: operation.Disallow, Caches: j.listedURLs()}
-	if key != "" && slices.Contains(j.mentioned("trusted-public-keys"), key) {
+	gone := operation.Operation{Do: operation.Disallow, Caches: j.ListedURLs(j.place.URLs())}
+	if key != "" && slices.Contains(j.Mentioned("trusted-public-keys"), key) {
 		gone.Keys = []string{key}
 	}
 	p = trust.Plan{Summary: "Take the gate out of the configuration", Risk: trust.PlanNarrows}
@@ -89,7 +88,7 @@ func (j *setupJob) planTakeOut(_ context.Context, key string) (p trust.Plan, led
 	}
 	if j.modules() && j.f.file == "" {
 		for _, item := range slices.Concat(gone.Keys, gone.Caches) {
-			p.Commands = append(p.Commands, j.removals(item)...)
+			p.Commands = append(p.Commands, j.Removals(item)...)
 		}
 	} else {
 		file, err := j.adminFile()
@@ -104,45 +103,8 @@ func (j *setupJob) planTakeOut(_ context.Context, key string) (p trust.Plan, led
 		p.Changes = append(p.Changes, file+" has what the administrator is asked to do.")
 		p.Commands = append(p.Commands, trust.Fix{Title: "As the administrator, take it out of the configuration", Command: "sudo nix-trust apply " + shellQuote(file), Admin: true}, j.restart())
 	}
-	p.Residual = j.report.StillTrusts(slices.Concat(gone.Caches, gone.Keys))
+	p.Residual = j.Report.StillTrusts(slices.Concat(gone.Caches, gone.Keys))
 	return p, led, nil
-}
-
-// mentioned are the items of a list in every configuration that is known.
-func (j *setupJob) mentioned(list string) (out []string) {
-	for _, cfg := range []*nixconf.Config{j.facts.System, j.facts.Client} {
-		if cfg != nil {
-			out = append(out, cfg.Tokens(list)...)
-		}
-	}
-	return out
-}
-
-// listedURLs are the addresses of the gate that some configuration has.
-func (j *setupJob) listedURLs() (out []string) {
-	have := slices.Concat(j.mentioned("trusted-substituters"), j.mentioned("substituters"))
-	for _, u := range j.place.URLs() {
-		if slices.ContainsFunc(have, func(it string) bool { return trust.SameItem(it, u) }) {
-			out = append(out, u)
-		}
-	}
-	return out
-}
-
-// removals are where an item has to be taken out of a configuration that is
-// written as modules.
-func (j *setupJob) removals(item string) (out []trust.Fix) {
-	if j.facts.System == nil {
-		return nil
-	}
-	for _, list := range []string{"trusted-public-keys", "trusted-substituters", "substituters"} {
-		for _, it := range j.facts.System.Get(list).Items {
-			if trust.SameItem(it.Text, item) {
-				out = append(out, j.report.Platform.Removal(it.Origin, it.Text))
-			}
-		}
-	}
-	return out
 }
 
 // deleteKey removes the key's file once that was said, and told what it means.

@@ -38,7 +38,7 @@ func (c *setupCheck) show() error {
 	}
 	out := setupCheckJSON{
 		Version: 1, Gate: "user", Address: c.place.Address, Running: c.running, KeyFile: c.place.KeyFile(),
-		Store: c.facts.Nix.Store.String(), Push: c.push, Pull: c.pull,
+		Store: c.Facts.Nix.Store.String(), Push: c.push, Pull: c.pull,
 		Steps: list(c.steps, func(s checkStep) jsonCheckStep {
 			return jsonCheckStep{s.name, s.outcome.String(), s.text, where(s.where), safetext.Redact(s.said), fixesOf(s.fixes)}
 		}),

@@ -34,9 +34,9 @@ var meanings = map[Kind]Meaning{
 		Else:  "As things stand now Nix would apply it. It was answered since, or the command ran as another user.",
 	},
 	SettingSaved: {
-		Codes: []trust.Code{trust.CodeSavedYes},
+		Codes: []trust.Code{trust.CodeSavedYes, trust.CodeSavedNo},
 		Title: "a saved answer was used",
-		Text:  "Somebody answered yes once and had it kept. The answer counts for every flake that asks for the same.",
+		Text:  "Somebody answered yes or no once, and had it kept. The answer counts for every flake that asks for the same.",
 	},
 	SettingAsked: {
 		Codes: []trust.Code{trust.CodeNotAsked},
@@ -59,7 +59,7 @@ var meanings = map[Kind]Meaning{
 		Codes: []trust.Code{trust.CodeNotLiteral},
 		Title: "Nix refuses the flake",
 		Text:  "nixConfig has to be written as literals, as Nix reads it before it evaluates anything. No command works on the flake.",
-		Do:    "Tell who writes the flake. Of an input, nixConfig counts for nothing, and has to be literal all the same.",
+		Do:    "Tell who writes the flake. In an input nixConfig counts for nothing, and has to be literal all the same.",
 	},
 	AnswersBroken: {
 		Codes: []trust.Code{trust.CodeAnswersBroken},
@@ -87,7 +87,7 @@ var meanings = map[Kind]Meaning{
 	FlakesOff: {
 		Codes: []trust.Code{trust.CodeFlakesOff},
 		Title: "flakes are not switched on",
-		Text:  "experimental-features has to name nix-command and flakes.",
+		Text:  "Commands on flakes need nix-command and flakes in experimental-features.",
 	},
 	SubstituterIgnored: {
 		Codes: []trust.Code{trust.CodeSubstituterUnlisted, trust.CodeNearMissURL},
@@ -98,14 +98,14 @@ var meanings = map[Kind]Meaning{
 	SettingRestricted: {
 		Codes: []trust.Code{trust.CodeKeyRestricted, trust.CodeSettingRestricted},
 		Title: "the daemon does not take the setting from this user",
-		Text:  "Keys and most other settings are taken from trusted users alone. What is signed by the flake's key is then refused too.",
+		Text:  "Keys and most other settings are taken from trusted users alone. The daemon goes by its own keys then, and refuses what another alone has signed.",
 		Else:  "As things stand now the daemon would take it. It was another user, or the configuration was changed since.",
 	},
 	UserRefused: {
 		Codes: []trust.Code{trust.CodeUserRefused},
 		Title: "the user may not talk to the daemon",
 		Text:  "allowed-users does not name this user, or the user's group is the builders'.",
-		Do:    "Have the administrator name the user in allowed-users, which every user is in where it is not set.",
+		Do:    "Ask the administrator to name the user in allowed-users. Where that is not set, everybody may connect.",
 	},
 	ConnectionClosed: {
 		Codes: []trust.Code{trust.CodeUserRefused, trust.CodeDaemonSilent, trust.CodeDaemonAbsent},
@@ -122,7 +122,7 @@ var meanings = map[Kind]Meaning{
 	NotPrivileged: {
 		Codes: []trust.Code{trust.CodeUserUntrusted},
 		Title: "the daemon does that for trusted users alone",
-		Text:  "Repairing, adding logs and building what is named after its inputs are among it. It has nothing to do with caches.",
+		Text:  "Repairing the store, adding build logs and some ways to build are theirs. It has nothing to do with caches.",
 		Do:    "Run the command as root, where it is needed.",
 	},
 	NotSigned: {
@@ -134,7 +134,7 @@ var meanings = map[Kind]Meaning{
 	LacksSignature: {
 		Codes: []trust.Code{trust.CodeKeyMissing},
 		Title: "the path arrived without a signature that is believed",
-		Text:  "Nothing was added to the store. This is also what it says when the gate's key is not in force: `nix-trust setup --check` tells.",
+		Text:  "Nothing was added to the store. If it came through the gate, the gate's key is not in force: run `nix-trust setup --check`.",
 	},
 	KeyCorrupt: {
 		Codes: []trust.Code{trust.CodeKeyMalformed},
@@ -144,8 +144,8 @@ var meanings = map[Kind]Meaning{
 	BadBase64: {
 		Codes: []trust.Code{trust.CodeKeyMalformed},
 		Title: "a key or a signature is not written as one",
-		Text:  "A letter in it cannot be. It is one of the keys in a list, or a signature that a cache shows; Nix stops, also for what has nothing to do with it.",
-		Do:    "No key here is at fault, as far as can be seen. Run `nix-trust doctor URL PATH` for the signatures of a cache.",
+		Text:  "It has a character that Base64 does not have. It is one of the keys in a list, or a signature that a cache shows. Nix stops, also for what has nothing to do with it.",
+		Do:    "As far as can be seen here it is no key. `nix-trust doctor URL PATH` shows what a cache has signed.",
 	},
 	HashMismatch: {
 		Title: "the cache delivered other bytes than it said",
@@ -159,7 +159,7 @@ var meanings = map[Kind]Meaning{
 	},
 	CAClaim: {
 		Title: "a path does not have the name of its contents",
-		Text:  "It is said to be content-addressed, which needs no signature, and its name is not that of those contents. Nix then asks for a signature like for any other.",
+		Text:  "It is said to be content-addressed, which needs no signature, and its name is not that of those contents. Nix then asks for a signature as for any other path; where it has one, the daemon crashes.",
 		Do:    "Tell who runs the cache.",
 	},
 	NotACache: {
@@ -185,7 +185,7 @@ var meanings = map[Kind]Meaning{
 	BadURL: {
 		Codes: []trust.Code{trust.CodeBadValue, trust.CodeConfigFatal},
 		Title: "a cache's URL is no URL",
-		Text:  "From 2.34 on Nix stops at it where it reads its own files or a setting that was accepted, and passes over it where somebody else sends it. Before, it only passes over it.",
+		Text:  "From 2.34 on Nix stops at one in its own configuration or in a setting that was accepted. Before, and for what a user sends to the daemon, it passes over it.",
 		Do:    "Run `nix-trust lint` to see where it is set.",
 	},
 	UnknownScheme: {
@@ -195,7 +195,7 @@ var meanings = map[Kind]Meaning{
 	},
 	Unreachable: {
 		Title: "a cache does not answer",
-		Text:  "Nix tries five times. When the cache had answered before, the build stops unless --fallback was given; else it goes on without the cache.",
+		Text:  "Nix tries a few times. When the cache had answered before, the build stops unless --fallback was given; else it goes on without the cache.",
 		Do:    "Take the cache out of the global lists, or let the flake that needs it have it alone: `nix-trust narrow URL`.",
 	},
 	CacheDisabled: {

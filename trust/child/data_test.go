@@ -1,6 +1,7 @@
-package main
+package child
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +16,7 @@ import (
 func TestADataFolderIsTheUsersButForTheAnswers(t *testing.T) {
 	real, dir := filepath.Join(t.TempDir(), "nix"), t.TempDir()
 	saved := trust.Answers{"extra-substituters": {"https://yes.example": true}}
-	d, err := newDataFolder(dir, real, saved, []trust.AnswerEdit{
+	d, err := NewDataFolder(dir, real, saved, []trust.AnswerEdit{
 		{Setting: "extra-substituters", Value: "https://ask.example"}, {Setting: "extra-substituters", Value: "https://yes.example"},
 	})
 	if err != nil {
@@ -28,19 +29,19 @@ func TestADataFolderIsTheUsersButForTheAnswers(t *testing.T) {
 	if _, saved := saved.Lookup("extra-substituters", "https://ask.example"); saved {
 		t.Error("the user's own answers were changed")
 	}
-	if said, err := d.said(nixconf.Newest); len(said) != 0 || err != nil {
+	if said, err := d.Said(nixconf.Newest); len(said) != 0 || err != nil {
 		t.Errorf("nothing was answered: %v %v", said, err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, answersName), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.said(nixconf.Newest); err == nil {
+	if _, err := d.Said(nixconf.Newest); err == nil {
 		t.Error("what Nix cannot read is taken for no answers")
 	}
 	if err := os.WriteFile(filepath.Join(dir, "more"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if lost := d.keep(); len(lost) != 0 {
+	if lost := d.Keep(); len(lost) != 0 {
 		t.Errorf("lost: %q", lost)
 	}
 	if text, err := os.ReadFile(filepath.Join(real, "more")); err != nil || string(text) != "x" {
@@ -49,7 +50,7 @@ func TestADataFolderIsTheUsersButForTheAnswers(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "more"), []byte("y"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if lost := d.keep(); !slices.Equal(lost, []string{"more"}) {
+	if lost := d.Keep(); !slices.Equal(lost, []string{"more"}) {
 		t.Errorf("what was there before is written over: %q", lost)
 	}
 }
@@ -61,19 +62,20 @@ func TestWhatACommandPutsIntoItsDataFolderIsKeptOnAnotherDisk(t *testing.T) {
 		t.Skip("there is no other file system")
 	}
 	defer os.RemoveAll(dir)
-	d, err := newDataFolder(dir, real, nil, nil)
+	d, err := NewDataFolder(dir, real, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	putFile(t, dir+"/one", "1", 0o600)
-	putFile(t, dir+"/two/three", "3", 0o644)
-	if err := os.Symlink("one", dir+"/link"); err != nil {
+	if err := errors.Join(os.WriteFile(dir+"/one", []byte("1"), 0o600), os.Mkdir(dir+"/two", 0o755),
+		os.WriteFile(dir+"/two/three", []byte("3"), 0o644), os.Symlink("one", dir+"/link")); err != nil {
 		t.Fatal(err)
 	}
-	if lost := d.keep(); len(lost) != 0 {
+	if lost := d.Keep(); len(lost) != 0 {
 		t.Errorf("lost: %q", lost)
 	}
-	if content(t, real+"/one") != "1" || content(t, real+"/two/three") != "3" || content(t, real+"/link") != "1" {
-		t.Error("it is not what it was")
+	for name, want := range map[string]string{"one": "1", "two/three": "3", "link": "1"} {
+		if text, err := os.ReadFile(filepath.Join(real, name)); err != nil || string(text) != want {
+			t.Errorf("%s is %q, %v", name, text, err)
+		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package child
 
 import (
 	"errors"
@@ -11,29 +11,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// commandEnd is how a command ended that the program was run for: the exit code
+// An End is how a command ended that the program was run for: the exit code
 // is the command's own, whatever happened beside it.
-type commandEnd struct {
-	code   int
-	signal syscall.Signal // that killed it, 0 for none
+type End struct {
+	Code   int
+	Signal syscall.Signal // that killed it, 0 for none
 }
 
-func (e *commandEnd) Error() string { return "the command did not succeed" }
+func (e *End) Error() string { return "the command did not succeed" }
 
 // passed are the signals that are passed on to a command.
 var passed = []os.Signal{
 	syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2,
 }
 
-// A ward watches for signals while a command is prepared and run, so that
+// A Ward watches for signals while a command is prepared and run, so that
 // whatever was made for it is taken away again.
-type ward struct {
+type Ward struct {
 	in chan os.Signal
 }
 
-// watch begins to watch. What is ignored stays so, for the command too.
-func watch() *ward {
-	w := &ward{in: make(chan os.Signal, 16)}
+// Watch begins to watch. What is ignored stays so, for the command too.
+func Watch() *Ward {
+	w := &Ward{in: make(chan os.Signal, 16)}
 	for _, s := range passed {
 		if !signal.Ignored(s) {
 			signal.Notify(w.in, s)
@@ -42,19 +42,20 @@ func watch() *ward {
 	return w
 }
 
-func (w *ward) end() { signal.Stop(w.in) }
+// Stop ends the watch.
+func (w *Ward) Stop() { signal.Stop(w.in) }
 
-// run runs a command with the program's own streams to its end. It is in the
+// Run runs a command with the program's own streams to its end. It is in the
 // program's process group, so that what a terminal sends, at Ctrl-C or Ctrl-Z,
 // reaches it as if it had been run by itself.
-func (w *ward) run(cmd *exec.Cmd) (commandEnd, error) {
+func (w *Ward) Run(cmd *exec.Cmd) (End, error) {
 	select {
 	case s := <-w.in:
-		return commandEnd{code: 128 + int(s.(syscall.Signal)), signal: s.(syscall.Signal)}, nil
+		return End{Code: 128 + int(s.(syscall.Signal)), Signal: s.(syscall.Signal)}, nil
 	default:
 	}
 	if err := cmd.Start(); err != nil {
-		return commandEnd{}, err
+		return End{}, err
 	}
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
@@ -69,12 +70,12 @@ func (w *ward) run(cmd *exec.Cmd) (commandEnd, error) {
 		case err := <-done:
 			var exit *exec.ExitError
 			if err != nil && !errors.As(err, &exit) {
-				return commandEnd{}, err
+				return End{}, err
 			}
 			if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-				return commandEnd{code: 128 + int(status.Signal()), signal: status.Signal()}, nil
+				return End{Code: 128 + int(status.Signal()), Signal: status.Signal()}, nil
 			}
-			return commandEnd{code: cmd.ProcessState.ExitCode()}, nil
+			return End{Code: cmd.ProcessState.ExitCode()}, nil
 		}
 	}
 }
@@ -91,13 +92,13 @@ func inForeground() bool {
 	return err == nil && group == syscall.Getpgrp()
 }
 
-// end ends the program as the command was ended: a shell that runs it then knows
+// Follow ends the program as the command was ended: a shell that runs it then knows
 // that it was interrupted.
-func (e commandEnd) end() {
-	switch e.signal {
+func (e End) Follow() {
+	switch e.Signal {
 	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP:
-		signal.Reset(e.signal)
-		_ = syscall.Kill(os.Getpid(), e.signal)
+		signal.Reset(e.Signal)
+		_ = syscall.Kill(os.Getpid(), e.Signal)
 		time.Sleep(time.Second) // the signal is on its way
 	}
 }

@@ -1,15 +1,17 @@
-package main
+// Package child is a program of Nix's that is run with something of its own: lines
+// of NIX_CONFIG, saved answers, and the signals that reach it.
+package child
 
 import (
 	"slices"
 	"strings"
 )
 
-// nixConfig is a NIX_CONFIG with more lines. What is there stays byte for byte:
+// NixConfig is a NIX_CONFIG with more lines. What is there stays byte for byte:
 // Nix reads it as a nix.conf, in which a line ends at its newline whatever is
 // before it, so that neither a comment nor a backslash reaches into what follows.
 // Nix: src/libutil/configuration.cc, parseConfigFiles.
-func nixConfig(old string, lines ...string) string {
+func NixConfig(old string, lines ...string) string {
 	var b strings.Builder
 	b.WriteString(old)
 	if old != "" && !strings.HasSuffix(old, "\n") {
@@ -22,9 +24,9 @@ func nixConfig(old string, lines ...string) string {
 	return b.String()
 }
 
-// gateLines are what lets Nix ask the gate: its URL, and its key where the word
+// GateLines are what lets Nix ask the gate: its URL, and its key where the word
 // of who runs the command counts. extra- adds to what the user has.
-func gateLines(url, key string) []string {
+func GateLines(url, key string) []string {
 	lines := []string{"extra-substituters = " + url}
 	if key != "" {
 		lines = append(lines, "extra-trusted-public-keys = "+key)
@@ -32,8 +34,8 @@ func gateLines(url, key string) []string {
 	return lines
 }
 
-// withVariables puts variables over an environment.
-func withVariables(env []string, vars ...string) []string {
+// WithVariables puts variables over an environment.
+func WithVariables(env []string, vars ...string) []string {
 	out := slices.Clone(env)
 	for _, v := range vars {
 		name, _, _ := strings.Cut(v, "=")
@@ -43,8 +45,8 @@ func withVariables(env []string, vars ...string) []string {
 	return out
 }
 
-// variable is a variable's value in an environment.
-func variable(env []string, name string) string {
+// Variable is a variable's value in an environment.
+func Variable(env []string, name string) string {
 	for _, e := range env {
 		if v, ok := strings.CutPrefix(e, name+"="); ok {
 			return v
@@ -53,17 +55,17 @@ func variable(env []string, name string) string {
 	return ""
 }
 
-// direct are the variables that keep requests to this machine away from a proxy
+// Direct are the variables that keep requests to this machine away from a proxy
 // that the environment names; none when it names none.
 // libcurl: CURLOPT_NOPROXY; lower case is read first.
-func direct(env []string) []string {
-	named := slices.ContainsFunc([]string{"http_proxy", "all_proxy", "ALL_PROXY"}, func(n string) bool { return variable(env, n) != "" })
+func Direct(env []string) []string {
+	named := slices.ContainsFunc([]string{"http_proxy", "all_proxy", "ALL_PROXY"}, func(n string) bool { return Variable(env, n) != "" })
 	if !named {
 		return nil
 	}
-	except := variable(env, "no_proxy")
+	except := Variable(env, "no_proxy")
 	if except == "" {
-		except = variable(env, "NO_PROXY")
+		except = Variable(env, "NO_PROXY")
 	}
 	switch {
 	case except == "*":

@@ -1,4 +1,4 @@
-package main
+package child
 
 import (
 	"errors"
@@ -15,19 +15,19 @@ import (
 
 const answersName = "trusted-settings.json"
 
-// A dataFolder is a folder that stands in for Nix's data folder while a command
+// A DataFolder is a folder that stands in for Nix's data folder while a command
 // runs: everything of that is in it as a link, but for the saved answers, which
 // are the user's with more of them. So Nix does not ask, and nothing of the
 // user's changes.
-type dataFolder struct {
-	real string
-	dir  string
+type DataFolder struct {
+	Real string        // the user's
+	Dir  string        // that stands in for it
 	made trust.Answers // the answers as they were written
 	own  []string      // the names that were put into it
 }
 
-// unanswered are the decisions that Nix would ask for: each no.
-func unanswered(f *trust.FlakeReport) []trust.AnswerEdit {
+// Unanswered are the decisions that Nix would ask for about a flake, each no: none for nil.
+func Unanswered(f *trust.FlakeReport) []trust.AnswerEdit {
 	var out []trust.AnswerEdit
 	if f == nil {
 		return nil
@@ -40,10 +40,10 @@ func unanswered(f *trust.FlakeReport) []trust.AnswerEdit {
 	return out
 }
 
-// newDataFolder makes the folder in dir, for the data folder real that may not
+// NewDataFolder makes the folder in dir, for the data folder real that may not
 // be there, with the user's answers and a no for each that is missing.
-func newDataFolder(dir, real string, saved trust.Answers, missing []trust.AnswerEdit) (*dataFolder, error) {
-	d := &dataFolder{real: real, dir: dir, made: trust.Answers{}}
+func NewDataFolder(dir, real string, saved trust.Answers, missing []trust.AnswerEdit) (*DataFolder, error) {
+	d := &DataFolder{Real: real, Dir: dir, made: trust.Answers{}}
 	for _, name := range saved.Names() {
 		d.made[name] = map[string]bool{}
 		for value, yes := range saved[name] {
@@ -91,10 +91,10 @@ func newDataFolder(dir, real string, saved trust.Answers, missing []trust.Answer
 	return d, nil
 }
 
-// said are the decisions that were saved while the command ran, sorted. The
+// Said are the decisions that were saved while the command ran, sorted. The
 // error says that the file cannot be read any more.
-func (d *dataFolder) said(v nixconf.Version) ([]trust.AnswerEdit, error) {
-	text, err := guard.ReadRegular(filepath.Join(d.dir, answersName), 16<<20)
+func (d *DataFolder) Said(v nixconf.Version) ([]trust.AnswerEdit, error) {
+	text, err := guard.ReadRegular(filepath.Join(d.Dir, answersName), 16<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -122,10 +122,10 @@ func (d *dataFolder) said(v nixconf.Version) ([]trust.AnswerEdit, error) {
 	return out, nil
 }
 
-// keep moves what the command put into the folder to where it belongs, and
+// Keep moves what the command put into the folder to where it belongs, and
 // returns the names of what could not be.
-func (d *dataFolder) keep() (lost []string) {
-	entries, err := os.ReadDir(d.dir)
+func (d *DataFolder) Keep() (lost []string) {
+	entries, err := os.ReadDir(d.Dir)
 	if err != nil {
 		return nil
 	}
@@ -133,9 +133,9 @@ func (d *dataFolder) keep() (lost []string) {
 		if slices.Contains(d.own, e.Name()) {
 			continue
 		}
-		to := filepath.Join(d.real, e.Name())
-		err := os.MkdirAll(d.real, 0o755)
-		if _, there := os.Lstat(to); err != nil || !errors.Is(there, fs.ErrNotExist) || move(filepath.Join(d.dir, e.Name()), to) != nil {
+		to := filepath.Join(d.Real, e.Name())
+		err := os.MkdirAll(d.Real, 0o755)
+		if _, there := os.Lstat(to); err != nil || !errors.Is(there, fs.ErrNotExist) || move(filepath.Join(d.Dir, e.Name()), to) != nil {
 			lost = append(lost, e.Name())
 		}
 	}
