@@ -82,9 +82,8 @@ func infoOf(refs ...string) []byte {
 }
 
 var (
-	goneInfo  = words(tagLast, 0)
-	noOutputs = words(tagLast, 0)
-	refusal   = join(words(tagError), str("Error"), words(0), str("Error"), str("\x1b[31mno\x1b[0m"), words(0, 0))
+	goneInfo = words(tagLast, 0)
+	refusal  = join(words(tagError), str("Error"), words(0), str("Error"), str("\x1b[31mno\x1b[0m"), words(0, 0))
 )
 
 func tellStore(t *testing.T, answer func(q question) []byte) (*storedb.Store, error) {
