@@ -25,7 +25,7 @@ type consent struct {
 func (e *engine) consent(settings []flake.Setting) consent {
 	c := consent{sure: e.client.Clone(), all: e.client.Clone()}
 	if bad := e.client.Fatal; bad != nil {
-		r := e.reason(CodeConfigFatal, Fail, "nix.conf", bad.Text)
+		r := e.reason(CodeConfigFatal, Fail, "nix.conf", sentence(bad.Text))
 		r.Where, r.NixSays = bad.Pos, "error: "+bad.Message
 		c.rejected = &r
 	}

@@ -38,10 +38,10 @@ func sortFindings(f []Finding) {
 
 func (e *engine) configFindings(add addFinding) {
 	if bad := e.client.Fatal; bad != nil {
-		add(CodeConfigFatal, Danger, bad.Pos, bad.Kind, bad.Text, e.caseAt(bad.Pos))
+		add(CodeConfigFatal, Danger, bad.Pos, bad.Kind, sentence(bad.Text), e.caseAt(bad.Pos))
 	}
 	if bad := e.system.Fatal; bad != nil && (e.client.Fatal == nil || bad.Pos != e.client.Fatal.Pos) {
-		add(CodeConfigFatal, Danger, bad.Pos, bad.Kind, "The daemon's configuration does not load, so it cannot be restarted: "+bad.Text, e.caseAt(bad.Pos))
+		add(CodeConfigFatal, Danger, bad.Pos, bad.Kind, "The daemon's configuration does not load, so it cannot be restarted: "+bad.Text+".", e.caseAt(bad.Pos))
 	}
 	seen := map[nixconf.Diagnostic]bool{}
 	for _, cfg := range []*nixconf.Config{e.client, e.system} {
@@ -55,7 +55,7 @@ func (e *engine) configFindings(add addFinding) {
 				if unseen(cfg, d.Pos) {
 					sev = Info
 				}
-				add(CodeUnreadableLayer, sev, d.Pos, d.Kind, d.Text, e.caseOf())
+				add(CodeUnreadableLayer, sev, d.Pos, d.Kind, sentence(d.Text), e.caseOf())
 				continue
 			}
 			sev := Info
@@ -69,7 +69,7 @@ func (e *engine) configFindings(add addFinding) {
 			if d.Message != "" {
 				text = d.Message + ": " + d.Text
 			}
-			add(CodeConfigWarning, sev, d.Pos, d.Kind, text, e.caseAt(d.Pos))
+			add(CodeConfigWarning, sev, d.Pos, d.Kind, sentence(text), e.caseAt(d.Pos))
 		}
 	}
 	if v := e.client.Get("accept-flake-config"); v != nil && e.client.Bool("accept-flake-config") {

@@ -252,7 +252,7 @@ func (e *engine) viewKeys(v *view, cfg *nixconf.Config) {
 // nothingAsked finds what turns substitution off altogether.
 func (e *engine) nothingAsked(cfg *nixconf.Config) *Reason {
 	if bad := cfg.Fatal; bad != nil {
-		r := e.reason(CodeConfigFatal, Fail, "nix.conf", bad.Text)
+		r := e.reason(CodeConfigFatal, Fail, "nix.conf", sentence(bad.Text))
 		r.Where, r.NixSays = bad.Pos, "error: "+bad.Message
 		return &r
 	}

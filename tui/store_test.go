@@ -240,6 +240,7 @@ func TestStoreAndCachesLeadToEachOther(t *testing.T) {
 	d.press("c").expect("[2 Caches]", "▸ ✓ usable", "https://cache.nixos.org/")
 	d.press("S").finish().expect("[8 Store]", "▸ ✓ believed      cache.nixos.org-1")
 	d.press("j", "c").expect("Which cache the key belongs to is not known")
+	d.press("2", "tab", "G", "S").finish().expect("[8 Store]", "nothing in the store is signed by it")
 }
 
 func TestManyNamesOfClaimsAreCountedNotListed(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/tui/explain"
+	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
 // What the keys of the Store screen do, and those of others that lead to it.
@@ -89,8 +91,22 @@ func (s *caches) keyHere() string {
 		}
 		return ""
 	}
-	if c := s.cache(); c != nil && len(c.Keys) > 0 {
+	c := s.cache()
+	if c == nil {
+		return ""
+	}
+	if len(c.Keys) > 0 {
 		return c.Keys[0]
+	}
+	for _, i := range c.Flakes { // what they claim for it
+		if i < 0 || i >= len(s.report.Flakes) {
+			continue
+		}
+		for _, v := range s.report.Flakes[i].Caches {
+			if v.Claimed && v.URL == c.URL && len(v.Keys) > 0 {
+				return v.Keys[0]
+			}
+		}
 	}
 	return ""
 }
@@ -102,8 +118,13 @@ func (m *root) toStore() tea.Cmd {
 	m.store.groups.setFilter("")
 	m.store.b.zoom = false
 	m.refill()
-	if m.store.stock != nil && m.store.readOf == m.view.report {
-		m.store.list()
+	if m.store.stock == nil || m.store.readOf != m.view.report {
+		return nil // it is sought once the store was read
+	}
+	want := "key " + m.store.key
+	m.store.list()
+	if g := m.store.group(); g == nil || g.id(m.store.stock) != want {
+		return m.say(explain.Plain, safetext.Line("The key is not believed, and nothing in the store is signed by it."))
 	}
 	return nil
 }

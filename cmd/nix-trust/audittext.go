@@ -178,6 +178,8 @@ func (a *app) printClaims(s explain.Style, got *audited) {
 			text = "under the name of the known key " + name + ", and not made by it"
 		case audit.ClaimMalformed:
 			text = "no signature at all, under the name " + name
+		case audit.ClaimUnchecked:
+			text = "not to be checked, under the name " + name + ": the database has no size of the path"
 		default:
 			text = "unknown signer " + name
 		}

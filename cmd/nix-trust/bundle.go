@@ -56,23 +56,24 @@ func (a *app) writeBundle(ctx context.Context, file, named string, force, source
 	if err != nil {
 		return err
 	}
-	var text bytes.Buffer
-	if err := b.Write(&text); err != nil {
-		return &problem{code: exitUnknown, text: "the bundle could not be made: " + err.Error()}
+	differs, err := seenAgain(ctx, b, live)
+	if err != nil {
+		return err
 	}
-	out := bundleJSON{Version: 1, File: file, Size: text.Len(), Paths: b.Paths(), Files: list(b.Items(), func(i bundle.Item) bundle.Item { return i })}
+	text, err := packed(b)
+	if err != nil {
+		return err
+	}
+	out := bundleJSON{Version: 1, File: file, Size: len(text), Differs: differs, Paths: b.Paths(), Files: list(b.Items(), func(i bundle.Item) bundle.Item { return i })}
 	for _, r := range b.Redacted() {
 		if r.Path == "manifest" {
 			out.Covered = r.Count
 		}
 	}
-	if out.Differs, err = differences(ctx, text.Bytes(), live); err != nil {
-		return err
-	}
 	if !a.json {
 		a.listBundle(out)
 	}
-	change := trust.FileChange{Path: file, Before: before, After: trust.FileState{Exists: true, Data: text.Bytes(), Mode: 0o600}}
+	change := trust.FileChange{Path: file, Before: before, After: trust.FileState{Exists: true, Data: text, Mode: 0o600}}
 	if err := (ledger.Writer{}).Apply(ctx, []trust.FileChange{change}); err != nil {
 		return changeProblem(err)
 	}
@@ -166,6 +167,29 @@ func (a *app) listBundle(b bundleJSON) {
 	if len(b.Differs) > 0 {
 		a.warn("the bundle does not show the same as this machine in: %s", strings.Join(b.Differs, ", "))
 	}
+}
+
+// packed is a bundle as its file has it.
+func packed(b *bundle.Bundle) ([]byte, error) {
+	var text bytes.Buffer
+	if err := b.Write(&text); err != nil {
+		return nil, &problem{code: exitUnknown, text: "the bundle could not be made: " + err.Error()}
+	}
+	return text.Bytes(), nil
+}
+
+// seenAgain looks at a bundle as its reader will, and has it say where that shows
+// something else than the machine does.
+func seenAgain(ctx context.Context, b *bundle.Bundle, live *trust.Report) ([]string, error) {
+	text, err := packed(b)
+	if err != nil {
+		return nil, err
+	}
+	differs, err := differences(ctx, text, live)
+	if err == nil && len(differs) > 0 {
+		err = b.NoteDifferences(differs)
+	}
+	return differs, err
 }
 
 // differences are the parts in which a bundle shows something else than the

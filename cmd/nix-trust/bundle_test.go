@@ -310,3 +310,92 @@ func TestAForgedListingOfGrantsIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// A flake that cannot be reduced to what Nix reads of it is left out, and that
+// the bundle shows less is said to whoever makes it and to whoever has it.
+func TestABundleSaysWhereItShowsLess(t *testing.T) {
+	root := t.TempDir()
+	if _, err := hosttest.Write(root, hosttest.Size{Flakes: 2, Inputs: 1, Answers: 1}); err != nil {
+		t.Fatal(err)
+	}
+	write(t, root+"/home/alice/src/project1/flake.nix", "{ outputs = _: { secret = 1; }; broken")
+	file := filepath.Join(t.TempDir(), "b.tar.gz")
+	say := func(args ...string) string {
+		var out, errs bytes.Buffer
+		run(context.Background(), args, streams{in: strings.NewReader(""), out: &out, err: &errs})
+		return out.String() + errs.String()
+	}
+	made := say("report", "--root", root, "--bundle", file)
+	for _, want := range []string{"project1/flake.nix  left out: what Nix reads of it cannot be told from the rest; --sources takes flakes whole", "does not show the same as this machine in: status, why path:/home/alice/src/project1\n"} {
+		if !strings.Contains(made, want) {
+			t.Errorf("it does not say %q:\n%s", want, made)
+		}
+	}
+	seen := say("why", "/home/alice/src/project1", "--root", file)
+	for _, want := range []string{"does not show the same as that machine did in: status, why path:/home/alice/src/project1", "flake.nix could not be read: it is not in the bundle"} {
+		if !strings.Contains(seen, want) {
+			t.Errorf("it does not say %q:\n%s", want, seen)
+		}
+	}
+	if strings.Contains(unpackedText(t, file), "secret") {
+		t.Error("it was not left out")
+	}
+	if whole := say("report", "--root", root, "--bundle", file, "--force", "--sources"); strings.Contains(whole, "left out") || strings.Contains(whole, "does not show") {
+		t.Errorf("with the sources: %s", whole)
+	}
+	if !strings.Contains(unpackedText(t, file), "secret = 1") {
+		t.Error("--sources left it out")
+	}
+	// Unpacked, it is another root.
+	unpacked := t.TempDir()
+	unpack(t, file, unpacked)
+	if got := say("status", "--root", unpacked+"/root"); !strings.Contains(got, "/src/project0") {
+		t.Errorf("unpacked it shows\n%s", got)
+	}
+}
+
+func unpackedText(t *testing.T, file string) string {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// unpack does what tar does.
+func unpack(t *testing.T, file, to string) {
+	t.Helper()
+	from := tar.NewReader(strings.NewReader(unpackedText(t, file)))
+	for {
+		h, err := from.Next()
+		if err == io.EOF {
+			return
+		}
+		at := filepath.Join(to, h.Name)
+		switch {
+		case err != nil:
+		case h.Typeflag == tar.TypeDir:
+			err = os.MkdirAll(at, 0o755)
+		case h.Typeflag == tar.TypeSymlink:
+			err = os.Symlink(h.Linkname, at)
+		default:
+			var data []byte
+			if data, err = io.ReadAll(from); err == nil {
+				err = os.WriteFile(at, data, os.FileMode(h.Mode))
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -57,6 +58,9 @@ func (a *app) bundle() (*bundle.Bundle, error) {
 	}
 	a.opened.Bundle = b
 	a.warn("what is shown is not this machine, but what %s saw on %s.", b.By(), b.Made().Format("2006-01-02 at 15:04 UTC"))
+	if d := b.Differs(); len(d) > 0 {
+		a.warn("it does not show the same as that machine did in: %s", strings.Join(d, ", "))
+	}
 	return b, nil
 }
 

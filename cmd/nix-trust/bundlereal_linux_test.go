@@ -1,8 +1,6 @@
 package main
 
 import (
-	"compress/gzip"
-	"io"
 	"os"
 	"strings"
 	"testing"
@@ -10,25 +8,6 @@ import (
 
 	"github.com/nix-trust/nix-trust/nixconf/realnix"
 )
-
-// unpacked is the whole archive as tar has it.
-func unpacked(t *testing.T, file string) string {
-	t.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
 
 // What somebody else sees of a machine in a bundle, under another user, with
 // another environment and without its daemon, is what its user saw.
@@ -75,7 +54,7 @@ func TestABundleOfARealMachineShowsWhatItsUserSaw(t *testing.T) {
 						t.Errorf("%s: it does not say %s:\n%s", name, want, got)
 					}
 				}
-				if all := unpacked(t, h.Root+file); strings.Contains(all, "TOKEN") {
+				if all := unpackedText(t, h.Root+file); strings.Contains(all, "TOKEN") {
 					at := strings.Index(all, "TOKEN")
 					t.Errorf("%s: a secret is in it: %q", name, all[max(0, at-200):min(len(all), at+50)])
 				}

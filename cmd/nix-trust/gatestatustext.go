@@ -70,7 +70,7 @@ func (a *app) printGate(f foundGate) {
 		return paint(s, explain.Danger, e.When.Local().Format("2006-01-02 15:04:05")) + "  " + safetext.URL(e.Cache).String() + " had something else for " + text(string(e.Path)) + " than " + e.Pinned.String() + ": " + text(e.Got)
 	})
 	if len(st.Evidence) > 0 {
-		a.print("  What came is noted in " + f.place.EvidenceFile() + ". None of it was passed on whole. `nix-trust challenge` asks others what the path is.")
+		a.print("  What came is noted in " + s.Path(f.place.EvidenceFile()).String() + ". None of it was passed on whole. `nix-trust challenge` asks others what the path is.")
 	}
 	a.gateList("conflicts", len(st.Conflicts), func(i int) string { return paint(s, explain.Danger, text(st.Conflicts[i])) })
 	a.gateList("problems", len(st.Problems), func(i int) string { return paint(s, explain.Bad, text(st.Problems[i])) })

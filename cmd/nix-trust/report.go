@@ -132,6 +132,13 @@ func (a *app) writeReport(ctx context.Context, named string, f reportFlags) erro
 		return err
 	}
 	s := page.Shown{Report: r, Flake: -1, Demo: a.demo, Root: a.root, Home: a.home, ASCII: a.ascii || a.plain}
+	if a.bundled() {
+		b, err := a.bundle()
+		if err != nil {
+			return err
+		}
+		s.Seen = b.Made()
+	}
 	if named != "" {
 		at := subject(r, named)
 		hint := "give the folder that has its flake.nix, or run `nix-trust status` for the flakes that are known"

@@ -166,6 +166,8 @@ func (c *checker) take(h *held) {
 		return
 	case !h.form && believed < 0:
 		claim.Kind = ClaimMalformed
+	case h.form && h.sig == nil && len(h.keys) > 0:
+		claim.Kind = ClaimUnchecked
 	}
 	claim.Other = h.fits >= 0
 	// A row may have any number of them, so they are not compared one by one.

@@ -60,3 +60,11 @@ func TestARowOfManySignaturesIsReadToItsEnd(t *testing.T) {
 		t.Errorf("%v with %v", p.Class, p.Claims)
 	}
 }
+
+func TestASignatureThatCannotBeCheckedIsNotCalledForged(t *testing.T) {
+	a := newPair("acme-1", 1, true)
+	r := audited(t, []item{{name: "x", size: 0, by: []pair{a}}}, Options{Keys: keysOf(a)})
+	if p := r.Paths[0]; p.Class != Imported || len(p.Claims) != 1 || p.Claims[0].Kind != ClaimUnchecked {
+		t.Errorf("%v, %v", p.Class, p.Claims)
+	}
+}

@@ -89,6 +89,7 @@ const (
 	ClaimMisfit                     // under the name of a key that is known, and not made by it
 	ClaimUnknown                    // no key of that name is known
 	ClaimMalformed                  // it is no signature, and no key of that name is believed
+	ClaimUnchecked                  // the database has no size of the path, so there is nothing that it could be of
 )
 
 func (k ClaimKind) String() string {
@@ -99,6 +100,8 @@ func (k ClaimKind) String() string {
 		return "unknown signer"
 	case ClaimMalformed:
 		return "malformed"
+	case ClaimUnchecked:
+		return "unchecked"
 	}
 	return "forged"
 }

@@ -235,30 +235,36 @@ func TestReadDoesNotTrustAMovingFile(t *testing.T) {
 	}
 }
 
-// A change that is half in the log when reading begins, and whole and in the
-// database before it ends.
+// A change that is half in the log when reading begins, and is whole and in the
+// database before it ends, or has made room for another.
 func TestReadDoesNotTrustAFileIntoWhichAChangeIsFinished(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "db")
-	c := open(t, path, "pragma journal_mode = wal", "pragma cache_size = 5")
-	fill(t, c, 300)
-	for _, s := range []string{"pragma wal_checkpoint(truncate)", "update T set e = e - 1 where rowid = 1", "begin immediate", "update T set e = e + 1"} {
-		if err := sqlitex.ExecuteTransient(c, s, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	reads := 0
-	err := Read(context.Background(), os.Open, path, roomy, func(*DB) error {
-		if reads++; reads == 1 {
-			for _, s := range []string{"commit", "pragma wal_checkpoint(passive)"} {
-				if err := sqlitex.ExecuteTransient(c, s, nil); err != nil {
-					t.Fatal(err)
+	for name, end := range map[string][]string{
+		"finished": {"commit"},
+		"another":  {"rollback", "update T set e = e - 2 where rowid = 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "db")
+			c := open(t, path, "pragma journal_mode = wal", "pragma cache_size = 5")
+			fill(t, c, 300)
+			do := func(statements ...string) {
+				for _, s := range statements {
+					if err := sqlitex.ExecuteTransient(c, s, nil); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
-		}
-		return nil
-	})
-	if err != nil || reads != 2 {
-		t.Errorf("read %d times: %v", reads, err)
+			do("pragma wal_checkpoint(truncate)", "update T set e = e - 1 where rowid = 1", "begin immediate", "update T set e = e + 1")
+			reads := 0
+			err := Read(context.Background(), os.Open, path, roomy, func(*DB) error {
+				if reads++; reads == 1 {
+					do(append(end, "pragma wal_checkpoint(passive)")...)
+				}
+				return nil
+			})
+			if err != nil || reads != 2 {
+				t.Errorf("read %d times: %v", reads, err)
+			}
+		})
 	}
 }
 

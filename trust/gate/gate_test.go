@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -301,6 +302,16 @@ func TestRequestsFromElsewhereAreRefused(t *testing.T) {
 	g.ServeHTTP(bare, httptest.NewRequest("GET", "http://127.0.0.1/nix-cache-info", nil))
 	if bare.Code != 403 {
 		t.Error(bare.Code)
+	}
+	for from, want := range map[string]int{"127.0.0.1:5": 200, "[::ffff:127.0.0.1]:5": 200, "192.0.2.1:5": 403, "": 403} {
+		r := httptest.NewRequest("GET", "http://127.0.0.1/nix-cache-info", nil)
+		r.RemoteAddr = from
+		at := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}
+		said := httptest.NewRecorder()
+		g.ServeHTTP(said, r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.Addr(at))))
+		if said.Code != want {
+			t.Errorf("from %q: %d", from, said.Code)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package grants
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,6 +48,30 @@ func TestGrantsThatDisagreeServeNeither(t *testing.T) {
 			if !strings.Contains(text, "github:a/a") || !strings.Contains(text, "github:b/b") {
 				t.Errorf("%s: %s", name, text)
 			}
+		}
+	}
+}
+
+// One lock may be accepted by two flakes, each for another system.
+func TestGrantsOfOneLockServeEachItsOwnSystem(t *testing.T) {
+	l := lockOf("1", onePin)
+	l.Section("aarch64-linux").Paths[storePath(2, "b")] = pin(2)
+	for _, swapped := range []bool{false, true} {
+		var both []Standing
+		for id, system := range map[Identity]string{"github:a/a": system, "github:b/b": "aarch64-linux"} {
+			g := grantFor(t, id, l)
+			g.Systems = []string{system}
+			both = append(both, Judge(id, []Scope{scopeOf(g)}, noon, ReadBack(l, nil), Offer{State: OfferNone}))
+		}
+		slices.SortFunc(both, func(a, b Standing) int { return strings.Compare(string(a.Grant.Flake), string(b.Grant.Flake)) })
+		if swapped {
+			slices.Reverse(both)
+		}
+		p := NewPool(both)
+		a, okA := p.Find(storePath(1, "a").Digest())
+		b, okB := p.Find(storePath(2, "b").Digest())
+		if !okA || !okB || p.Len() != 2 || !slices.Equal(a.By, []Identity{"github:a/a"}) || !slices.Equal(b.By, []Identity{"github:b/b"}) {
+			t.Errorf("%v %+v, %v %+v", okA, a, okB, b)
 		}
 	}
 }

@@ -108,6 +108,8 @@ func Finding(f trust.Finding, s Style) []string {
 	m := SeverityMark(f.Severity, s.glyphs())
 	p.spans("", "  ", span{m.Role, safetext.Line(m.String())}, span{Strong, safetext.Line(f.Code.Title())}, own(Faint, "["+string(f.Code)+"]"))
 	switch {
+	case f.Code == trust.CodeConfigFatal || f.Code == trust.CodeConfigWarning || f.Code == trust.CodeUnreadableLayer:
+		// the subject is a word for programs, and the text says it
 	case strings.Contains(f.Subject, "://"):
 		p.text("  ", Strong, safetext.URL(f.Subject))
 		p.suspect(f.Subject)

@@ -113,6 +113,8 @@ func ClaimMark(k audit.ClaimKind, g Glyphs) Mark {
 		return Mark{g.Unsure, "no such key", Unsure}
 	case audit.ClaimMalformed:
 		return Mark{g.Off, "malformed", Caution}
+	case audit.ClaimUnchecked:
+		return Mark{g.Unsure, "unchecked", Unsure}
 	}
 	return Mark{g.Bad, "FORGED", Danger}
 }
@@ -126,6 +128,8 @@ func ClaimMeans(k audit.ClaimKind) string {
 		return "No key of that name is known here, so nothing can be said of it. It vouches for nothing."
 	case audit.ClaimMalformed:
 		return "It is no signature at all."
+	case audit.ClaimUnchecked:
+		return "The database does not say how large the path is, which a signature covers, so it cannot be checked. It vouches for nothing."
 	}
 	return "Under the name of a believed key, and not made by it: somebody wrote it into the database, or the database was changed, or the key was replaced by one of the same name. Nothing was let in by it."
 }

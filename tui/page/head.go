@@ -78,6 +78,8 @@ func (b *builder) looked() section {
 	switch {
 	case b.shown.Demo:
 		rows = append(rows, field{"system", []line{{say("a made-up host: nothing here is real")}}})
+	case !b.shown.Seen.IsZero():
+		rows = append(rows, field{"system", []line{{say("another machine, as it was seen"), moment(b.shown.Seen), say("and written down in"), b.path(b.shown.Root)}}})
 	case b.shown.Root != "":
 		rows = append(rows, field{"system", []line{{say("the one whose root folder is"), b.path(b.shown.Root)}}})
 	default:

@@ -11,6 +11,7 @@ package page
 import (
 	"bytes"
 	"strings"
+	"time"
 
 	"github.com/nix-trust/nix-trust/lock/probe"
 	"github.com/nix-trust/nix-trust/trust"
@@ -24,8 +25,11 @@ type Shown struct {
 	Flake  int    // the index of the only flake that is told of; -1 for all
 	Demo   bool   // the host is made up
 	Root   string // the root folder of the system that was looked at; "" for this machine's
-	Home   string // shown as ~; "" for never
-	ASCII  bool   // the page has no other character
+	// Seen is when another machine was looked at, where Root is a bundle of what
+	// was seen there; zero otherwise.
+	Seen  time.Time
+	Home  string // shown as ~; "" for never
+	ASCII bool   // the page has no other character
 
 	Store  *Store  // nil: it was left out
 	Probes *Probes // nil: they were not looked for

@@ -187,6 +187,8 @@ func (b *builder) claims(got *audit.Report) []block {
 			says = "under the name of a known key, and not made by it"
 		case audit.ClaimMalformed:
 			says = "no signature at all"
+		case audit.ClaimUnchecked:
+			says = "cannot be checked, as the database has no size of the path"
 		}
 		t.Rows = append(t.Rows, []cell{cellOf(b.key(c.Name)), {Lines: []line{{badgeOf(mark)}, {say(says)}}}, figure(strconv.Itoa(len(c.Paths)))})
 	}

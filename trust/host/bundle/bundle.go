@@ -230,6 +230,19 @@ func (b *Bundle) User() string { return b.manifest.User }
 // Beside is what was found out beside the look, nil when nothing was.
 func (b *Bundle) Beside() *Beside { return b.manifest.Beside }
 
+// Differs are the parts that the bundle shows otherwise than the machine did.
+func (b *Bundle) Differs() []string { return b.manifest.Differs }
+
+// NoteDifferences has the bundle say in which parts it differs from the machine.
+func (b *Bundle) NoteDifferences(parts []string) error {
+	b.manifest.Differs = parts
+	text, err := b.manifest.write(&cover{})
+	if err == nil {
+		b.text = text
+	}
+	return err
+}
+
 // Redacted are the files in which secrets were covered.
 func (b *Bundle) Redacted() []Redaction { return b.manifest.Redacted }
 

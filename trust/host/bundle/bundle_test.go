@@ -173,6 +173,7 @@ func TestASettingKeepsItsPlaceAndLosesItsSecret(t *testing.T) {
 		"access-tokens=a=SECRET\n":                        "access-tokens=redacted-1\n",
 		"bad line access-tokens = a=SECRET\n":             "bad line access-tokens = a=redacted-1\n",
 		"store = https://a:b@h?secret-key=/x&trusted=1\n": "store = https://redacted-1:redacted-1@h?secret-key=redacted-2&trusted=1\n",
+		"access-tokens: SECRET a=SECRET\n":                "access-tokens: redacted-1 a=redacted-1\n",
 		"nobody-knows = SECRET\n":                         "nobody-knows =\n",
 		"include /a/b # SECRET\n":                         "include /a/b \n",
 	} {

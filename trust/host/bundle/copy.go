@@ -98,14 +98,14 @@ func (c *copier) assignment(line nixconf.Line) string {
 // line covers a line that Nix cannot read, or an include.
 func (c *copier) line(s string) string {
 	for w := range strings.FieldsSeq(s) {
-		if name, _, _ := strings.Cut(w, "="); safetext.IsSecret(name) {
+		name, _, _ := strings.Cut(w, "=")
+		if name = strings.TrimRight(name, ":"); safetext.IsSecret(name) {
 			at := strings.Index(s, name) + len(name)
 			return s[:at] + notBlank.ReplaceAllStringFunc(s[at:], func(w string) string {
-				if strings.Trim(w, "=") == "" {
+				if strings.Trim(w, "=:") == "" {
 					return w
 				}
-				name, value, _ := strings.Cut(w, "=")
-				return name + "=" + c.of(value)
+				return c.secretWords(w)
 			})
 		}
 	}

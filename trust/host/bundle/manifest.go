@@ -32,6 +32,9 @@ type manifest struct {
 	Unread   []unreadFile  `json:"unread"`
 	Listings []listing     `json:"listings"`
 	Redacted []Redaction   `json:"redacted"`
+	// Differs are the parts that the bundle shows otherwise than the machine did, in
+	// the words of the program that made it.
+	Differs []string `json:"differs"`
 }
 
 // An unseenPath could not be looked at.
