@@ -60,9 +60,9 @@ func (b *builder) tiles() []tile {
 		return class
 	}
 	return []tile{
-		{fmt.Sprint(danger), "dangerous findings", loudIf(danger, "danger"), "findings"},
-		{fmt.Sprint(warnings), "findings to look into", loudIf(warnings, "caution"), "findings"},
-		{fmt.Sprint(unknown), "things that are not known", loudIf(unknown, "unsure"), "unseen"},
+		{fmt.Sprint(danger), noun(danger, "dangerous finding", "dangerous findings"), loudIf(danger, "danger"), "findings"},
+		{fmt.Sprint(warnings), noun(warnings, "finding to look into", "findings to look into"), loudIf(warnings, "caution"), "findings"},
+		{fmt.Sprint(unknown), noun(unknown, "thing that is not known", "things that are not known"), loudIf(unknown, "unsure"), "unseen"},
 		{fmt.Sprintf("%d of %d", usable, own), "caches that flakes ask for would be used", "plain", "matrix"},
 	}
 }

@@ -191,7 +191,7 @@ func TestAnOpenVerdictIsNotPassedOver(t *testing.T) {
 	}
 	text := Markdown(s)
 	for _, want := range []string{
-		fmt.Sprintf("- **%d** things that are not known", before+1),
+		fmt.Sprintf("- **%d** %s", before+1, noun(before+1, "thing that is not known", "things that are not known")),
 		"- ? unknown `~/src/fern` asks for `https://fern.cachix.org` and how that stands could not be determined.",
 		"? unknown<br>a saved answer says no",
 	} {

@@ -145,10 +145,15 @@ func (b *builder) few(n int) (most int, rest []block) {
 
 // counted is a number of things in words.
 func counted(n int, one, many string) string {
+	return fmt.Sprintf("%d %s", n, noun(n, one, many))
+}
+
+// noun is the word for a number of things.
+func noun(n int, one, many string) string {
 	if n == 1 {
-		return "1 " + one
+		return one
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	return many
 }
 
 // moment is a time.
