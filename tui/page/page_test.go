@@ -14,6 +14,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/trust/storedb"
 	"github.com/nix-trust/nix-trust/tui/explain"
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
@@ -299,5 +300,15 @@ func TestTheStoreIsTheAudits(t *testing.T) {
 		if row.Path != "" && strings.Contains(text, string(row.Path)) {
 			t.Errorf("%s is named", row.Path)
 		}
+	}
+}
+
+func TestAStoreThatADaemonToldIsNotPassedOffAsRead(t *testing.T) {
+	s := demoShown(t)
+	s.Store.Audit.Store.Told = &storedb.Told{Socket: "/run/so\x1bcket", Why: "permission denied"}
+	want := "so this is what the daemon at `/run/so\\x1bcket` says of it. Why it could not: permission denied"
+	if text := Markdown(s); !strings.Contains(text, want) {
+		i := strings.Index(text, "The database could not")
+		t.Errorf("%q, and not %q", text[max(i, 0):][:200], want)
 	}
 }

@@ -44,6 +44,9 @@ func (b *builder) store() section {
 		{"not kept", []line{{say(sumText(total.Dead))}}},
 		{"roots", []line{{say("%d", len(got.Roots.List)), say(rootsText(got.Roots))}}},
 	}})
+	if told := got.Store.Told; told != nil {
+		s.Blocks = append(s.Blocks, para{Class: "warn", Line: line{badgeOf(b.unsure("told")), say("The database could not be read, so this is what the daemon at"), b.path(told.Socket), say("says of it. Why it could not:"), b.prose(told.Why)}})
+	}
 	for _, u := range got.Roots.Unseen {
 		s.Blocks = append(s.Blocks, para{Class: "warn", Line: line{badgeOf(b.unsure("not seen")), b.prose(u)}})
 	}
