@@ -52,6 +52,9 @@ func (m *root) whyNoDiagnosis() string {
 	if why := m.whyNoProbe(); why != "" {
 		return why
 	}
+	if m.opt.NoDiagnosis != "" {
+		return m.opt.NoDiagnosis
+	}
 	_, why := m.complaint()
 	return why
 }

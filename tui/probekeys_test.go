@@ -202,3 +202,8 @@ func TestWithoutABackendNothingIsProbed(t *testing.T) {
 	probesAt(t, b, Options{}).press("tab", "p").expect("A key is selected.").press("d").expect("A key is selected.")
 	drive(t, 120, 36, Options{Backend: b}).press("enter", "G", "d").expect("No cache is selected.")
 }
+
+func TestABundlesCachesAreNotDiagnosed(t *testing.T) {
+	const why = "This is a bundle of another machine."
+	probesAt(t, probeFixture(), Options{NoDiagnosis: why}).press("d").expect(why).expectNot("Ask the network?").press("D").expect(why)
+}

@@ -44,6 +44,9 @@ type Options struct {
 	// header. ReadOnlyWhy is a sentence.
 	ReadOnly    bool
 	ReadOnlyWhy string
+	// NoDiagnosis is why it cannot be found out here why a cache is not used, a
+	// sentence; "" when it can.
+	NoDiagnosis string
 	// Flake is the flake to open on, by its reference or its folder; "" for
 	// the one in the current folder.
 	Flake string

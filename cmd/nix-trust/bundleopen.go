@@ -25,10 +25,17 @@ type openedBundle struct {
 	*bundle.Bundle
 }
 
-// bundled reports whether --root names a file, which then is a bundle.
+// bundled reports whether --root names a file, which then is a bundle, and stays
+// one when the file is gone.
 func (a *app) bundled() bool {
 	if a.root == "" {
 		return false
+	}
+	a.opened.Lock()
+	read := a.opened.Bundle != nil
+	a.opened.Unlock()
+	if read {
+		return true
 	}
 	info, err := os.Stat(a.root)
 	return err == nil && !info.IsDir()

@@ -219,7 +219,9 @@ func (a *app) tellLater(warnings []string) {
 
 // screens opens the terminal program.
 func (a *app) screens(ctx context.Context, flake string) error {
+	noDiagnosis := ""
 	if a.bundled() { // it is read, and said to be one, before there are screens
+		noDiagnosis = "A cache is asked by the machine that uses it, and this is a bundle of another one."
 		if _, err := a.bundle(); err != nil {
 			return err
 		}
@@ -227,6 +229,7 @@ func (a *app) screens(ctx context.Context, flake string) error {
 	err := tui.Run(ctx, tui.Options{
 		Backend: a, Demo: a.demo, ASCII: a.asciiOnly(), NoMotion: a.noMotion, NoMouse: a.noMouse,
 		ReadOnly: a.mayNotChange() != "", ReadOnlyWhy: a.mayNotChange(), Flake: flake, Home: a.home,
+		NoDiagnosis: noDiagnosis,
 	})
 	a.fetches.Lock() // one that goes on was stopped, and cleans up
 	defer a.fetches.Unlock()
