@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	ossignal "os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -88,6 +89,10 @@ func TestExecIsTheCommandButForOneMoreCache(t *testing.T) {
 		}
 	})
 	t.Run("signals", func(t *testing.T) {
+		// What is ignored here, as after nohup, would be ignored by the command too.
+		heard := make(chan os.Signal, 1)
+		ossignal.Notify(heard, syscall.SIGHUP)
+		defer ossignal.Stop(heard)
 		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 			name := fmt.Sprintf("ready-%d", sig)
 			var out bytes.Buffer
