@@ -24,6 +24,30 @@ import (
 //	go test -run '^$' -bench . ./cmd/nix-trust
 
 func BenchmarkStatus(b *testing.B) {
+	ofUsualHost(b, "Flakes", func(root string) []string { return []string{"status", "--root", root} })
+}
+
+// BenchmarkReport is what `report` takes on the host of BenchmarkStatus.
+func BenchmarkReport(b *testing.B) {
+	file := b.TempDir() + "/out"
+	b.Run("html", func(b *testing.B) {
+		ofUsualHost(b, "", func(root string) []string {
+			return []string{"report", "--root", root, "--audit=false", "--force", "-o", file + ".html"}
+		})
+	})
+	b.Run("markdown", func(b *testing.B) {
+		ofUsualHost(b, "Findings", func(root string) []string { return []string{"report", "--root", root, "--audit=false"} })
+	})
+	b.Run("bundle", func(b *testing.B) {
+		ofUsualHost(b, "", func(root string) []string {
+			return []string{"report", "--root", root, "--force", "--bundle", file + ".tar.gz"}
+		})
+	})
+}
+
+// ofUsualHost runs the program on a large host's root, and looks for a text in
+// what it prints.
+func ofUsualHost(b *testing.B, want string, args func(root string) []string) {
 	bin := benchProgram(b)
 	root := b.TempDir()
 	if _, err := hosttest.Write(root, hosttest.Usual); err != nil {
@@ -33,10 +57,10 @@ func BenchmarkStatus(b *testing.B) {
 	var times []time.Duration
 	for b.Loop() {
 		began := time.Now()
-		cmd := exec.Command(bin, "status", "--root", root)
+		cmd := exec.Command(bin, args(root)...)
 		out, err := cmd.Output()
 		var exit *exec.ExitError
-		if err != nil && !errors.As(err, &exit) || !bytes.Contains(out, []byte("Flakes")) {
+		if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != exitFindings && exit.ExitCode() != exitUnknown) || !bytes.Contains(out, []byte(want)) {
 			b.Fatalf("%v: %s", err, out)
 		}
 		times = append(times, time.Since(began))
