@@ -135,7 +135,7 @@ func TestLixDoesNotWaveThroughWhatNixDoes(t *testing.T) {
 
 // With accept-flake-config = false Lix still applies what needs no question.
 func TestAFlatNoDoesNotReachWhatNeedsNoQuestion(t *testing.T) {
-	r := scene{flake: `nixConfig.bash-prompt = "x";`, user: "experimental-features = flakes\naccept-flake-config = false", version: nixconf.Version{Major: 2, Minor: 95}}.decide(t)
+	r := scene{flake: `nixConfig.bash-prompt = "x";`, user: "experimental-features = flakes nix-command\naccept-flake-config = false", version: nixconf.Version{Major: 2, Minor: 95}}.decide(t)
 	if v := settingOf(t, r, "bash-prompt"); v.State != SettingApplied {
 		t.Errorf("%s: %s", v.State, codes(v.Reasons))
 	}
