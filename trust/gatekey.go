@@ -102,7 +102,9 @@ func (e *engine) gateBeliefs(during *view, unsure *Reason) (user, machine belief
 		if b.of != Pass || during == nil {
 			return b
 		}
-		if unsure != nil && during.keyFrom != keysDaemon {
+		// From a user whom it does not trust the daemon takes no keys, so there it
+		// is the same whatever is applied.
+		if unsure != nil && !(e.f.Nix.Store == StoreDaemon && e.trust == Untrusted) {
 			return belief{Unknown, *unsure}
 		}
 		if d := e.gateBelief(k, during); d.of != Pass {

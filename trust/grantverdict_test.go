@@ -265,6 +265,22 @@ func TestAFlakeThatReplacesTheKeysKeepsTheGateOut(t *testing.T) {
 	}
 }
 
+// What a trusted user's flake does to the list of keys may hang on answers that
+// cannot be read. An untrusted user's does nothing to it.
+func TestNothingIsScopedWhileAFlakesKeysAreNotKnown(t *testing.T) {
+	s := scene{
+		flake:  `nixConfig.trusted-public-keys = "` + otherName + `";`,
+		change: func(f *Facts) { f.Answers.State = nixconf.SourceUnreadable },
+	}
+	for trust, want := range map[Trust]CacheState{Trusted: StateUnknown, Untrusted: StateScoped} {
+		listed := "extra-trusted-public-keys = " + gateKey + "\n"
+		all := withGate(s, listed, func(f *Facts) { f.Daemon.Trust = trust }, granted(GrantActive, nil)).decide(t).Flakes[0].Caches
+		if v := all[len(all)-1]; v.URL != cacheURL || v.State != want {
+			t.Errorf("%s: %s is %s, want %s: %s", trust, v.URL, v.State, want, codes(v.Reasons))
+		}
+	}
+}
+
 // A cache that only a grant names is the flake's as well, and a flake that Nix
 // refuses has no use of any.
 func TestACacheThatOnlyAGrantNamesIsShown(t *testing.T) {
