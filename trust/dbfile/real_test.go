@@ -1,6 +1,7 @@
 package dbfile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -265,6 +266,35 @@ func TestReadDoesNotTrustAFileIntoWhichAChangeIsFinished(t *testing.T) {
 				t.Errorf("read %d times: %v", reads, err)
 			}
 		})
+	}
+}
+
+// A change that does not fit into SQLite's cache is written into the file before
+// it is finished, and counted in the header once it is.
+func TestReadDoesNotTrustAFileIntoWhichAChangeIsBegun(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	c := open(t, path, "pragma journal_mode = delete", "pragma cache_size = 5")
+	fill(t, c, 300)
+	reads := 0
+	err := Read(context.Background(), os.Open, path, roomy, func(*DB) error {
+		reads++
+		before, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, s := range []string{"begin immediate", "update T set e = e + 1"} {
+			if err := sqlitex.ExecuteTransient(c, s, nil); err != nil {
+				return err
+			}
+		}
+		after, err := os.ReadFile(path)
+		if err == nil && (bytes.Equal(before, after) || !bytes.Equal(before[:100], after[:100])) {
+			err = errors.New("nothing was written, or the header too")
+		}
+		return err
+	})
+	if !errors.Is(err, ErrBusy) || reads != 1 {
+		t.Errorf("read %d times: %v", reads, err)
 	}
 }
 
