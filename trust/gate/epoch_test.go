@@ -108,6 +108,19 @@ func TestTheEpochIsTheSameAsLongAsThePinsAre(t *testing.T) {
 	}
 }
 
+// A daemon remembers what it was told of a path, too.
+func TestAnotherPinOfAPathIsAnotherEpochOfARunningGate(t *testing.T) {
+	dir, key, now := t.TempDir(), newTestKey(t), noon
+	g := clocked(t, key, dir, &now, standing(t, "a", time.Time{}, pinsTo(1, 3), "https://one.example"))
+	first, _ := epochOf(t, g)
+	changed := pinsTo(1, 3)
+	changed[storePath(2)] = pinOf(contents(99, 100))
+	g.Load([]grants.Standing{standing(t, "a", time.Time{}, changed, "https://one.example")})
+	if e, fresh := epochOf(t, g); e == first || !fresh {
+		t.Errorf("%d %v, and %d before", e, fresh, first)
+	}
+}
+
 func TestWhatShrinksKeepsTheEpochAndWhatGrowsAgainDoesNot(t *testing.T) {
 	dir, key, now := t.TempDir(), newTestKey(t), noon
 	a := standing(t, "a", noon.Add(time.Hour), pinsTo(1, 3), "https://one.example")
