@@ -292,7 +292,7 @@ func TestTheStoreIsTheAudits(t *testing.T) {
 		}
 	}
 	for c, sum := range got.ByClass() {
-		if row := "<br>" + classText[c] + " | "; sum.All.Paths > 0 && !bytes.Contains([]byte(text), fmt.Appendf(nil, "%s%s | %d |", row, explain.Size(sum.All.Size), sum.All.Paths)) {
+		if row := "<br>" + explain.ClassTitle(c) + " | "; sum.All.Paths > 0 && !bytes.Contains([]byte(text), fmt.Appendf(nil, "%s%s | %d |", row, explain.Size(sum.All.Size), sum.All.Paths)) {
 			t.Errorf("%v: %+v is not in it", c, sum.All)
 		}
 	}
@@ -310,5 +310,21 @@ func TestAStoreThatADaemonToldIsNotPassedOffAsRead(t *testing.T) {
 	if text := Markdown(s); !strings.Contains(text, want) {
 		i := strings.Index(text, "The database could not")
 		t.Errorf("%q, and not %q", text[max(i, 0):][:200], want)
+	}
+}
+
+// Nothing that a signature vouches for looks good while it is not certain which
+// keys are believed.
+func TestDoubtLeavesNothingSignedGood(t *testing.T) {
+	s := demoShown(t)
+	good := []string{"\u2713 signed", "\u2713 believed"}
+	for _, doubts := range [][]string{nil, {"The daemon may have read other files."}} {
+		s.Store.Doubts = doubts
+		text := Markdown(s)
+		for _, g := range good {
+			if strings.Contains(text, g) != (doubts == nil) {
+				t.Errorf("%q: %q is there: %v", doubts, g, doubts != nil)
+			}
+		}
 	}
 }

@@ -9,16 +9,6 @@ import (
 	"github.com/nix-trust/nix-trust/tui/safetext"
 )
 
-// classText is what each class of paths is called.
-var classText = map[audit.Class]string{
-	audit.Signed:      "signed by a believed key",
-	audit.Built:       "built on this machine",
-	audit.Addressed:   "proved by the name",
-	audit.NotBelieved: "signed by keys that are not believed",
-	audit.Imported:    "nothing vouches for these",
-	audit.Unknown:     "the database is damaged here",
-}
-
 // store is what vouches for the paths of the store. No path is named: a list of
 // them would say what the user runs.
 func (b *builder) store() section {
@@ -78,6 +68,9 @@ var keptParts = []part{
 	{Class: "three", Text: "not known"},
 }
 
+// sure reports whether it is certain which keys are believed.
+func (b *builder) sure() bool { return len(b.shown.Store.Doubts) == 0 }
+
 func (b *builder) classes(got *audit.Report) []block {
 	sums := got.ByClass()
 	var longest int64
@@ -90,15 +83,9 @@ func (b *builder) classes(got *audit.Report) []block {
 		if sum.All.Paths == 0 {
 			continue
 		}
-		mark := explain.Mark{Glyph: b.glyphs.Good, Word: c.String(), Role: explain.Good}
-		switch {
-		case c == audit.Unknown:
-			mark = b.unsure(c.String())
-		case !c.Vouched():
-			mark = b.bad(c.String())
-		}
+		mark := explain.ClassMark(c, b.sure(), b.glyphs)
 		t.Rows = append(t.Rows, []cell{
-			{Lines: []line{{badgeOf(mark)}, {say(classText[c])}}}, figure(explain.Size(sum.All.Size)), figure(strconv.Itoa(sum.All.Paths)),
+			{Lines: []line{{badgeOf(mark)}, {say(explain.ClassTitle(c))}}}, figure(explain.Size(sum.All.Size)), figure(strconv.Itoa(sum.All.Paths)),
 			{Bar: barOf(longest, keptParts, sum.Live.Size, sum.Dead.Size, sum.All.Size-sum.Live.Size-sum.Dead.Size)},
 		})
 	}
@@ -145,6 +132,9 @@ func (b *builder) signers(got *audit.Report) []block {
 		mark := b.bad("not believed")
 		if key.Believed {
 			mark = explain.Mark{Glyph: b.glyphs.Good, Word: "believed", Role: explain.Good}
+		}
+		if !b.sure() {
+			mark = b.unsure(mark.Word)
 		}
 		t.Rows = append(t.Rows, []cell{
 			name, cellOf(badgeOf(mark)), tallyLines(k.Signed), tallyLines(k.Alone),
