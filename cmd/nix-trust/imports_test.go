@@ -68,6 +68,7 @@ var layers = map[string][]string{
 
 	// For tests alone.
 	"nixconf/realnix":            {"nixconf"},                                             // runs real Nix
+	"tui/markdown/markdowntest":  {},                                                      // Markdown, read
 	"lock/bincache/bincachetest": {"lock/bincache"},                                       // keys that sign
 	"trust/host/hosttest":        {"nixconf", "nixconf/flake"},                            // makes big hosts
 	"trust/keeper/keepertest":    {"lock", "trust/grants", "trust/guard", "trust/keeper"}, // files of grants

@@ -69,8 +69,8 @@ func TestEachLockIsReadOrItIsSaidWhyNot(t *testing.T) {
 		t.Errorf("reading that was stopped gave %v", files)
 	}
 	// Under another root, links lead into it.
-	write(t, dir+"/root/home/x/"+lockFile, oneLock)
-	files, err = (&app{root: dir + "/root"}).Locks(t.Context(), reportOf("/home/x", "/home/y"))
+	write(t, dir+"/other/home/x/"+lockFile, oneLock)
+	files, err = (&app{root: dir + "/other"}).Locks(t.Context(), reportOf("/home/x", "/home/y"))
 	if err != nil || files[0].Lock == nil || files[1].Lock != nil || files[1].Err != nil || !files[1].Seen {
 		t.Errorf("under another root: %+v, %v", files, err)
 	}

@@ -9,34 +9,8 @@ import (
 
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/tui/markdown/markdowntest"
 )
-
-// fences finds the code spans of a line as CommonMark does: they end at the next
-// run of backticks that is as long as the one they began with.
-func outsideCode(line string) string {
-	runs := regexp.MustCompile("`+")
-	var out strings.Builder
-	for line != "" {
-		at := runs.FindStringIndex(line)
-		if at == nil {
-			return out.String() + line
-		}
-		out.WriteString(line[:at[0]])
-		fence, rest := line[at[0]:at[1]], line[at[1]:]
-		end := -1
-		for _, r := range runs.FindAllStringIndex(rest, -1) {
-			if r[1]-r[0] == len(fence) {
-				end = r[1]
-				break
-			}
-		}
-		if end < 0 {
-			return out.String() + fence + rest // it is text: nothing closes it
-		}
-		line = rest[end:]
-	}
-	return out.String()
-}
 
 func TestMarkdownKeepsStrangersTextInCode(t *testing.T) {
 	for _, text := range []string{
@@ -49,7 +23,7 @@ func TestMarkdownKeepsStrangersTextInCode(t *testing.T) {
 		}
 		got := markdownFindings("title", []trust.Finding{f}, []trust.Note{{Path: text, Text: text}}, "")
 		for line := range strings.Lines(got) {
-			rest := outsideCode(strings.TrimSuffix(line, "\n"))
+			rest := markdowntest.OutsideCode(strings.TrimSuffix(line, "\n"))
 			rest = strings.NewReplacer("### title", "", "- **info**", "", "*Way out:*", "", "- ", "").Replace(rest)
 			if i := strings.IndexAny(rest, "@<>[]|`#*~&/_\\"); i >= 0 {
 				t.Errorf("%q: %q has %q outside of code", text, line, rest)
@@ -98,7 +72,7 @@ func FuzzProse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, out := range []string{prose(s), codeSpan(s) + " " + codeSpan(s)} {
-			if rest := outsideCode(out); strings.Trim(rest, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'’ .,:;?()") != "" {
+			if rest := markdowntest.OutsideCode(out); strings.Trim(rest, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'’ .,:;?()") != "" {
 				t.Errorf("%q: %q has %q outside of code", s, out, rest)
 			}
 		}

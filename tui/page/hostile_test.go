@@ -10,6 +10,7 @@ import (
 
 	"github.com/nix-trust/nix-trust/nixconf"
 	"github.com/nix-trust/nix-trust/trust"
+	"github.com/nix-trust/nix-trust/tui/markdown/markdowntest"
 )
 
 // Secrets as they stand in URLs and settings.
@@ -213,7 +214,7 @@ func marked(text string) string {
 		if fence != "" {
 			continue
 		}
-		rest := ours.Replace(outside(line))
+		rest := ours.Replace(markdowntest.OutsideCode(line))
 		rest = regexp.MustCompile(`^\s*(#+ |- |[0-9]+\. |(-{3})+$)`).ReplaceAllString(rest, "")
 		if i := strings.IndexAny(rest, "<>[]@#*`&\\$_~"); i >= 0 {
 			return rest[max(0, i-60):min(len(rest), i+60)] + " in " + line[:min(len(line), 300)]
@@ -228,32 +229,6 @@ func marked(text string) string {
 		return "a block of code has no end"
 	}
 	return ""
-}
-
-// outside is what is outside of the code spans of a line.
-func outside(line string) string {
-	runs := regexp.MustCompile("`+")
-	var out strings.Builder
-	for line != "" {
-		at := runs.FindStringIndex(line)
-		if at == nil {
-			return out.String() + line
-		}
-		out.WriteString(line[:at[0]])
-		fence, rest := line[at[0]:at[1]], line[at[1]:]
-		end := -1
-		for _, r := range runs.FindAllStringIndex(rest, -1) {
-			if r[1]-r[0] == len(fence) {
-				end = r[1]
-				break
-			}
-		}
-		if end < 0 {
-			return out.String() + fence + rest // it is text: nothing closes it
-		}
-		line = rest[end:]
-	}
-	return out.String()
 }
 
 // The checks above find what they are for.
